@@ -1,0 +1,17 @@
+//! The vocabulary of the program: rooms, events, money and identities.
+//!
+//! Pure values without I/O, clock or async, so that every other folder may use them. A **room** is a
+//! live room we watch, an **event** is one fact the upstream told us about it, **gold** is its money
+//! (1000 gold = CNY 1), and a **user** is who did it, as far as the upstream lets us see.
+
+pub mod event;
+pub mod money;
+pub mod room;
+pub mod wire;
+
+pub use event::{
+    BlindBox, Body, CoinType, Danmaku, Event, EventId, Gauge, Gift, Guard, Kind, Medal, Receiver, RoomNotice, Source,
+    SuperChat, User,
+};
+pub use money::{Cny, Gold};
+pub use room::{LiveStatus, RoomId, RoomInfo, RoomRef, RoomRefError, RoomState, Uid};

@@ -1,0 +1,5 @@
+//! Watches many Bilibili live rooms at once. See the modules in reading order.
+
+pub mod domain;
+
+pub mod store;
