@@ -2,4 +2,8 @@
 
 pub mod domain;
 
+pub mod supervise;
+
 pub mod store;
+
+pub mod actors;

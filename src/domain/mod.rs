@@ -14,4 +14,4 @@ pub use event::{
     SuperChat, User,
 };
 pub use money::{Cny, Gold};
-pub use room::{LiveStatus, RoomId, RoomInfo, RoomRef, RoomRefError, RoomState, Uid};
+pub use room::{LiveStatus, RoomId, RoomInfo, RoomRef, RoomRefError, Uid};

@@ -1,4 +1,4 @@
-//! Which room, what is known about it, and how watching it goes.
+//! Which room, and what is known about it.
 //!
 //! A room is known to people by a long id, a short id or a link (`RoomRef`); the program uses the long
 //! id (`RoomId`) everywhere, because the stream stays silent for short ones.
@@ -169,44 +169,6 @@ impl RoomInfo {
             live_since_ms: None,
             online: 0,
             followers: 0,
-        }
-    }
-}
-
-/// How watching a room goes. The names are those of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RoomState {
-    /// For a connect permit.
-    Waiting,
-    /// Asking for a token and dialling.
-    Connecting,
-    /// Connected, not yet let in.
-    Authenticating,
-    /// Receiving.
-    Live,
-    /// Lost; a new try comes.
-    Backoff,
-    /// A person paused it.
-    Paused,
-    /// Given up for now; probed now and then.
-    Failed,
-    /// No longer watched.
-    Stopped,
-}
-
-impl RoomState {
-    /// The contract's name of the state.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RoomState::Waiting => "waiting",
-            RoomState::Connecting => "connecting",
-            RoomState::Authenticating => "authenticating",
-            RoomState::Live => "live",
-            RoomState::Backoff => "backoff",
-            RoomState::Paused => "paused",
-            RoomState::Failed => "failed",
-            RoomState::Stopped => "stopped",
         }
     }
 }

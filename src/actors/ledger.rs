@@ -1,0 +1,231 @@
+//! Where every event went: `received = stored + duplicate + dropped + dead_letter + pending`.
+//!
+//! An event is received by its room and then *moves*: each hand-over is one entry here, made under one
+//! lock per batch, so a reading is always of one moment. Pending is what was received and has arrived
+//! nowhere yet; [`Ledger::audit`] compares it with what the lanes and the live store really hold, so an
+//! event that vanished on the way shows as an imbalance instead of hiding in a difference.
+//!
+//! What a stopped program left in the live store is carried over: received then, stored now.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use serde::Serialize;
+
+use crate::domain::RoomId;
+
+/// Where events of one room, or of all, have gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Taken from the upstream, or carried over from the run before.
+    pub received: u64,
+    /// Rows of the history.
+    pub stored: u64,
+    /// Seen before.
+    pub duplicate: u64,
+    /// Given up, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Could not be stored, kept aside with the reason.
+    pub dead_letter: u64,
+    /// On the way.
+    pub pending: u64,
+    /// Messages with a command we do not know; they are not events.
+    pub unknown_commands: BTreeMap<String, u64>,
+    /// Whether the sum holds and what is pending really exists.
+    pub balanced: bool,
+}
+
+impl Entry {
+    fn sum_holds(&self) -> bool {
+        let dropped: u64 = self.dropped.values().sum();
+        self.received == self.stored + self.duplicate + dropped + self.dead_letter + self.pending
+    }
+
+    fn add(&mut self, other: &Entry) {
+        self.received += other.received;
+        self.stored += other.stored;
+        self.duplicate += other.duplicate;
+        for (reason, n) in &other.dropped {
+            *self.dropped.entry(reason).or_default() += n;
+        }
+        self.dead_letter += other.dead_letter;
+        self.pending += other.pending;
+        for (command, n) in &other.unknown_commands {
+            *self.unknown_commands.entry(command.clone()).or_default() += n;
+        }
+    }
+}
+
+/// Distinct unknown commands remembered per room: names come from outside.
+const UNKNOWN_KEPT: usize = 200;
+
+/// The books of the running program.
+#[derive(Default)]
+pub struct Ledger {
+    inner: Mutex<Books>,
+}
+
+#[derive(Default)]
+struct Books {
+    rooms: BTreeMap<RoomId, Entry>,
+    /// Pending by the last audit that found a difference, and that difference.
+    suspicion: Option<i64>,
+    missing: i64,
+}
+
+/// What the ledger says, in total and by room.
+#[derive(Clone, Debug, Serialize)]
+pub struct LedgerReading {
+    /// All rooms.
+    pub total: Entry,
+    /// Each room.
+    pub rooms: BTreeMap<RoomId, Entry>,
+    /// Events that are pending by the books and were found nowhere; 0 is as it should be.
+    pub unaccounted: i64,
+    /// Whether everything holds.
+    pub balanced: bool,
+}
+
+impl Ledger {
+    fn with<T>(&self, f: impl FnOnce(&mut Books) -> T) -> T {
+        f(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A room took `n` events from the upstream; they are pending now.
+    pub fn received(&self, room: RoomId, n: u64) {
+        self.with(|books| {
+            let entry = books.rooms.entry(room).or_default();
+            entry.received += n;
+            entry.pending += n;
+        });
+    }
+
+    /// `n` pending events turned out to be known already.
+    pub fn duplicate(&self, room: RoomId, n: u64) {
+        self.with(|books| {
+            let entry = books.rooms.entry(room).or_default();
+            entry.pending = entry.pending.saturating_sub(n);
+            entry.duplicate += n;
+        });
+    }
+
+    /// `n` pending events were given up.
+    pub fn dropped(&self, room: RoomId, reason: &'static str, n: u64) {
+        self.with(|books| {
+            let entry = books.rooms.entry(room).or_default();
+            entry.pending = entry.pending.saturating_sub(n);
+            *entry.dropped.entry(reason).or_default() += n;
+        });
+    }
+
+    /// The history took a batch: what became of the room's pending events.
+    pub fn recorded(&self, room: RoomId, stored: u64, duplicate: u64, dead_letter: u64) {
+        self.with(|books| {
+            let entry = books.rooms.entry(room).or_default();
+            let moved = stored + duplicate + dead_letter;
+            if moved > entry.pending {
+                // Left in the live store by the run before, or appended twice because an answer was lost.
+                entry.received += moved - entry.pending;
+                entry.pending = moved;
+            }
+            entry.pending -= moved;
+            entry.stored += stored;
+            entry.duplicate += duplicate;
+            entry.dead_letter += dead_letter;
+        });
+    }
+
+    /// A message with an unknown command came.
+    pub fn unknown(&self, room: RoomId, command: &str) {
+        self.with(|books| {
+            let unknown = &mut books.rooms.entry(room).or_default().unknown_commands;
+            if let Some(n) = unknown.get_mut(command) {
+                *n += 1;
+            } else if unknown.len() < UNKNOWN_KEPT {
+                unknown.insert(command.to_owned(), 1);
+            }
+        });
+    }
+
+    /// Events on the way, by the books.
+    pub fn pending(&self) -> u64 {
+        self.with(|books| books.rooms.values().map(|entry| entry.pending).sum())
+    }
+
+    /// Compares pending events with those really found in lanes and live store. The two are read a moment
+    /// apart while events flow, so only a difference that two audits in a row agree on is believed.
+    pub fn audit(&self, found: u64) {
+        let pending = self.pending();
+        self.with(|books| {
+            let difference = pending as i64 - found as i64;
+            books.missing = if books.suspicion == Some(difference) { difference } else { 0 };
+            books.suspicion = (difference != 0).then_some(difference);
+        });
+    }
+
+    /// What stands there now.
+    pub fn reading(&self) -> LedgerReading {
+        self.with(|books| {
+            let mut total = Entry::default();
+            let mut rooms = books.rooms.clone();
+            for entry in rooms.values_mut() {
+                entry.balanced = entry.sum_holds();
+                total.add(entry);
+            }
+            total.balanced = total.sum_holds() && books.missing == 0;
+            LedgerReading {
+                balanced: total.balanced && rooms.values().all(|entry| entry.balanced),
+                total,
+                rooms,
+                unaccounted: books.missing,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: RoomId = RoomId(1);
+
+    #[test]
+    fn every_move_keeps_the_balance() {
+        let ledger = Ledger::default();
+        ledger.received(ROOM, 10);
+        ledger.duplicate(ROOM, 1);
+        ledger.dropped(ROOM, "lane_full", 2);
+        ledger.recorded(ROOM, 3, 1, 1);
+        let reading = ledger.reading();
+        assert!(reading.balanced);
+        assert_eq!(reading.total.pending, 2);
+        assert_eq!((reading.total.stored, reading.total.duplicate, reading.total.dead_letter), (3, 2, 1));
+    }
+
+    #[test]
+    fn a_loss_on_the_way_is_found_by_the_second_audit() {
+        let ledger = Ledger::default();
+        ledger.received(ROOM, 10);
+        ledger.audit(8);
+        assert!(ledger.reading().balanced, "one difference may be the moment between two readings");
+        ledger.audit(8);
+        let reading = ledger.reading();
+        assert!(!reading.balanced);
+        assert_eq!(reading.unaccounted, 2);
+        ledger.recorded(ROOM, 10, 0, 0);
+        ledger.audit(0);
+        assert!(ledger.reading().balanced);
+    }
+
+    #[test]
+    fn what_the_last_run_left_is_carried_over() {
+        let ledger = Ledger::default();
+        ledger.received(ROOM, 1);
+        ledger.recorded(ROOM, 5, 0, 0);
+        let total = ledger.reading().total;
+        assert_eq!((total.received, total.stored, total.pending), (5, 5, 0));
+        assert!(total.balanced);
+    }
+}

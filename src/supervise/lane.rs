@@ -1,0 +1,266 @@
+//! A bounded way for events, with a named policy for when it is full.
+//!
+//! A lane **takes** or **sheds**; it never grows and never sheds in silence: every shed item is counted
+//! by kind and returned to the caller as [`Offer::Shed`]. The reading end is an [`Inbox`] that outlives
+//! its reader: it holds the batch in hand, so that a new life finds what the last one died on.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    time::timeout,
+};
+
+/// What a lane needs to know of what it carries.
+pub trait Payload: Send + 'static {
+    /// Shed last.
+    fn is_durable(&self) -> bool;
+    /// For counting what was shed.
+    fn kind(&self) -> &'static str;
+}
+
+/// What became of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// It is on its way.
+    Taken,
+    /// The lane was full: the item is gone, and counted.
+    Shed,
+    /// Nobody reads any more: the item is gone, and counted.
+    Closed,
+}
+
+/// What happens when a lane is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The new item is shed. For views, which must never slow the record.
+    ShedNewest,
+    /// Durable items alone may use the last `reserve` places, and wait up to `patience` for one.
+    KeepDurable {
+        /// Places that only durable items may use.
+        reserve: usize,
+        /// How long a durable item waits before it is shed after all.
+        patience: Duration,
+    },
+}
+
+/// The writing end. Cheap to clone; the lane ends when the last one is dropped.
+pub struct Lane<T> {
+    to: mpsc::Sender<T>,
+    when_full: WhenFull,
+    gauge: Arc<LaneGauge>,
+}
+
+impl<T> Clone for Lane<T> {
+    fn clone(&self) -> Lane<T> {
+        Lane { to: self.to.clone(), when_full: self.when_full, gauge: self.gauge.clone() }
+    }
+}
+
+/// Makes a lane.
+pub fn lane<T: Payload>(name: &'static str, capacity: usize, when_full: WhenFull) -> (Lane<T>, Inbox<T>) {
+    let (to, from) = mpsc::channel(capacity);
+    let gauge = Arc::new(LaneGauge { name, capacity, ..LaneGauge::default() });
+    (Lane { to, when_full, gauge: gauge.clone() }, Inbox { from, batch: Vec::new(), gauge })
+}
+
+impl<T: Payload> Lane<T> {
+    /// Offers an item; waits only as the policy says.
+    pub async fn offer(&self, item: T) -> Offer {
+        let kind = item.kind();
+        let offer = match self.when_full {
+            WhenFull::ShedNewest => self.try_take(item),
+            WhenFull::KeepDurable { reserve, patience } => {
+                if item.is_durable() {
+                    match timeout(patience, self.to.send(item)).await {
+                        Ok(Ok(())) => Offer::Taken,
+                        Ok(Err(_)) => Offer::Closed,
+                        Err(_) => Offer::Shed,
+                    }
+                } else if self.to.capacity() <= reserve {
+                    Offer::Shed
+                } else {
+                    self.try_take(item)
+                }
+            }
+        };
+        self.gauge.offered(offer, kind, self.to.max_capacity() - self.to.capacity());
+        offer
+    }
+
+    /// Figures of the lane.
+    pub fn gauge(&self) -> &Arc<LaneGauge> {
+        &self.gauge
+    }
+
+    fn try_take(&self, item: T) -> Offer {
+        match self.to.try_send(item) {
+            Ok(()) => Offer::Taken,
+            Err(TrySendError::Full(_)) => Offer::Shed,
+            Err(TrySendError::Closed(_)) => Offer::Closed,
+        }
+    }
+}
+
+/// The reading end and the batch in hand.
+pub struct Inbox<T> {
+    from: mpsc::Receiver<T>,
+    /// Taken out of the lane and not finished yet.
+    pub batch: Vec<T>,
+    gauge: Arc<LaneGauge>,
+}
+
+impl<T> Inbox<T> {
+    /// Fills the batch up to `max`: waits for a first item, then up to `linger` for more. A batch left by
+    /// an earlier life is left as it is. Returns false when the lane has ended and nothing is in hand.
+    pub async fn fill(&mut self, max: usize, linger: Duration) -> bool {
+        if !self.batch.is_empty() {
+            return true;
+        }
+        if self.from.recv_many(&mut self.batch, max).await == 0 {
+            return false;
+        }
+        let deadline = tokio::time::Instant::now() + linger;
+        while self.batch.len() < max {
+            let room = max - self.batch.len();
+            match tokio::time::timeout_at(deadline, self.from.recv_many(&mut self.batch, room)).await {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        self.note_depth();
+        true
+    }
+
+    /// The batch in hand is finished.
+    pub fn finish(&mut self) {
+        self.batch.clear();
+        self.note_depth();
+    }
+
+    /// Items waiting and in hand.
+    pub fn depth(&self) -> usize {
+        self.from.len() + self.batch.len()
+    }
+
+    /// Figures of the lane.
+    pub fn gauge(&self) -> &Arc<LaneGauge> {
+        &self.gauge
+    }
+
+    fn note_depth(&self) {
+        self.gauge.depth.store(self.depth(), Relaxed);
+    }
+}
+
+/// Counters of a lane, readable by anybody at any time.
+#[derive(Default)]
+pub struct LaneGauge {
+    name: &'static str,
+    capacity: usize,
+    depth: AtomicUsize,
+    high_water: AtomicUsize,
+    taken: AtomicU64,
+    shed: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl LaneGauge {
+    fn offered(&self, offer: Offer, kind: &'static str, depth: usize) {
+        self.depth.store(depth, Relaxed);
+        self.high_water.fetch_max(depth, Relaxed);
+        if offer == Offer::Taken {
+            self.taken.fetch_add(1, Relaxed);
+        } else {
+            *self.shed.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
+        }
+    }
+
+    /// What stands there now.
+    pub fn reading(&self) -> LaneReading {
+        let shed_by_kind = self.shed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        LaneReading {
+            name: self.name,
+            depth: self.depth.load(Relaxed),
+            capacity: self.capacity,
+            high_water: self.high_water.load(Relaxed),
+            taken: self.taken.load(Relaxed),
+            shed: shed_by_kind.values().sum(),
+            shed_by_kind,
+        }
+    }
+}
+
+/// One reading of a lane.
+#[derive(Clone, Debug, Serialize)]
+pub struct LaneReading {
+    /// Which one.
+    pub name: &'static str,
+    /// Items waiting.
+    pub depth: usize,
+    /// Places.
+    pub capacity: usize,
+    /// Most items that ever waited.
+    pub high_water: usize,
+    /// Items taken since start.
+    pub taken: u64,
+    /// Items shed since start.
+    pub shed: u64,
+    /// The same by kind.
+    pub shed_by_kind: BTreeMap<&'static str, u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Item(bool);
+
+    impl Payload for Item {
+        fn is_durable(&self) -> bool {
+            self.0
+        }
+        fn kind(&self) -> &'static str {
+            if self.0 { "gift" } else { "danmaku" }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn chat_is_shed_while_durable_items_still_find_room() {
+        let (lane, mut inbox) = lane("test", 4, WhenFull::KeepDurable { reserve: 1, patience: Duration::from_secs(2) });
+        for _ in 0..3 {
+            assert_eq!(lane.offer(Item(false)).await, Offer::Taken);
+        }
+        assert_eq!(lane.offer(Item(false)).await, Offer::Shed);
+        assert_eq!(lane.offer(Item(true)).await, Offer::Taken);
+        assert_eq!(lane.offer(Item(true)).await, Offer::Shed, "after its patience");
+        let reading = lane.gauge().reading();
+        assert_eq!((reading.taken, reading.shed, reading.high_water), (4, 2, 4));
+        assert!(inbox.fill(10, Duration::ZERO).await);
+        assert_eq!(inbox.batch.len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unfinished_batch_is_found_again_and_the_end_is_seen_after_it() {
+        let (lane, mut inbox) = lane("test", 4, WhenFull::ShedNewest);
+        lane.offer(Item(true)).await;
+        assert!(inbox.fill(10, Duration::from_millis(20)).await);
+        lane.offer(Item(false)).await;
+        drop(lane);
+        assert!(inbox.fill(10, Duration::ZERO).await, "the batch in hand comes first");
+        assert_eq!(inbox.batch, [Item(true)]);
+        inbox.finish();
+        assert!(inbox.fill(10, Duration::ZERO).await);
+        assert_eq!(inbox.batch, [Item(false)]);
+        inbox.finish();
+        assert!(!inbox.fill(10, Duration::ZERO).await);
+    }
+}
