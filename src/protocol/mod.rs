@@ -16,10 +16,12 @@ mod lenient;
 pub mod packet;
 mod pb;
 mod room;
+pub mod session;
 mod superchat;
 mod user;
 pub mod wbi;
 
 pub use arrival::Arrival;
 pub use packet::{Operation, Packet, PacketError, encode, packets};
+pub use session::{Auth, Dead, Intake, Session, Step};
 pub use wbi::WbiKeys;
