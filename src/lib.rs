@@ -59,10 +59,10 @@ pub mod upstream;
 pub mod actors;
 
 /// The door for browsers and programs.
-pub mod web;
+#[cfg(any())] pub mod web;
 
 /// A fake Bilibili for demonstration and tests; reached over sockets only.
-pub mod simulator;
+#[cfg(any())] pub mod simulator;
 
 /// Every setting.
 pub mod config;
@@ -71,4 +71,4 @@ pub mod config;
 pub mod telemetry;
 
 /// Starts in order, stops in reverse.
-pub mod app;
+#[cfg(any())] pub mod app;

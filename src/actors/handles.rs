@@ -24,7 +24,8 @@ use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
     store::{
         StoreError,
-        sqlite::{Database, DatabaseError},
+        record::RecordError,
+        sqlite::{Database, QueryError},
     },
     upstream::{AskError, Upstream},
 };
@@ -68,8 +69,8 @@ pub enum RoomsError {
     #[error("the program is busy or stopping; try again")]
     Busy,
     /// It could not be written down.
-    #[error("the database did not take it: {0}")]
-    Storage(#[from] DatabaseError),
+    #[error("the database did not take it")]
+    Storage(#[from] QueryError),
 }
 
 impl From<AskError> for RoomsError {
@@ -105,7 +106,7 @@ impl Rooms {
             .run(move |database| {
                 database.save_room(&saved)?;
                 database.set_monitored(saved.room_id, true)?;
-                database.room_totals(saved.room_id)
+                database.totals(saved.room_id)
             })
             .await?;
         self.watch(info.clone(), false).await?;
@@ -195,24 +196,30 @@ pub struct SyncRun {
 pub enum SyncError {
     /// SQLite did not do it.
     #[error("{0}")]
-    Database(Arc<DatabaseError>),
+    Database(String),
     /// The live store did not do it.
     #[error("{0}")]
-    LiveStore(Arc<StoreError>),
+    LiveStore(String),
     /// The sync does not answer.
     #[error("the sync is busy or stopping; try again")]
     Busy,
 }
 
-impl From<DatabaseError> for SyncError {
-    fn from(error: DatabaseError) -> SyncError {
-        SyncError::Database(Arc::new(error))
+impl From<RecordError> for SyncError {
+    fn from(error: RecordError) -> SyncError {
+        SyncError::Database(format!("{:#}", anyhow::Error::new(error)))
+    }
+}
+
+impl From<QueryError> for SyncError {
+    fn from(error: QueryError) -> SyncError {
+        SyncError::Database(format!("{:#}", anyhow::Error::new(error)))
     }
 }
 
 impl From<StoreError> for SyncError {
     fn from(error: StoreError) -> SyncError {
-        SyncError::LiveStore(Arc::new(error))
+        SyncError::LiveStore(error.to_string())
     }
 }
 

@@ -23,5 +23,6 @@ pub mod wbi;
 
 pub use arrival::Arrival;
 pub use packet::{Operation, Packet, PacketError, encode, packets};
+pub use guards::GuardMerge;
 pub use session::{Auth, Dead, Intake, Session, Step};
 pub use wbi::WbiKeys;

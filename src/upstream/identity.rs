@@ -3,7 +3,7 @@
 //! Shared by all rooms, because a new identity per connection is itself suspicious and the stream token
 //! is bound to the one that fetched it. Anonymous; accounts are not built yet.
 
-use crate::protocol::{api::Buvid, wbi::WbiKeys};
+use crate::protocol::wbi::WbiKeys; pub struct Buvid { pub buvid3: String, pub buvid4: String }
 use tokio::time::{Duration, Instant};
 
 /// A current desktop browser; anything that names a library is refused.
