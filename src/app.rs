@@ -280,7 +280,7 @@ impl App {
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),
-            io: Arbiter::new(),
+            io: Arbiter::new().handle(),
             seed,
         };
         let (root, ended) = Root::start_all(spec);
@@ -438,10 +438,12 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
 
 /// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are.
 async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) -> Result<(), StartError> {
-    let stored = database.run(|database| database.monitored()).await?;
+    let (stored, totals) =
+        database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
     for room in stored {
         let id = room.info.room_id;
-        if let Err(error) = rooms.watch(room.info, room.paused).await {
+        let totals = totals.get(&id).copied().unwrap_or_default();
+        if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
             error!(room.id = %id, "room {id}: {error}");
         }
     }

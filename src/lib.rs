@@ -71,4 +71,5 @@ pub mod config;
 pub mod telemetry;
 
 /// Starts in order, stops in reverse.
-#[cfg(any())] pub mod app;
+#[cfg(any())]
+pub mod app;

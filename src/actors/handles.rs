@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
     store::{
-        StoreError,
+        RoomTotals, StoreError,
         record::RecordError,
         sqlite::{Database, QueryError},
     },
@@ -96,6 +96,9 @@ impl Rooms {
 
     /// Resolves a room, writes it down and begins to watch it.
     pub async fn add(&self, room: RoomRef) -> Result<RoomInfo, RoomsError> {
+        if self.wall.info(RoomId(room.0)).is_some() {
+            return Err(RoomsError::AlreadyThere(RoomId(room.0)));
+        }
         let info = self.resolve(room).await?;
         if self.wall.info(info.room_id).is_some() {
             return Err(RoomsError::AlreadyThere(info.room_id));
@@ -109,16 +112,16 @@ impl Rooms {
                 database.totals(saved.room_id)
             })
             .await?;
-        self.watch(info.clone(), false).await?;
-        self.wall.set_totals(info.room_id, totals);
+        self.watch(info.clone(), false, totals).await?;
         info!(room.id = %info.room_id, "room {} ({}) is monitored from now on", info.room_id, info.uname);
         Ok(info)
     }
 
     /// Puts a room that is written down already on the wall, and watches it unless it is paused.
-    pub async fn watch(&self, info: RoomInfo, paused: bool) -> Result<(), RoomsError> {
+    pub async fn watch(&self, info: RoomInfo, paused: bool, totals: RoomTotals) -> Result<(), RoomsError> {
         let room = info.room_id;
         self.wall.put(info);
+        self.wall.set_totals(room, totals);
         self.tell(ToRooms::Watch(Watch { room, paused })).await
     }
 

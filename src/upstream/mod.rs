@@ -4,7 +4,7 @@
 //! `protocol`; who says it when is decided by `actors`. [`Upstream`] is the seam: the rooms hold it as a
 //! trait, so that a script can stand in for the world.
 
-//mod bilibili;
+mod bilibili;
 mod gate;
 mod identity;
 
@@ -16,12 +16,12 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 pub use self::{
-    //bilibili::Bilibili,
+    bilibili::Bilibili,
     gate::{Gate, Permit},
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
-    protocol::Auth,
+    protocol::{Auth, StreamHost},
     supervise::exit::Exit,
 };
 
@@ -100,4 +100,3 @@ impl From<AskError> for Exit {
         }
     }
 }
-pub struct StreamHost { pub host: String, pub ws_port: u16, pub wss_port: u16 }
