@@ -192,9 +192,9 @@ fn every_death_goes_through_the_policy_and_what_was_received_is_stored() {
             [
                 "room 1 life 1 lost: the upstream said goodbye -> restart in 0.5 s",
                 "room 1 life 2 lost: Bilibili was not reached for getDanmuInfo: refused -> restart in 1.2 s",
-                "room 1 life 3 lost: the upstream said goodbye -> restart in 3.7 s",
-                "room 1 life 4 refused: Bilibili refused getDanmuInfo: 65530 -> restart in 21.2 s",
-                "room 1 life 5 refused: Bilibili refused getDanmuInfo: 65530 -> restart in 52.6 s",
+                "room 1 life 3 lost: the upstream said goodbye -> restart in 3.4 s",
+                "room 1 life 4 refused: Bilibili refused getDanmuInfo: 65530 -> restart in 21.4 s",
+                "room 1 life 5 refused: Bilibili refused getDanmuInfo: 65530 -> restart in 58.9 s",
                 "room 1 life 6 refused: Bilibili refused getDanmuInfo: 65530 -> failed: refused",
             ]
         );
