@@ -26,9 +26,7 @@ impl Home {
     fn open(&self) -> Arc<dyn LiveStore> {
         match self {
             Home::Folder(folder) => Arc::new(EmbeddedStore::open(folder.path()).unwrap()),
-            Home::Server(server) => {
-                Arc::new(RedisStore::connect(&server.url(), RedisOptions::default()).unwrap())
-            }
+            Home::Server(server) => Arc::new(RedisStore::connect(&server.url(), RedisOptions::default()).unwrap()),
         }
     }
 }
@@ -392,7 +390,8 @@ async fn errors_say_whose_they_are_and_never_the_password() {
     assert!(matches!(error, StoreError::Unreachable(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("horse"), "{error:?}");
 
-    for url in ["http://:horse@localhost", "redis://:horse", "redis://:ho@horse@local host:1", "redis://u:horse@x/y?z"] {
+    for url in ["http://:horse@localhost", "redis://:horse", "redis://:ho@horse@local host:1", "redis://u:horse@x/y?z"]
+    {
         let error = RedisStore::connect(url, RedisOptions::default()).err().expect(url);
         assert!(!error.to_string().contains("horse") && !error.to_string().contains("ho@"), "{error}");
     }

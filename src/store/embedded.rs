@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{
-    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals, StoreError,
-    StoreKind,
+    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals,
+    StoreError, StoreKind,
     spool::{Spool, SpoolError, Spooled},
 };
 use crate::domain::{Event, Kind, RoomId, RoomInfo};

@@ -12,16 +12,16 @@ pub mod embedded;
 pub mod redis;
 mod spool;
 
-pub mod sqlite;
-mod schema;
 mod rows;
+mod schema;
+pub mod sqlite;
 mod sums;
 
 pub mod record;
 pub mod tasks;
 
-pub mod rooms;
 pub mod gaps;
+pub mod rooms;
 
 pub mod queries;
 pub mod series;

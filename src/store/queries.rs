@@ -9,9 +9,7 @@ use diesel::prelude::*;
 
 use super::{
     rows::{DanmakuRow, GiftRow, GuardRow, RoomEventRow, SuperChatRow, to_time},
-    schema::{
-        live_data_danmakudata, live_data_giftdata, live_data_guard, live_data_roomevent, live_data_superchat,
-    },
+    schema::{live_data_danmakudata, live_data_giftdata, live_data_guard, live_data_roomevent, live_data_superchat},
     sqlite::{Database, QueryError, failed},
 };
 use crate::domain::{Event, EventId, RoomId, Uid};

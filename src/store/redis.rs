@@ -27,8 +27,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::{
-    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals, StoreError,
-    StoreKind,
+    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals,
+    StoreError, StoreKind,
 };
 use crate::domain::{Event, Kind, RoomId, RoomInfo};
 
@@ -87,7 +87,9 @@ impl Default for RedisOptions {
 
 /// The address cannot be used. Shown without its password.
 #[derive(Debug, Error)]
-#[error("{address:?} is not the address of a Redis server ({why}): give one such as redis://:password@localhost:6379/0")]
+#[error(
+    "{address:?} is not the address of a Redis server ({why}): give one such as redis://:password@localhost:6379/0"
+)]
 pub struct RedisAddressError {
     address: String,
     why: String,
@@ -362,7 +364,10 @@ impl LiveStore for RedisStore {
         // Some hosted servers do not say; that is no reason to call them ill.
         let figures: String = cmd("INFO").query_async(&mut connection).await.unwrap_or_default();
         let figure = |name: &str| {
-            figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(|value| value.trim().to_owned())
+            figures
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+                .map(|value| value.trim().to_owned())
         };
         drop(connection);
         Ok(LiveStoreStatus {

@@ -62,7 +62,9 @@ pub enum SpoolError {
     #[error("the spool {0:?} is in use: another copy of this program runs on the same data folder; stop it first")]
     InUse(PathBuf),
     /// It is no spool, or damaged.
-    #[error("the spool {path:?} cannot be read: move it away to start with an empty one (what is in it is not in the history yet)")]
+    #[error(
+        "the spool {path:?} cannot be read: move it away to start with an empty one (what is in it is not in the history yet)"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -119,7 +121,8 @@ impl Spool {
         connection
             .batch_execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             .map_err(unreadable)?;
-        let layout: Layout = diesel::sql_query("PRAGMA user_version").get_result(&mut connection).map_err(unreadable)?;
+        let layout: Layout =
+            diesel::sql_query("PRAGMA user_version").get_result(&mut connection).map_err(unreadable)?;
         match layout.user_version {
             LAYOUT => {}
             0 => {
