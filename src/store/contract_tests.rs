@@ -6,6 +6,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection};
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use super::{
     DANMAKU_KEPT, GIFTS_KEPT, LiveStore, Position, RecentList, RoomTotals, StoreError, StoreKind,
@@ -346,10 +347,58 @@ async fn what_others_wrote_stays() {
     assert!(redis.exists("theirs").await.unwrap());
     assert!(redis.hexists("room:1:info", "their_field").await.unwrap());
     assert_eq!(redis.llen("room:1:danmaku").await.unwrap(), 2);
-    assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), [event.clone()]);
+    assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), std::slice::from_ref(&event));
     // A lost answer: the batch comes again, and is shown once.
     store.append(&shared(std::slice::from_ref(&event))).await.unwrap();
     assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), [event]);
+}
+
+#[tokio::test]
+async fn a_list_of_another_type_does_not_hold_up_the_stream() {
+    let server = RedisServer::start(None);
+    let store = RedisStore::connect(&server.url(), RedisOptions::default()).unwrap();
+    let mut redis = plain(&server).await;
+    redis.set("room:1:danmaku", "theirs").await.unwrap();
+    let events = [danmaku(1, 0, "a"), danmaku(2, 1, "b")];
+    store.append(&shared(&events)).await.unwrap();
+    assert_eq!(store.read_after(None, 9).await.unwrap()[0].events, events);
+    assert_eq!(redis.get("room:1:danmaku").await.unwrap().as_deref(), Some("theirs"));
+    assert_eq!(store.recent(RoomId(2), RecentList::Danmaku, 9).await.unwrap(), events[1..]);
+}
+
+#[tokio::test]
+async fn an_unreadable_batch_is_named_and_can_be_passed_over() {
+    let server = RedisServer::start(None);
+    let folder = tempfile::tempdir().unwrap();
+    for home in [Home::Server(server), Home::Folder(folder)] {
+        let store = home.open();
+        for n in 0..3 {
+            store.append(&shared(&[danmaku(1, n, "a")])).await.unwrap();
+        }
+        let batches = store.read_after(None, 9).await.unwrap();
+        drop(store);
+        let bad = match &home {
+            Home::Server(server) => {
+                let fields = [("n", "1"), ("e", "[{]")];
+                let id = plain(server).await.xadd("blm:stream", "*", &fields).await.unwrap();
+                Position(id.unwrap())
+            }
+            Home::Folder(folder) => {
+                let path = folder.path().join("spool.db");
+                let mut spool = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                spool.batch_execute("INSERT INTO batch (events, payload) VALUES (1, '[{]')").unwrap();
+                Position((batches[2].position.0.parse::<i64>().unwrap() + 1).to_string())
+            }
+        };
+        let store = home.open();
+        store.append(&shared(&[danmaku(1, 4, "b")])).await.unwrap();
+        assert_eq!(store.read_after(None, 9).await.unwrap(), batches);
+        match store.read_after(Some(&batches[2].position), 9).await {
+            Err(StoreError::Unreadable { position, .. }) => assert_eq!(position, bad.0),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(store.read_after(Some(&bad), 9).await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]

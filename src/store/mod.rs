@@ -175,7 +175,8 @@ pub trait LiveStore: Send + Sync + 'static {
     async fn append(&self, events: &[Arc<Event>]) -> Result<(), StoreError>;
 
     /// The batches after `position` (all there are for none), oldest first, until they hold `max_events`.
-    /// Always at least one batch when there is one.
+    /// Always at least one batch when there is one. An unreadable one is an error only when it comes first;
+    /// reading after the position in that error passes over it.
     async fn read_after(&self, position: Option<&Position>, max_events: usize) -> Result<Vec<Batch>, StoreError>;
 
     /// Lets go of everything up to and including `position`: it is in the history now.

@@ -170,7 +170,12 @@ impl Spool {
             let Some((last, _)) = rows.last() else { break };
             seq = *last;
             for row in rows {
-                let spooled = parse(row)?;
+                let spooled = match parse(row) {
+                    Ok(spooled) => spooled,
+                    // Those before it are given first; the next read begins with it.
+                    Err(_) if !batches.is_empty() => return Ok(batches),
+                    Err(error) => return Err(error),
+                };
                 events += spooled.events.len();
                 batches.push(spooled);
                 if events >= max_events {
@@ -181,8 +186,8 @@ impl Spool {
         Ok(batches)
     }
 
-    /// The newest batches, newest first, as long as they hold no more than `max_events` (but at least one);
-    /// and whether there are older ones.
+    /// The newest batches, newest first, as long as they can be read and hold no more than `max_events` (but
+    /// at least one); and whether there are older ones.
     pub(super) fn newest(&mut self, max_events: usize) -> Result<(Vec<Spooled>, bool), StoreError> {
         let (mut batches, mut events, mut seq) = (Vec::new(), 0, i64::MAX);
         loop {
@@ -194,7 +199,7 @@ impl Spool {
                 .optional()
                 .map_err(refused("to read"))?;
             let Some(row) = row else { return Ok((batches, false)) };
-            let spooled = parse(row)?;
+            let Ok(spooled) = parse(row) else { return Ok((batches, true)) };
             seq = spooled.seq;
             events += spooled.events.len();
             if events > max_events && !batches.is_empty() {
