@@ -55,7 +55,10 @@ fn turning_pages_shows_every_event_once_newest_first() {
         assert!(within.iter().all(|event| event.timestamp_ms == T0 + 4));
         assert_eq!(within.len(), if room.is_none() { 6 } else { 3 });
     }
-    assert_eq!(database.danmaku(&Filter::default(), &page(0, None, None)).unwrap().events, []);
+    for (limit, more) in [(0, true), (59, true), (60, false), (usize::MAX, false)] {
+        let found = database.danmaku(&Filter::default(), &page(limit, None, None)).unwrap();
+        assert_eq!((found.events.len(), found.has_more), (limit.min(60), more));
+    }
 }
 
 #[test]
