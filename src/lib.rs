@@ -2,4 +2,7 @@
 
 pub mod domain;
 
+/// Bytes to events: the conversation with the upstream, pure.
+pub mod protocol;
+
 pub mod store;
