@@ -5,4 +5,7 @@ pub mod domain;
 /// Bytes to events: the conversation with the upstream, pure.
 pub mod protocol;
 
+/// A fake platform, reached over sockets only, for tests and demos.
+pub mod simulator;
+
 pub mod store;
