@@ -65,7 +65,13 @@ fn refuse(code: i64, message: &str) -> HttpResponse {
 /// Risk control.
 fn suspect() -> HttpResponse {
     let n = rand::random::<u128>();
-    let voucher = format!("voucher_{:08x}-{:04x}-4{:03x}-{:012x}", n as u32, n >> 32 & 0xffff, n >> 48 & 0xfff, n >> 64 & 0xffff_ffff_ffff);
+    let voucher = format!(
+        "voucher_{:08x}-{:04x}-4{:03x}-{:012x}",
+        n as u32,
+        n >> 32 & 0xffff,
+        n >> 48 & 0xfff,
+        n >> 64 & 0xffff_ffff_ffff
+    );
     HttpResponse::Ok()
         .insert_header(("x-bili-gaia-vvoucher", voucher.as_str()))
         .json(json!({"code": -352, "message": "-352", "ttl": 1, "data": {"v_voucher": voucher}}))
@@ -115,8 +121,10 @@ async fn ticket(request: HttpRequest, world: web::Data<World>) -> HttpResponse {
     }
     let (img, sub) = &world.wbi_pictures;
     let now = now_ms() / 1000;
-    reply(json!({"ticket": format!("eyJhbGciOiJIUzI1NiJ9.{:032x}.simulated", rand::random::<u128>()), "created_at": now,
-        "ttl": 259_200, "context": {}, "nav": {"img": img, "sub": sub}}))
+    reply(
+        json!({"ticket": format!("eyJhbGciOiJIUzI1NiJ9.{:032x}.simulated", rand::random::<u128>()), "created_at": now,
+        "ttl": 259_200, "context": {}, "nav": {"img": img, "sub": sub}}),
+    )
 }
 
 fn hmac_sha256(key: &[u8], message: &[u8]) -> String {
@@ -144,7 +152,9 @@ async fn room_init(request: HttpRequest, world: web::Data<World>) -> HttpRespons
 }
 
 async fn get_info(request: HttpRequest, world: web::Data<World>) -> HttpResponse {
-    let Some(room) = number(&request, "room_id").and_then(|id| world.room(id)) else { return refuse(1, "未找到该房间") };
+    let Some(room) = number(&request, "room_id").and_then(|id| world.room(id)) else {
+        return refuse(1, "未找到该房间");
+    };
     let stage = lock(&room.stage).clone();
     let cover = cover_of(&request, &world, room);
     old_reply(json!({
@@ -223,7 +233,9 @@ async fn base_info(request: HttpRequest, world: web::Data<World>) -> HttpRespons
 }
 
 async fn master(request: HttpRequest, world: web::Data<World>) -> HttpResponse {
-    let Some(room) = number(&request, "uid").and_then(|uid| world.room_of(uid)) else { return refuse(1, "参数错误") };
+    let Some(room) = number(&request, "uid").and_then(|uid| world.room_of(uid)) else {
+        return refuse(1, "参数错误");
+    };
     let fans = lock(&room.stage).fans;
     old_reply(json!({
         "info": {"uid": room.streamer.uid, "uname": room.name, "face": face_of(&request, &world, room),
@@ -238,7 +250,9 @@ async fn info_by_room(request: HttpRequest, world: web::Data<World>) -> HttpResp
     if !is_browser(&request) || !is_signed(&request, &world) {
         return suspect();
     }
-    let Some(room) = number(&request, "room_id").and_then(|id| world.room(id)) else { return refuse(19_002_000, "房间不存在") };
+    let Some(room) = number(&request, "room_id").and_then(|id| world.room(id)) else {
+        return refuse(19_002_000, "房间不存在");
+    };
     let stage = lock(&room.stage).clone();
     let area = room.streamer.area;
     let watched = super::notices::short_count(stage.watched);
@@ -268,12 +282,15 @@ async fn danmu_info(request: HttpRequest, world: web::Data<World>) -> HttpRespon
     };
     tracing::debug!(room.id = room.streamer.room_id, "the simulator hands out a stream token");
     let host = host_of(&request, &world);
-    let real = json!({"host": host, "port": world.stream_port, "wss_port": world.stream_port, "ws_port": world.stream_port});
+    let real =
+        json!({"host": host, "port": world.stream_port, "wss_port": world.stream_port, "ws_port": world.stream_port});
     // Nothing listens on port 1.
     let dead = json!({"host": host, "port": 1, "wss_port": 1, "ws_port": 1});
     let first = if world.options.dead_first_host { dead } else { real.clone() };
-    reply(json!({"group": "live", "business_id": 0, "refresh_row_factor": 0.125, "refresh_rate": 100, "max_delay": 5000,
-        "token": world.mint(0, user_agent(&request)), "host_list": [first, real, real]}))
+    reply(
+        json!({"group": "live", "business_id": 0, "refresh_row_factor": 0.125, "refresh_rate": 100, "max_delay": 5000,
+        "token": world.mint(0, user_agent(&request)), "host_list": [first, real, real]}),
+    )
 }
 
 async fn super_chats(request: HttpRequest, world: web::Data<World>) -> HttpResponse {

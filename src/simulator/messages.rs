@@ -138,27 +138,48 @@ impl Desk<'_> {
         let id_str = format!("{:016x}{:012x}{:08x}", self.dice.random::<u64>(), sent_ms, serial());
         let picture = if line.sticker { self.sticker(&line.text) } else { json!("{}") };
         let (reply_mid, reply_name) = line.reply_to.clone().unwrap_or_default();
-        let extra = json!({
+        let mut extra = json!({
             "send_from_me": false, "master_player_hidden": false, "mode": 0, "color": color,
             "dm_type": u8::from(line.sticker), "font_size": 25, "player_mode": mode, "show_player_type": 0,
             "content": line.text, "user_hash": viewer.hash().to_string(), "emoticon_unique": picture["emoticon_unique"].as_str().unwrap_or(""),
             "bulge_display": 0, "recommend_score": self.dice.random_range(0..8), "dm_score": 0, "chronos_force_display": 0,
-            "main_state_dm_color": "", "objective_state_dm_color": "", "direction": 0, "pk_direction": 0,
-            "quartet_direction": 0, "anniversary_crowd": 0, "yeah_space_type": "", "yeah_space_url": "",
-            "jump_to_url": "", "space_type": "", "space_url": "", "animation": {}, "emots": self.emots(&line.text),
-            "is_audited": false, "id_str": id_str, "icon": null, "show_reply": true, "reply_mid": reply_mid,
-            "reply_uname": reply_name, "reply_uname_color": "", "reply_is_mystery": false,
-            "reply_type_enum": u8::from(reply_mid != 0), "hit_combo": 0, "esports_jump_url": "", "is_mirror": false,
-            "is_collaboration_member": false, "voice": null, "background_type": 0,
-            "card": {"card_type": 0, "oid_str": "", "oid_str_1": "", "origin_oid_str": "", "share_id": "",
-                     "share_origin": "", "from": "", "card_content": null},
         });
+        add(
+            &mut extra,
+            json!({
+                "main_state_dm_color": "", "objective_state_dm_color": "", "direction": 0, "pk_direction": 0,
+                "quartet_direction": 0, "anniversary_crowd": 0, "yeah_space_type": "", "yeah_space_url": "",
+                "jump_to_url": "", "space_type": "", "space_url": "", "animation": {}, "emots": self.emots(&line.text),
+                "is_audited": false, "id_str": id_str, "icon": null, "show_reply": true, "reply_mid": reply_mid,
+                "reply_uname": reply_name, "reply_uname_color": "", "reply_is_mystery": false,
+                "reply_type_enum": u8::from(reply_mid != 0), "hit_combo": 0, "esports_jump_url": "", "is_mirror": false,
+                "is_collaboration_member": false, "voice": null, "background_type": 0,
+                "card": {"card_type": 0, "oid_str": "", "oid_str_1": "", "origin_oid_str": "", "share_id": "",
+                         "share_origin": "", "from": "", "card_content": null},
+            }),
+        );
         let token = format!("{:08X}", self.dice.random::<u32>());
         let user = self.user(viewer);
-        let medal = viewer.medal.as_ref().map_or_else(|| json!([]), |m| {
-            json!([m.level, m.name, m.anchor_name, m.anchor_room, medal_color(m.level), "", 0, medal_color(m.level),
-                   medal_color(m.level), medal_color(m.level + 4), m.guard, u8::from(m.lit), m.anchor_uid])
-        });
+        let medal = viewer.medal.as_ref().map_or_else(
+            || json!([]),
+            |m| {
+                json!([
+                    m.level,
+                    m.name,
+                    m.anchor_name,
+                    m.anchor_room,
+                    medal_color(m.level),
+                    "",
+                    0,
+                    medal_color(m.level),
+                    medal_color(m.level),
+                    medal_color(m.level + 4),
+                    m.guard,
+                    u8::from(m.lit),
+                    m.anchor_uid
+                ])
+            },
+        );
         let name_color = if viewer.guard > 0 { "#00D1F1" } else { "" };
         let bubble = if viewer.guard > 0 { (5, "#1453BAFF,#4C2263A2,#3353BAFF") } else { (0, "") };
         let check = json!({"ct": token, "ts": sent_ms / 1000});
@@ -267,7 +288,11 @@ impl Desk<'_> {
                 "v2_medal_color_end": "#3FB4F699", "v2_medal_color_level": "#3FB4F6E6",
                 "v2_medal_color_start": "#3FB4F699", "v2_medal_color_text": "#FFFFFF"})
         });
-        let guard = if viewer.guard > 0 { json!({"level": viewer.guard, "expired_str": "2027-03-31 23:59:59"}) } else { Value::Null };
+        let guard = if viewer.guard > 0 {
+            json!({"level": viewer.guard, "expired_str": "2027-03-31 23:59:59"})
+        } else {
+            Value::Null
+        };
         json!({
             "anon": null,
             "base": {"face": face, "is_mystery": false, "name": name, "name_color": 0, "name_color_str": "",
@@ -320,9 +345,12 @@ impl Desk<'_> {
             let Some((name, _)) = part.split_once(']') else { continue };
             let key = format!("[{name}]");
             let count = text.matches(&key).count();
-            emots.insert(key.clone(), json!({"emoticon_id": 1, "emoji": key, "descript": key,
+            emots.insert(
+                key.clone(),
+                json!({"emoticon_id": 1, "emoji": key, "descript": key,
                 "url": format!("{}/bfs/emote/{name}.svg", self.base), "width": 20, "height": 20,
-                "emoticon_unique": format!("emoji_{name}"), "count": count}));
+                "emoticon_unique": format!("emoji_{name}"), "count": count}),
+            );
         }
         if emots.is_empty() { Value::Null } else { Value::Object(emots) }
     }
@@ -368,5 +396,12 @@ fn level_color(level: u64) -> u32 {
         10..=19 => 6_406_234,
         20..=29 => 5_805_790,
         _ => 10_512_625,
+    }
+}
+
+/// Adds the fields of `more` to an object: one long literal is more than the macro takes.
+pub(super) fn add(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(more)) = (object, more) {
+        object.extend(more);
     }
 }

@@ -15,8 +15,8 @@ mod http;
 mod stream;
 
 mod cast;
-mod script;
 mod scenes;
+mod script;
 mod viewers;
 mod vocabulary;
 

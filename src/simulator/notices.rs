@@ -95,7 +95,8 @@ impl Desk<'_> {
 
     /// `STOP_LIVE_ROOM_LIST`: rooms all over the site that stopped, this one among them if it did.
     pub fn stopped_rooms(&mut self, stage: &Stage) -> Outgoing {
-        let mut rooms: Vec<u64> = (0..self.dice.random_range(58..160)).map(|_| self.dice.random_range(20_000_000..29_000_000)).collect();
+        let mut rooms: Vec<u64> =
+            (0..self.dice.random_range(58..160)).map(|_| self.dice.random_range(20_000_000..29_000_000)).collect();
         if !stage.live {
             rooms.push(self.streamer.room_id);
         }
@@ -109,8 +110,10 @@ impl Desk<'_> {
 
     /// A system line that goes through the chat.
     pub fn notice(&mut self, text: &str) -> Outgoing {
-        Outgoing::plain(&json!({"cmd": "COMMON_NOTICE_DANMAKU", "data": {"biz_id": 0, "dmscore": 144, "terminals": [1, 4, 5],
-            "content_segments": [{"font_color": "#FB7299", "font_color_dark": "#FB7299", "text": text, "type": 1}]}}))
+        Outgoing::plain(
+            &json!({"cmd": "COMMON_NOTICE_DANMAKU", "data": {"biz_id": 0, "dmscore": 144, "terminals": [1, 4, 5],
+            "content_segments": [{"font_color": "#FB7299", "font_color_dark": "#FB7299", "text": text, "type": 1}]}}),
+        )
     }
 }
 

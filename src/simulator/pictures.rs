@@ -19,8 +19,8 @@ pub(super) fn face(uid: u64, initial: &str) -> String {
 /// A character for somebody of whom only the number is known.
 pub(super) fn initial_of(uid: u64) -> &'static str {
     const INITIALS: [&str; 24] = [
-        "鱼", "柴", "云", "月", "橘", "桃", "团", "夏", "路", "熊", "松", "豆", "荷", "柚", "星", "獭", "土", "糕", "鹅", "咖", "菇", "瓜",
-        "鸥", "仓",
+        "鱼", "柴", "云", "月", "橘", "桃", "团", "夏", "路", "熊", "松", "豆", "荷", "柚", "星", "獭", "土", "糕",
+        "鹅", "咖", "菇", "瓜", "鸥", "仓",
     ];
     INITIALS[(hash(uid ^ 99) % 24) as usize]
 }

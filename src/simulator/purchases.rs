@@ -4,13 +4,15 @@
 //! of one message in protobuf and several messages in JSON. What was paid is said here and nowhere else:
 //! boxes count at the price of the box, free gifts and gifts out of the bag count nothing.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost::Message as _;
 use rand::{RngExt, seq::IndexedRandom};
 use serde_json::{Value, json};
 
 use super::{
-    messages::{Desk, Fact, Outgoing, Shelf, guard_title, medal_info, serial},
+    messages::{Desk, Fact, Outgoing, Shelf, add, guard_title, medal_info, serial},
     proto::{BagGift, BlindGift, GiftItem, GiftMedal, GiftPicture, Receiver, SendGift, Wealth},
     viewers::Viewer,
 };
@@ -54,7 +56,8 @@ pub(super) const MIDDLE: &[GiftKind] = &[
     kind(31278, "花式夸夸", 39_000),
 ];
 /// Gifts that stop the chat.
-pub(super) const LARGE: &[GiftKind] = &[kind(34088, "云上城堡", 198_000), kind(34090, "银河列车", 520_000), kind(34099, "星海远航", 1_245_000)];
+pub(super) const LARGE: &[GiftKind] =
+    &[kind(34088, "云上城堡", 198_000), kind(34090, "银河列车", 520_000), kind(34099, "星海远航", 1_245_000)];
 /// Given for nothing.
 pub(super) const FREE: &[GiftKind] = &[kind(1, "辣条", 100), kind(31738, "粉丝团灯牌", 1000), kind(30607, "小心心", 0)];
 /// Boxes on sale.
@@ -73,7 +76,11 @@ pub(super) const BOXES: &[BoxKind] = &[
     BoxKind {
         config_id: 88,
         gift: kind(34210, "星月盲盒", 5000),
-        outcomes: &[(kind(34211, "流萤", 1500), 35), (kind(34212, "小夜灯", 5200), 45), (kind(34213, "月亮船", 12_000), 20)],
+        outcomes: &[
+            (kind(34211, "流萤", 1500), 35),
+            (kind(34212, "小夜灯", 5200), 45),
+            (kind(34213, "月亮船", 12_000), 20),
+        ],
     },
 ];
 
@@ -204,24 +211,30 @@ impl Desk<'_> {
             "gift_name": click.gift.name, "gift_num": click.num, "send_master": null, "uid": viewer.shown_uid(),
             "uname": viewer.shown_name()});
         let first = click.clicks == 1 && !silver;
-        add(&mut data, json!({
-            "batch_combo_send": if first { sum.clone() } else { Value::Null }, "combo_send": if first { sum } else { Value::Null },
-            "face_effect_id": 0, "face_effect_type": 0, "float_sc_resource_id": 0, "giftId": click.gift.id,
-            "giftName": click.gift.name, "giftType": if silver || !bag.is_null() { 5 } else { 0 }, "gold": 0,
-            "gift_info": {"effect_id": 0, "gif": "", "has_imaged_gift": 0, "webp": "", "img_basic": self.gift_picture(&click.gift)},
-            "gift_tag": [], "group_medal": null, "guard_level": viewer.guard, "is_first": click.clicks == 1, "is_join_receiver": false,
-            "is_naming": false, "is_special_batch": 0, "magnification": 1, "medal_info": medal_info(viewer.medal.as_ref()),
-            "name_color": "", "num": click.num, "original_gift_name": "", "price": click.gift.price,
-        }));
-        add(&mut data, json!({
-            "rcost": 20_000_000 + self.now_s() % 1_000_000, "remain": 0, "rnd": click.tid, "tid": click.tid, "send_master": null,
-            "receive_user_info": {"uid": self.streamer.uid, "uname": self.streamer.name},
-            "receiver_uinfo": self.streamer_user(), "sender_uinfo": self.user(viewer),
-            "silver": 0, "super": 0, "super_batch_gift_num": if silver { 0 } else { click.clicks },
-            "super_gift_num": if silver { 0 } else { click.pieces }, "svga_block": 0, "switch": true, "tag_image": "",
-            "timestamp": self.now_s(), "top_list": null, "total_coin": click.total_coin(), "uid": viewer.shown_uid(),
-            "uname": viewer.shown_name(), "wealth_level": viewer.wealth,
-        }));
+        add(
+            &mut data,
+            json!({
+                "batch_combo_send": if first { sum.clone() } else { Value::Null }, "combo_send": if first { sum } else { Value::Null },
+                "face_effect_id": 0, "face_effect_type": 0, "float_sc_resource_id": 0, "giftId": click.gift.id,
+                "giftName": click.gift.name, "giftType": if silver || !bag.is_null() { 5 } else { 0 }, "gold": 0,
+                "gift_info": {"effect_id": 0, "gif": "", "has_imaged_gift": 0, "webp": "", "img_basic": self.gift_picture(&click.gift)},
+                "gift_tag": [], "group_medal": null, "guard_level": viewer.guard, "is_first": click.clicks == 1, "is_join_receiver": false,
+                "is_naming": false, "is_special_batch": 0, "magnification": 1, "medal_info": medal_info(viewer.medal.as_ref()),
+                "name_color": "", "num": click.num, "original_gift_name": "", "price": click.gift.price,
+            }),
+        );
+        add(
+            &mut data,
+            json!({
+                "rcost": 20_000_000 + self.now_s() % 1_000_000, "remain": 0, "rnd": click.tid, "tid": click.tid, "send_master": null,
+                "receive_user_info": {"uid": self.streamer.uid, "uname": self.streamer.name},
+                "receiver_uinfo": self.streamer_user(), "sender_uinfo": self.user(viewer),
+                "silver": 0, "super": 0, "super_batch_gift_num": if silver { 0 } else { click.clicks },
+                "super_gift_num": if silver { 0 } else { click.pieces }, "svga_block": 0, "switch": true, "tag_image": "",
+                "timestamp": self.now_s(), "top_list": null, "total_coin": click.total_coin(), "uid": viewer.shown_uid(),
+                "uname": viewer.shown_name(), "wealth_level": viewer.wealth,
+            }),
+        );
         let mut message = json!({"cmd": "SEND_GIFT", "danmu": {"area": 0}, "data": data});
         if click.paid() > 0 {
             self.must_arrive(&mut message);
@@ -287,10 +300,7 @@ impl Desk<'_> {
             magnification: 1.0,
             show_batch_combo_send: true,
             action: "投喂".to_owned(),
-            receive_user_info: Some(Receiver {
-                uname: self.streamer.name.to_owned(),
-                uid: self.streamer.uid as i64,
-            }),
+            receive_user_info: Some(Receiver { uname: self.streamer.name.to_owned(), uid: self.streamer.uid as i64 }),
             bag_gift: matches!(click.origin, Origin::Bag)
                 .then_some(BagGift { show_price: 1, price_for_show: click.gift.price }),
             receiver_uinfo: None,
@@ -328,7 +338,7 @@ impl Desk<'_> {
             _ => ("#FFEAD2", "#E09443", "#D68A3A"),
         };
         let (now, token) = (self.now_s(), format!("{:08X}", self.dice.random::<u32>()));
-        let id = 18_000_000 + (self.now_ms - 1_780_000_000_000).max(0) / 100 * 10 + (serial() % 10) as i64;
+        let id = super_chat_id(self.now_ms);
         let face = self.face(viewer.uid);
         let user_info = json!({"face": face, "face_frame": "", "guard_level": viewer.guard, "is_main_vip": 0, "is_svip": 0, "is_vip": 0,
             "level_color": "#61c05a", "manager": u8::from(viewer.moderator), "name_color": "#00D1F1", "title": "0",
@@ -343,11 +353,14 @@ impl Desk<'_> {
             "gift": {"gift_id": 12000, "gift_name": "醒目留言", "num": 1}, "id": id, "is_mystery": false, "is_ranked": 0,
             "is_send_audit": 0, "medal_info": medal, "message": text, "message_font_color": "#A3F6FF", "message_trans": "",
         });
-        add(&mut data, json!({
-            "price": price, "rate": 1000, "start_time": now, "time": seconds, "token": token, "trans_mark": 0, "ts": now,
-            "uid": viewer.shown_uid(), "uinfo": self.user(viewer), "user_info": user_info,
-            "group_medal": {"is_lighted": 0, "medal_id": 0, "name": ""},
-        }));
+        add(
+            &mut data,
+            json!({
+                "price": price, "rate": 1000, "start_time": now, "time": seconds, "token": token, "trans_mark": 0, "ts": now,
+                "uid": viewer.shown_uid(), "uinfo": self.user(viewer), "user_info": user_info,
+                "group_medal": {"is_lighted": 0, "medal_id": 0, "name": ""},
+            }),
+        );
         let shelf = Some(Shelf::SuperChat(data.clone()));
         let mut message = json!({"cmd": "SUPER_CHAT_MESSAGE", "data": data, "is_report": true});
         self.must_arrive(&mut message);
@@ -371,7 +384,11 @@ impl Desk<'_> {
         let payflow = format!("{}{:013}", super::world::shanghai(now).replace(['-', ' ', ':'], ""), serial());
         let verb = if offer.renewal { "续费" } else { "开通" };
         let name = viewer.shown_name();
-        let toast = format!("<%{name}%> 在主播{}的直播间{verb}了{title}，今天是TA陪伴主播的第{}天", self.streamer.name, self.dice.random_range(1..900));
+        let toast = format!(
+            "<%{name}%> 在主播{}的直播间{verb}了{title}，今天是TA陪伴主播的第{}天",
+            self.streamer.name,
+            self.dice.random_range(1..900)
+        );
         let op_type = if offer.renewal { 2 } else { 1 };
         let gift_id = 10_000 + offer.level;
         let only_list = parts.iter().all(|part| *part == GuardPart::Buy);
@@ -424,6 +441,14 @@ impl Desk<'_> {
     }
 }
 
+/// The next number of a super chat: follows the clock, so that it is new after a restart too.
+fn super_chat_id(now_ms: i64) -> i64 {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let by_clock = 18_000_000 + (now_ms - 1_780_000_000_000).max(0) / 100;
+    let last = LAST.update(Ordering::Relaxed, Ordering::Relaxed, |last| by_clock.max(last + 1));
+    by_clock.max(last + 1)
+}
+
 /// What was bought.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GuardOffer {
@@ -451,12 +476,5 @@ pub(super) fn list_price(level: u64) -> i64 {
         1 => 19_998_000,
         2 => 1_998_000,
         _ => 198_000,
-    }
-}
-
-/// Adds the fields of `more` to an object.
-fn add(object: &mut Value, more: Value) {
-    if let (Value::Object(object), Value::Object(more)) = (object, more) {
-        object.extend(more);
     }
 }

@@ -6,7 +6,7 @@
 use rand::{RngExt, seq::IndexedRandom};
 
 use super::{
-    messages::{Line, Outgoing},
+    messages::{Line, Outgoing, guard_title},
     purchases::{BOXES, Click, FREE, GuardOffer, GuardPart, LARGE, MIDDLE, Origin, SMALL, list_price, open_boxes},
     script::{Plan, Script},
     viewers::Viewer,
@@ -61,8 +61,7 @@ impl Script {
         // Two lines carry the wave; everybody repeats them.
         let favourites = [self.pick(scene.wave), self.pick(scene.wave)];
         for _ in 0..lines {
-            let text =
-                if self.dice.random_bool(0.45) { self.pick(&favourites) } else { self.pick(scene.wave) };
+            let text = if self.dice.random_bool(0.45) { self.pick(&favourites) } else { self.pick(scene.wave) };
             let line = self.fill(&[text], "");
             let after = span * self.dice.random_range(0.0..1.0f64).powf(1.8);
             let viewer = self.somebody();
@@ -140,7 +139,12 @@ impl Script {
                 let Some(from) = BOXES.choose(&mut self.dice) else { return };
                 let clicks = self.with_desk(|_, desk| open_boxes(desk, &viewer, from, num));
                 self.give(&viewer, &clicks, sent);
-                self.echo(&["开出什么了", "欧皇", "非酋", "盲盒！", "亏了亏了", "血赚", "再开一个"], "", num.min(4) as usize, 0.8..5.0);
+                self.echo(
+                    &["开出什么了", "欧皇", "非酋", "盲盒！", "亏了亏了", "血赚", "再开一个"],
+                    "",
+                    num.min(4) as usize,
+                    0.8..5.0,
+                );
             }
             84..92 => {
                 let num = self.dice.random_range(1..=10);
@@ -254,6 +258,10 @@ impl Script {
             }
             desk.guard(&viewer, offer, parts)
         });
+        let count = self.room.streamer.guards + self.aboard.len() as u64;
+        let text = format!("恭喜 {} 成为本直播间第{count}位{}", viewer.shown_name(), guard_title(level));
+        let notice = self.with_desk(|_, desk| desk.notice(&text));
+        self.plan(1.5, Plan::Send(notice));
         let mut after = 0.0;
         for message in messages {
             self.plan(after, Plan::Send(message));

@@ -96,7 +96,7 @@ pub(super) struct Next {
 }
 
 impl Script {
-    fn new(room: Arc<Room>, base: String, seed: u64) -> Script {
+    pub fn new(room: Arc<Room>, base: String, seed: u64) -> Script {
         let mut dice = StdRng::seed_from_u64(seed ^ room.streamer.room_id.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let regulars = regulars(&room.streamer, &mut dice);
         let crowd = (0..24).map(|_| passer_by(&room.streamer, &mut dice)).collect();
@@ -132,7 +132,7 @@ impl Script {
     }
 
     /// Moves on by `real` seconds of the clock and `story` seconds of the story; returns what was sent.
-    fn advance(&mut self, real: f64, story: f64) -> Vec<Outgoing> {
+    pub fn advance(&mut self, real: f64, story: f64) -> Vec<Outgoing> {
         self.clock += story;
         let mut sent = Vec::new();
         if self.room.streamer.schedule == Schedule::OnAndOff && self.clock > self.next.cycle {
@@ -160,8 +160,7 @@ impl Script {
 
     /// Works with a desk for this moment.
     pub fn with_desk<T>(&mut self, write: impl FnOnce(&mut Vec<Viewer>, &mut Desk) -> T) -> T {
-        let mut desk =
-            Desk { streamer: &self.room.streamer, base: &self.base, dice: &mut self.dice, now_ms: now_ms() };
+        let mut desk = Desk { streamer: &self.room.streamer, base: &self.base, dice: &mut self.dice, now_ms: now_ms() };
         write(&mut self.regulars, &mut desk)
     }
 
