@@ -4,7 +4,11 @@
 //! are never in the default list, so that a person has something to add. [`SEALED`] are rooms that exist
 //! but cannot be watched. Rooms beyond the cast, for load, are made up in [`super::world`].
 
-use super::vocabulary::{FOOD, GAME, OUTDOOR, RADIO, SINGING, STUDY, Vocabulary};
+use super::{
+    vocabulary::Vocabulary,
+    words_calm::{FOOD, OUTDOOR, RADIO, STUDY},
+    words_loud::{GAME, SINGING},
+};
 
 /// How a room behaves over hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,6 +19,8 @@ mod scenes;
 mod script;
 mod viewers;
 mod vocabulary;
+mod words_calm;
+mod words_loud;
 
 mod messages;
 mod notices;
@@ -45,8 +47,10 @@ pub use world::{PaidGold, Truth};
 /// How the simulator runs.
 #[derive(Clone, Debug)]
 pub struct SimulatorOptions {
-    /// Where HTTP is served; port 0 takes a free one. The stream takes another free port on the same host.
+    /// Where HTTP is served; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where the stream is served, on the same host; 0 takes a free port.
+    pub stream_port: u16,
     /// Rooms in the default list. Beyond the invented cast, rooms are made up for load.
     pub rooms: usize,
     /// The same seed gives the same people and the same story.
@@ -65,6 +69,7 @@ impl Default for SimulatorOptions {
     fn default() -> SimulatorOptions {
         SimulatorOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            stream_port: 0,
             rooms: 6,
             seed: 20_261_123,
             pace: 1.0,
@@ -104,7 +109,7 @@ impl Simulator {
     /// Binds both ports and starts every room. Must be called within an actix system.
     pub async fn start(options: SimulatorOptions) -> io::Result<Simulator> {
         let http = TcpListener::bind(options.listen)?;
-        let stream = tokio::net::TcpListener::bind((options.listen.ip(), 0)).await?;
+        let stream = tokio::net::TcpListener::bind((options.listen.ip(), options.stream_port)).await?;
         let address = http.local_addr()?;
         let reachable = match address {
             SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, v4.port())),

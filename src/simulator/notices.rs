@@ -103,6 +103,16 @@ impl Desk<'_> {
         Outgoing::plain(&json!({"cmd": "STOP_LIVE_ROOM_LIST", "data": {"room_id_list": rooms}}))
     }
 
+    /// `ANCHOR_LOT_START` and the `ANCHOR_LOT_END` that follows after `seconds`.
+    pub fn raffle(&mut self, phrase: &str, seconds: i64) -> (Outgoing, Outgoing) {
+        let (id, now) = (6_000_000 + serial(), self.now_s());
+        let start = json!({"cmd": "ANCHOR_LOT_START", "data": {"id": id, "award_name": "定制明信片", "award_num": 3,
+            "award_price_text": "", "danmu": phrase, "join_type": 0, "gift_id": 0, "gift_name": "", "gift_num": 1, "gift_price": 0,
+            "require_type": 1, "require_value": 1, "require_text": "关注主播", "current_time": now, "time": seconds, "max_time": seconds,
+            "room_id": self.streamer.room_id, "status": 1, "lot_status": 0}});
+        (Outgoing::plain(&start), Outgoing::plain(&json!({"cmd": "ANCHOR_LOT_END", "data": {"id": id}})))
+    }
+
     /// A command that nobody has heard of yet.
     pub fn unheard_of(&mut self) -> Outgoing {
         Outgoing::plain(&json!({"cmd": "SIM_NEW_COMMAND", "data": {"serial": serial(), "pb": "CAESBHRlc3Q="}}))

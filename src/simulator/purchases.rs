@@ -376,6 +376,12 @@ impl Desk<'_> {
         (first, Outgoing::plain(&twin))
     }
 
+    /// `SUPER_CHAT_MESSAGE_DELETE`: taken off the display; the money stays paid.
+    pub fn super_chat_withdrawn(&mut self, id: &Value) -> Outgoing {
+        let room = self.streamer.room_id;
+        Outgoing::plain(&json!({"cmd": "SUPER_CHAT_MESSAGE_DELETE", "data": {"ids": [id]}, "roomid": room}))
+    }
+
     /// What one guard purchase says: some of its three messages, in the order asked for. The first carries
     /// the fact; alone, `GUARD_BUY` can only tell the list price.
     pub fn guard(&mut self, viewer: &Viewer, offer: GuardOffer, parts: &[GuardPart]) -> Vec<Outgoing> {

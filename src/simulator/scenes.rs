@@ -6,7 +6,7 @@
 use rand::{RngExt, seq::IndexedRandom};
 
 use super::{
-    messages::{Line, Outgoing, guard_title},
+    messages::{Line, Outgoing, Shelf, guard_title},
     purchases::{BOXES, Click, FREE, GuardOffer, GuardPart, LARGE, MIDDLE, Origin, SMALL, list_price, open_boxes},
     script::{Plan, Script},
     viewers::Viewer,
@@ -77,7 +77,10 @@ impl Script {
 
     /// Somebody comes in; a guard with a banner in front and greetings behind.
     pub(super) fn come_in(&mut self, sent: &mut Vec<Outgoing>) {
-        let viewer = if self.dice.random_bool(0.12) { self.regulars.choose(&mut self.dice).cloned() } else { None };
+        let regular = if self.dice.random_bool(0.08) { self.regulars.choose(&mut self.dice).cloned() } else { None };
+        let now = self.clock;
+        let long_ago = |last: &f64| now - last > 240.0;
+        let viewer = regular.filter(|viewer| self.came_in.get(&viewer.uid).is_none_or(long_ago));
         let Some(viewer) = viewer else {
             let viewer = self.newcomer();
             sent.push(self.with_desk(|_, desk| desk.interact(&viewer, 1)));
@@ -92,6 +95,7 @@ impl Script {
             }
             return;
         };
+        self.came_in.insert(viewer.uid, now);
         let name = viewer.shown_name();
         if viewer.guard == 0 {
             if self.dice.random_bool(0.35) {
@@ -201,6 +205,12 @@ impl Script {
         let price = *[30, 30, 30, 30, 30, 50, 50, 52, 100, 100, 500, 1000].choose(&mut self.dice).unwrap_or(&30);
         let text = self.fill(self.room.streamer.words.super_chats, "").text;
         let (first, twin) = self.with_desk(|_, desk| desk.super_chat(&viewer, &text, price));
+        if self.dice.random_bool(0.04)
+            && let Some(Shelf::SuperChat(data)) = &first.shelf
+        {
+            let withdrawn = self.with_desk(|_, desk| desk.super_chat_withdrawn(&data["id"]));
+            self.plan(25.0, Plan::Send(withdrawn));
+        }
         if self.dice.random_bool(0.35) {
             let after = self.dice.random_range(0.1..0.6);
             self.plan(after, Plan::Send(twin));
@@ -255,6 +265,9 @@ impl Script {
         let messages = self.with_desk(|regulars, desk| {
             if let Some(regular) = regulars.iter_mut().find(|regular| regular.uid == viewer.uid) {
                 regular.guard = level;
+                if let Some(medal) = &mut regular.medal {
+                    medal.guard = level;
+                }
             }
             desk.guard(&viewer, offer, parts)
         });
@@ -269,6 +282,21 @@ impl Script {
         }
         let lines = self.dice.random_range(6..16);
         self.echo(ABOARD, &viewer.shown_name(), lines, 0.8..8.0);
+    }
+
+    /// A raffle: whoever takes part says its phrase, which is not chat.
+    pub(super) fn raffle(&mut self, sent: &mut Vec<Outgoing>) {
+        let phrase = format!("{}今天也很棒", self.room.streamer.nick);
+        let (start, end) = self.with_desk(|_, desk| desk.raffle(&phrase, 40));
+        sent.push(start);
+        self.plan(40.0, Plan::Send(end));
+        let people = (self.room.streamer.lines_per_second * 30.0) as usize + 6;
+        for _ in 0..people {
+            let line = Line { text: phrase.clone(), lottery: true, ..Line::default() };
+            let after = 40.0 * self.dice.random_range(0.0..0.95f64).powf(1.5);
+            let viewer = self.somebody();
+            self.plan(after, Plan::Say(viewer, line));
+        }
     }
 
     /// Several people say something of that kind about `about`.

@@ -7,10 +7,15 @@
 //!
 //! Invariant: no more than 20 chat lines a second leave a room, as on the real platform.
 
-use std::{collections::HashSet, f64::consts::TAU, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    f64::consts::TAU,
+    sync::Arc,
+    time::Duration,
+};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
     cast::{GiftForm, Schedule},
@@ -41,7 +46,9 @@ pub(super) enum Plan {
 pub(super) async fn play(room: Arc<Room>, world: Arc<World>) {
     let pace = world.options.pace;
     let mut script = Script::new(room.clone(), world.base.clone(), world.options.seed);
-    let mut ticks = interval(TICK);
+    // Rooms tick one after the other, not all at once.
+    let offset = Duration::from_millis(room.streamer.room_id * 37 % 200);
+    let mut ticks = interval_at(Instant::now() + offset, TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = Instant::now();
     loop {
@@ -74,6 +81,8 @@ pub(super) struct Script {
     pub crowd: Vec<Viewer>,
     /// Who bought a guard already; nobody buys two.
     pub aboard: HashSet<u64>,
+    /// When regulars came in last; nobody comes in twice within minutes.
+    pub came_in: HashMap<u64, f64>,
     /// The last line, for those who repeat it.
     pub last_line: String,
     base: String,
@@ -90,6 +99,7 @@ pub(super) struct Next {
     pub super_chat: f64,
     pub guard: f64,
     title: f64,
+    raffle: f64,
     cycle: f64,
     form: f64,
     unknown: f64,
@@ -107,6 +117,7 @@ impl Script {
             super_chat: dice.random_range(9.0..40.0),
             guard: dice.random_range(30.0..110.0),
             title: dice.random_range(150.0..260.0),
+            raffle: dice.random_range(200.0..400.0),
             cycle: dice.random_range(140.0..220.0),
             form: 90.0,
             unknown: dice.random_range(30.0..90.0),
@@ -122,6 +133,7 @@ impl Script {
             regulars,
             crowd,
             aboard: HashSet::new(),
+            came_in: HashMap::new(),
             last_line: String::new(),
             base,
             plans: Vec::new(),
@@ -272,6 +284,10 @@ impl Script {
             };
             sent.push(self.with_desk(|_, desk| desk.room_change(&stage)));
         }
+        if self.clock > self.next.raffle {
+            self.next.raffle = self.clock + self.dice.random_range(420.0..700.0);
+            self.raffle(sent);
+        }
         if self.clock > self.next.unknown {
             self.next.unknown = self.clock + self.dice.random_range(60.0..180.0);
             sent.push(self.with_desk(|_, desk| desk.unheard_of()));
@@ -296,7 +312,7 @@ impl Script {
                 Plan::Say(viewer, line) => {
                     lines += 1;
                     sent.push(self.with_desk(|_, desk| desk.danmaku(&viewer, &line)));
-                    if !line.sticker {
+                    if !line.sticker && !line.lottery {
                         self.last_line = line.text;
                     }
                 }

@@ -222,16 +222,73 @@ const AFTER: &[&str] = &[
     "儿",
 ];
 
+const PHRASES: &[&str] = &[
+    "三月的雨",
+    "今晚吃火锅",
+    "凌晨四点的海",
+    "把风藏进口袋",
+    "我超会摸鱼的",
+    "下次一定",
+    "白菜炖粉条",
+    "山顶洞人",
+    "玻璃晴朗",
+    "七月流火",
+    "半颗糖",
+    "隔壁老王的猫",
+    "番茄炒蛋不放糖",
+    "一杯美式",
+    "等一个晴天",
+    "银河售票员",
+    "潜水员小黄",
+    "第三排靠窗",
+    "收破烂的阿姨",
+    "人间观察员",
+    "无糖可乐本乐",
+    "梦里啥都有",
+    "摸鱼办主任",
+    "只是路过",
+    "北纬三十度",
+    "打工人阿强",
+    "旧城以西",
+    "地铁末班车",
+    "雾里看花",
+    "电量不足",
+    "人在公司刚下班",
+    "不会起名字",
+    "秋刀鱼之味",
+    "黄昏分界线",
+    "纸上谈兵",
+    "咸鱼翻身失败",
+    "早八人",
+    "小卖部老板娘",
+    "热心市民",
+    "长颈鹿睡了",
+];
+const LATIN: &[&str] = &[
+    "Nova", "Lemon", "kiki", "Echo", "Mori", "yuki", "Tofu", "Ryan", "Aki", "Lotus", "momo", "Zero", "Vega", "Sora",
+    "Pika", "Neko", "Orange", "Kuma",
+];
+const SURNAMES: &[&str] = &["陈", "林", "周", "沈", "苏", "顾", "许", "叶", "江", "宋", "唐", "白", "温", "陆"];
+const GIVEN: &[&str] =
+    &["清禾", "一舟", "知夏", "南枝", "星河", "十七", "安澜", "半夏", "有鱼", "小北", "念之", "不语", "拾光", "见山"];
+
 /// A name such as people choose.
 fn nickname(dice: &mut StdRng) -> String {
     let who = WHO.choose(dice).copied().unwrap_or("路人");
     let before = BEFORE.choose(dice).copied().unwrap_or("一只");
     let after = AFTER.choose(dice).copied().unwrap_or("呀");
-    match dice.random_range(0..6) {
+    let pick = |dice: &mut StdRng, names: &[&'static str]| names.choose(dice).copied().unwrap_or("海");
+    match dice.random_range(0..14) {
         0 | 1 => format!("{before}{who}"),
         2 => format!("{who}{after}"),
         3 => format!("{before}{who}{after}"),
         4 => format!("{who}{}", dice.random_range(10..9999)),
-        _ => format!("{who}与{}", WHO.choose(dice).copied().unwrap_or("海")),
+        5 => format!("{who}与{}", pick(dice, WHO)),
+        6 | 7 => pick(dice, PHRASES).to_owned(),
+        8 => format!("{}{after}", pick(dice, PHRASES)),
+        9 => format!("{}_{}", pick(dice, LATIN), dice.random_range(1..999)),
+        10 => format!("{}{after}", pick(dice, LATIN)),
+        11 => format!("{}{}", pick(dice, LATIN), who),
+        _ => format!("{}{}", pick(dice, SURNAMES), pick(dice, GIVEN)),
     }
 }

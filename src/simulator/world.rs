@@ -56,7 +56,7 @@ pub struct PaidGold {
 }
 
 impl Truth {
-    fn add(&mut self, fact: Fact) {
+    pub(super) fn add(&mut self, fact: Fact) {
         match fact {
             Fact::Nothing => {}
             Fact::Danmaku => self.danmaku += 1,
