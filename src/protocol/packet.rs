@@ -207,7 +207,9 @@ mod tests {
             .collect()
     }
 
-    fn read(frame: &[u8]) -> Vec<Result<(Operation, u16, &[u8]), PacketError>> {
+    type Read<'a> = Result<(Operation, u16, &'a [u8]), PacketError>;
+
+    fn read(frame: &[u8]) -> Vec<Read<'_>> {
         packets(frame).map(|packet| packet.map(|p| (p.operation, p.version, p.body))).collect()
     }
 

@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn published_vectors_are_signed_as_published() {
         assert_eq!(keys().mixin_key(), "ea1db124af3c7062474693fa704f4ff8");
-        let table: [(&[(&str, &str)], u64, &str); 4] = [
+        type Params<'a> = &'a [(&'a str, &'a str)];
+        let table: [(Params, u64, &str); 4] = [
             (
                 &[("foo", "114"), ("bar", "514"), ("zab", "1919810")],
                 1702204169,
