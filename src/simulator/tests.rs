@@ -1,7 +1,7 @@
 //! The simulator through its doors: HTTP and a WebSocket, as the product comes in.
 //!
 //! The last test plays stories without sockets and counts what they say by the rules of the protocol notes;
-//! the simulator's own truth must agree.
+//! the simulator's own truth must agree, and so must the product's decoder.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,11 +18,14 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
 };
 
-use super::{PaidGold, Simulator, SimulatorOptions, Truth, proto, script::Script, world::World};
-use crate::protocol::{
-    Operation, WbiKeys, encode,
-    inflate::{Inflater, Packing},
-    packets,
+use super::{PaidGold, Simulator, SimulatorOptions, Truth, messages::Fact, proto, script::Script, world::World};
+use crate::{
+    domain::{Event, EventId, Kind, RoomId},
+    protocol::{
+        Arrival, Decoded, GuardMerge, Operation, WbiKeys, api, decode, encode,
+        inflate::{Inflater, Packing},
+        packets,
+    },
 };
 
 const BROWSER: &str =
@@ -255,6 +258,11 @@ async fn rooms_are_found_by_short_and_long_number_and_through_their_streamer() {
         post(&simulator, "/room/v1/Room/get_status_info_by_uids", json!({"uids": [room.uid, off_air.uid, 1]})).await;
     assert_eq!(answer["data"].as_object().map(serde_json::Map::len), Some(2));
     assert_eq!(answer["data"][off_air.uid.to_string()]["live_time"], 0);
+    let master = get(&simulator, &format!("/live_user/v1/Master/info?uid={}", room.uid), BROWSER, "").await;
+    let anchor = api::parse_master_info(master.to_string().as_bytes()).expect("a streamer");
+    assert_eq!((anchor.uid.0, anchor.uname), (room.uid, room.name.clone()));
+    let spi = get(&simulator, "/x/frontend/finger/spi", BROWSER, "").await;
+    assert!(api::parse_spi(spi.to_string().as_bytes()).expect("an identity").buvid3.ends_with("infoc"));
     let none = get(&simulator, "/room/v1/Room/get_status_info_by_uids?uids[]=1", BROWSER, "").await;
     assert_eq!(none["data"], json!([]));
     post(&simulator, &format!("/sim/room/{}/live", off_air.room_id), json!({"on": true})).await;
@@ -274,7 +282,8 @@ async fn the_story_tells_the_truth() {
         let mut script = Script::new(room.clone(), world.base.clone(), 7);
         let mut said = Counts::default();
         let mut truth = Truth::default();
-        for _ in 0..4000 {
+        let mut reader = Reader::default();
+        for tick in 0..3000 {
             let sent = script.advance(0.2, 0.2);
             let lines = sent.iter().filter(|message| message.json.contains("DANMU_MSG")).count();
             assert!(lines <= 4, "{lines} lines in a tick");
@@ -282,10 +291,12 @@ async fn the_story_tells_the_truth() {
                 let value: Value = serde_json::from_str(&message.json).expect("is JSON");
                 commands.insert(value["cmd"].as_str().expect("a command").split(':').next().unwrap_or("").to_owned());
                 said.read(&value);
+                reader.read(room.streamer.room_id, &message.json, Duration::from_millis(tick * 200));
                 truth.add(message.fact);
             }
         }
         assert_eq!(said.truth(), truth, "{}", room.name);
+        assert_eq!(reader.truth(), truth, "{} as the product reads it", room.name);
     }
     let mut missing = Vec::new();
     for command in "DANMU_MSG SEND_GIFT SEND_GIFT_V2 COMBO_SEND SUPER_CHAT_MESSAGE SUPER_CHAT_MESSAGE_JPN GUARD_BUY \
@@ -299,6 +310,51 @@ async fn the_story_tells_the_truth() {
         }
     }
     assert!(missing.is_empty(), "never sent: {missing:?}");
+}
+
+/// Counts what the product's own decoder makes of the messages.
+#[derive(Default)]
+struct Reader {
+    seen: HashSet<EventId>,
+    guards: GuardMerge,
+    truth: Truth,
+}
+
+impl Reader {
+    fn read(&mut self, room: u64, json: &str, now: Duration) {
+        let arrival = Arrival { room_id: RoomId(room), received_ms: super::world::now_ms() };
+        let events = match decode(json.as_bytes(), arrival) {
+            Decoded::Events(events) => events,
+            Decoded::Guard(message) => self.guards.take(message, now).into_iter().collect(),
+            Decoded::Ignored => Vec::new(),
+            Decoded::Unknown(name) => {
+                assert_eq!(name, "SIM_NEW_COMMAND");
+                Vec::new()
+            }
+            Decoded::Malformed(what) => panic!("{what}: {json}"),
+        };
+        let late = self.guards.due(now);
+        events.into_iter().chain(late).for_each(|event| self.count(&event));
+    }
+
+    fn count(&mut self, event: &Event) {
+        if !self.seen.insert(event.id) {
+            return;
+        }
+        let paid = event.paid().0;
+        self.truth.add(match event.kind() {
+            Kind::Danmaku => Fact::Danmaku,
+            Kind::Gift => Fact::Gifts { transactions: 1, paid },
+            Kind::SuperChat => Fact::SuperChat { paid },
+            Kind::Guard => Fact::Guard { paid },
+            _ => Fact::Nothing,
+        });
+    }
+
+    fn truth(mut self) -> Truth {
+        self.guards.flush().iter().for_each(|event| self.count(event));
+        self.truth
+    }
 }
 
 /// Counts by the protocol notes, from nothing but the messages.
