@@ -44,9 +44,9 @@ pub(super) fn cover(room: u64, title: &str, name: &str) -> String {
         );
     }
     let x = 120 + hash(room ^ 3) % 400;
-    let title: String = title.chars().take(17).collect();
+    let title: String = title.chars().take(19).collect();
     format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" width="640" height="360"><defs><linearGradient id="g" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="{sky}"/><stop offset="1" stop-color="{low}"/></linearGradient></defs><rect width="640" height="360" fill="url(#g)"/><circle cx="{x}" cy="110" r="52" fill="{sun}" opacity=".85"/>{hills}<g fill="#fff" font-family="'Noto Sans SC','PingFang SC','Microsoft YaHei',sans-serif"><text x="32" y="300" font-size="32" font-weight="700">{}</text><text x="32" y="335" font-size="20" opacity=".85">{}</text></g></svg>"##,
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 360" width="640" height="360"><defs><linearGradient id="g" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="{sky}"/><stop offset="1" stop-color="{low}"/></linearGradient></defs><rect width="640" height="360" fill="url(#g)"/><circle cx="{x}" cy="110" r="52" fill="{sun}" opacity=".85"/>{hills}<g fill="#fff" font-family="'Noto Sans SC','PingFang SC','Microsoft YaHei',sans-serif"><text x="32" y="300" font-size="30" font-weight="700">{}</text><text x="32" y="335" font-size="20" opacity=".85">{}</text></g></svg>"##,
         escape(&title),
         escape(name)
     )

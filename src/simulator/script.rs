@@ -248,8 +248,9 @@ impl Script {
         if self.strikes(rate * 0.55 * swing, story) {
             self.chat();
         }
-        for _ in 0..2 {
-            if self.strikes((rate * 1.9 + 0.15) * swing / 2.0, story) {
+        // Twice as many come in as speak, waves included.
+        for _ in 0..4 {
+            if self.strikes((rate * 4.0 + 0.2) * swing / 4.0, story) {
                 self.come_in(sent);
             }
         }

@@ -229,6 +229,22 @@ async fn whoever_does_not_authenticate_properly_is_cut_without_a_word() {
 }
 
 #[actix_web::test]
+async fn connections_are_cut_and_hosts_are_dead_when_asked_for() {
+    let cut_every = Some(Duration::from_millis(300));
+    let options = SimulatorOptions { pace: 0.0, cut_every, dead_first_host: true, ..SimulatorOptions::default() };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let simulator = Simulator::start(options).await.expect("starts");
+    let room = simulator.rooms()[0].room_id;
+    let hosts = danmu_info(&simulator, room).await["host_list"].clone();
+    assert!(hosts[0] != hosts[2] && hosts[1] == hosts[2], "{hosts}");
+    let dead = format!("{}:{}", hosts[0]["host"].as_str().expect("a name"), hosts[0]["ws_port"]);
+    assert!(TcpStream::connect(dead).await.is_err());
+    let mut socket = enter(&simulator, room, 3).await;
+    assert_eq!(next_frame(&mut socket).await, None);
+    simulator.stop().await;
+}
+
+#[actix_web::test]
 async fn heartbeats_are_echoed_beyond_the_packet() {
     let simulator = simulator(0.0).await;
     let mut socket = enter(&simulator, simulator.rooms()[0].room_id, 3).await;
