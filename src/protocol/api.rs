@@ -274,7 +274,9 @@ fn unix_ms(text: &str) -> Option<i64> {
 fn shanghai_seconds(text: &str) -> Option<i64> {
     let parts: Option<Vec<i64>> = text.split(['-', ' ', ':', 'T']).map(|part| part.parse().ok()).collect();
     let &[year, month, day, hour, minute, second] = parts?.as_slice() else { return None };
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let is_date = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    let is_time = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..61).contains(&second);
+    if !is_date || !is_time {
         return None;
     }
     // Days since 1970, counting years from March, so that the leap day is the last one.
@@ -399,6 +401,7 @@ mod tests {
             ("2023-11-15 06:13:20", Some(1_700_000_000_000)),
             ("2026-05-29 04:26:40", Some(1_780_000_000_000)),
             ("2026-13-01 00:00:00", None),
+            ("2026-05-29 9223372036854775807:00:00", None),
             ("yesterday", None),
         ] {
             assert_eq!(unix_ms(text), expected, "{text:?}");

@@ -4,8 +4,9 @@
 //! were already sent; names and pictures of gifts.
 //!
 //! Invariants: a gift is worth what its own message says, in whole gold, and nothing if it is silver; what
-//! was paid is never derived from what came out of a blind box; and one gift has one id in either form:
-//! its transaction, its number and its place among equals in the message.
+//! came out of a blind box stands for what was paid only if the message says neither that nor what the
+//! box costs; and one gift has one id in either form: its transaction, its number and its place among
+//! equals in the message.
 
 use std::collections::HashMap;
 

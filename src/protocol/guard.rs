@@ -42,7 +42,7 @@ fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part
     let sender = fields.sender_uinfo.0.or(fields.uinfo.0).unwrap_or_default();
     let (user, _) = sender.user(fields.uid, fields.username.or(fields.uname));
     // The gifts 10001 to 10003 are the guards of level 1 to 3.
-    let by_gift = fields.gift_id.0.map(|gift_id| gift_id - 10_000);
+    let by_gift = fields.gift_id.0.map(|gift_id| gift_id.saturating_sub(10_000));
     let guard_level = fields.guard_level.0.filter(is_level).or(by_gift.filter(is_level));
     let start = fields.start_time.positive();
     Ok(GuardMessage {
