@@ -62,7 +62,7 @@ pub mod actors;
 #[cfg(any())] pub mod web;
 
 /// A fake Bilibili for demonstration and tests; reached over sockets only.
-#[cfg(any())] pub mod simulator;
+pub mod simulator;
 
 /// Every setting.
 pub mod config;
