@@ -3,9 +3,9 @@
 //!
 //! Needs `redis-server` on the path. A machine without it fails these tests rather than passing over them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io::Write, sync::Arc};
 
-use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection};
+use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection, cmd};
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use super::{
@@ -249,6 +249,43 @@ async fn more_than_fits_into_memory_is_read_from_the_spool() {
     drop(store);
 }
 
+/// Where the child of the test below appends.
+const CHILD_FOLDER: &str = "BLM_TEST_SPOOL";
+
+#[tokio::test]
+#[ignore = "is the process that the next test kills"]
+async fn appends_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let store = EmbeddedStore::open(&folder).unwrap();
+    let mut accepted = std::fs::File::create(folder.join("accepted")).unwrap();
+    for n in 0.. {
+        store.append(&shared(&[danmaku(1, n, "a")])).await.unwrap();
+        accepted.write_all(b".").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_survives_a_killed_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "store::contract_tests::appends_until_it_is_killed"])
+        .env(CHILD_FOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let accepted = || std::fs::metadata(folder.path().join("accepted")).map_or(0, |file| file.len());
+    while accepted() < 50 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let found = store.backlog(None).await.unwrap();
+    // One more may have been written than there was time to say so.
+    assert!((50..=found).contains(&accepted()) && found <= accepted() + 1, "{} accepted, {found} found", accepted());
+}
+
 #[tokio::test]
 async fn a_spool_made_anew_begins_after_the_old_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -424,8 +461,13 @@ async fn errors_say_whose_they_are_and_never_the_password() {
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("wrong-horse"), "{error:?}");
 
-    // A stream that is no stream.
+    // A full server takes nothing, and a stream that is no stream neither.
     let mut redis = Client::open(with("correct-horse")).unwrap().get_multiplexed_async_connection().await.unwrap();
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec_async(&mut redis).await.unwrap();
+    let error = right.append(&shared(&[danmaku(1, 1, "a")])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    assert_eq!(right.backlog(None).await.unwrap(), 1);
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).exec_async(&mut redis).await.unwrap();
     redis.set("blm:stream", "x").await.unwrap();
     let error = right.append(&shared(&[danmaku(1, 0, "a")])).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");

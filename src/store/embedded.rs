@@ -1,6 +1,6 @@
 //! The live store for those who install nothing: hot state in this process, batches in a spool file.
 //!
-//! What [`LiveStore::append`] accepted lies in the spool ([`super::spool`]) until it is in the history.
+//! What [`LiveStore::append`] accepted lies in the spool (`spool.rs`) until it is in the history.
 //! The newest batches stay in memory as well, so a sync that keeps up reads neither the disk nor JSON.
 //! Lists of recent events begin, after a start, with what is not in the history yet; older events are
 //! read from the history anyway.

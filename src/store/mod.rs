@@ -8,21 +8,26 @@
 //!
 //! Not here: who moves batches, and when (`actors::redis_writer`, `actors::sync`).
 
+// The live stores.
 pub mod embedded;
 pub mod redis;
 mod spool;
 
+// The history: its file, its tables, its rows.
 mod rows;
 mod schema;
 pub mod sqlite;
-mod sums;
 
+// How events get into it.
 pub mod record;
+mod sums;
 pub mod tasks;
 
+// What else is kept there.
 pub mod gaps;
 pub mod rooms;
 
+// What is asked of it.
 pub mod queries;
 pub mod series;
 

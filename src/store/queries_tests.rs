@@ -1,14 +1,12 @@
 //! Pages, series and the small tables, as their readers use them.
 
-use super::*;
-use crate::{
-    domain::{Gold, LiveStatus, RoomInfo},
-    store::{
-        StoreKind,
-        fixtures::{T0, batch, by, danmaku, event, gift, guard},
-        series::{Step, TopBy},
-    },
+use super::super::{
+    StoreKind,
+    fixtures::{T0, batch, by, danmaku, event, gift, guard},
+    series::{Step, TopBy},
 };
+use super::*;
+use crate::domain::{Gold, LiveStatus, RoomInfo};
 
 fn open() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
@@ -55,7 +53,10 @@ fn turning_pages_shows_every_event_once_newest_first() {
         assert!(within.iter().all(|event| event.timestamp_ms == T0 + 4));
         assert_eq!(within.len(), if room.is_none() { 6 } else { 3 });
     }
-    assert_eq!(database.danmaku(&Filter::default(), &page(0, None, None)).unwrap().events, []);
+    for (limit, more) in [(0, true), (59, true), (60, false), (usize::MAX, false)] {
+        let found = database.danmaku(&Filter::default(), &page(limit, None, None)).unwrap();
+        assert_eq!((found.events.len(), found.has_more), (limit.min(60), more));
+    }
 }
 
 #[test]

@@ -55,7 +55,7 @@ const FIRST_ENTRIES: usize = 8;
 /// Entries of the stream in one read, and counted in one call: some 10 MB.
 const MOST_ENTRIES: usize = 128;
 
-/// Adds up `n` over the entries from ARGV[1] on, ARGV[2] of them. Counting in the server saves moving
+/// Adds up `n` over so many entries (second argument) from an id on (first). Counting in the server saves moving
 /// every event of a backlog only to count it.
 static COUNT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
