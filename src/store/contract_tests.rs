@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, io::Write, sync::Arc};
 
-use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection};
+use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection, cmd};
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use super::{
@@ -463,11 +463,11 @@ async fn errors_say_whose_they_are_and_never_the_password() {
 
     // A full server takes nothing, and a stream that is no stream neither.
     let mut redis = Client::open(with("correct-horse")).unwrap().get_multiplexed_async_connection().await.unwrap();
-    redis.config_set("maxmemory", "1").await.unwrap();
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec_async(&mut redis).await.unwrap();
     let error = right.append(&shared(&[danmaku(1, 1, "a")])).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     assert_eq!(right.backlog(None).await.unwrap(), 1);
-    redis.config_set("maxmemory", "0").await.unwrap();
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).exec_async(&mut redis).await.unwrap();
     redis.set("blm:stream", "x").await.unwrap();
     let error = right.append(&shared(&[danmaku(1, 0, "a")])).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");

@@ -1,14 +1,12 @@
 //! Pages, series and the small tables, as their readers use them.
 
-use super::*;
-use crate::{
-    domain::{Gold, LiveStatus, RoomInfo},
-    store::{
-        StoreKind,
-        fixtures::{T0, batch, by, danmaku, event, gift, guard},
-        series::{Step, TopBy},
-    },
+use super::super::{
+    StoreKind,
+    fixtures::{T0, batch, by, danmaku, event, gift, guard},
+    series::{Step, TopBy},
 };
+use super::*;
+use crate::domain::{Gold, LiveStatus, RoomInfo};
 
 fn open() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();

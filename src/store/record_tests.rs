@@ -8,17 +8,15 @@ use diesel::{
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::*;
-use crate::{
-    domain::{Gauge, Gold, Medal, RoomInfo, Source, Uid, User},
-    store::{
-        LiveStore,
-        embedded::EmbeddedStore,
-        fixtures::{T0, batch, by, danmaku, event, gauge, gift, guard, notice, shared, super_chat},
-        queries::{Filter, Page},
-        series::{Step, TopBy},
-    },
+use super::super::{
+    LiveStore,
+    embedded::EmbeddedStore,
+    fixtures::{T0, batch, by, danmaku, event, gauge, gift, guard, notice, shared, super_chat},
+    queries::{Filter, Page},
+    series::{Step, TopBy},
 };
+use super::*;
+use crate::domain::{Gauge, Gold, Medal, RoomInfo, Source, Uid, User};
 
 fn open() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
