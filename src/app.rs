@@ -40,7 +40,7 @@ use crate::{
         wall::Wall,
     },
     config::{Secret, Settings, SimulateArgs},
-    domain::{Event, RoomRef},
+    domain::{Event, RoomId, RoomRef},
     simulator::{Simulator, SimulatorOptions},
     store::{
         LiveStore,
@@ -202,6 +202,7 @@ struct App {
     finish_sync: watch::Sender<bool>,
     web: web::Server,
     ledger: Arc<Ledger>,
+    database: Database,
     signals: Signals,
 }
 
@@ -307,7 +308,7 @@ impl App {
 
         watch_rooms(&rooms, &database, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), record_gauge, live, database.clone()));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, signals })
+        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -360,6 +361,10 @@ impl App {
         self.finish_sync.send_replace(true);
         if !finished(root::SYNC, by(8)).await {
             left.push("not everything was stored in SQLite in time; what is in the live store follows at the next start".to_owned());
+        }
+        let last_words = left.first().cloned();
+        if let Err(error) = self.database.run(move |database| database.finish_task(last_words.as_deref())).await {
+            left.push(format!("the end of this run is not written down: {error}"));
         }
         self.web.stop(by(9)).await;
 
@@ -440,6 +445,8 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
 async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) -> Result<(), StartError> {
     let (stored, totals) =
         database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
+    let ids: Vec<RoomId> = stored.iter().map(|room| room.info.room_id).collect();
+    database.run(move |database| database.start_task(&ids)).await?;
     for room in stored {
         let id = room.info.room_id;
         let totals = totals.get(&id).copied().unwrap_or_default();
