@@ -1,2 +1,51 @@
-//! main
-fn main() {}
+//! Reads the settings, runs the program, and turns its outcome into an exit status.
+
+use std::process::ExitCode;
+
+use bilibili_live_monitor::{
+    app::{self, Outcome},
+    config::{self, ConfigError, Plan},
+    telemetry,
+};
+
+/// Wrong usage, by the contract.
+const USAGE: u8 = 2;
+/// Could not start, by the contract.
+const NOT_STARTED: u8 = 1;
+
+fn main() -> ExitCode {
+    let plan = match config::plan() {
+        Ok(plan) => plan,
+        Err(ConfigError::Usage(error)) => error.exit(),
+        Err(error) => return failed(USAGE, &error.to_string()),
+    };
+    match run(plan) {
+        Ok(outcome) => ExitCode::from(outcome.status()),
+        Err(error) => failed(NOT_STARTED, &format!("{error:#}")),
+    }
+}
+
+fn run(plan: Plan) -> anyhow::Result<Outcome> {
+    // Plain connections never need it, so a missing provider would show only at the first TLS one.
+    // An error means that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let system = actix::System::new();
+    let outcome = match plan {
+        Plan::Simulate(args) => {
+            telemetry::init(&args.log, None, None)?;
+            system.block_on(app::simulate(args))
+        }
+        Plan::Run(settings) => {
+            let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));
+            telemetry::init(&settings.log, settings.log_format, folder.as_deref())?;
+            system.block_on(app::run(*settings))
+        }
+    };
+    Ok(outcome?)
+}
+
+#[expect(clippy::print_stderr, reason = "whoever started the program sees why it did not")]
+fn failed(status: u8, why: &str) -> ExitCode {
+    eprintln!("bilibili-live-monitor: {why}");
+    ExitCode::from(status)
+}

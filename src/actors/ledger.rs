@@ -33,6 +33,8 @@ pub struct Entry {
     pub pending: u64,
     /// Messages with a command we do not know; they are not events.
     pub unknown_commands: BTreeMap<String, u64>,
+    /// Frames or messages that could not be read; they are not events.
+    pub unreadable: u64,
     /// Whether the sum holds and what is pending really exists.
     pub balanced: bool,
 }
@@ -55,6 +57,7 @@ impl Entry {
         for (command, n) in &other.unknown_commands {
             *self.unknown_commands.entry(command.clone()).or_default() += n;
         }
+        self.unreadable += other.unreadable;
     }
 }
 
@@ -147,6 +150,11 @@ impl Ledger {
                 unknown.insert(command.to_owned(), 1);
             }
         });
+    }
+
+    /// `n` frames or messages could not be read.
+    pub fn unreadable(&self, room: RoomId, n: u64) {
+        self.with(|books| books.rooms.entry(room).or_default().unreadable += n);
     }
 
     /// Events on the way, by the books.

@@ -8,6 +8,29 @@
 //!
 //! Not here: who moves batches, and when (`actors::redis_writer`, `actors::sync`).
 
+pub mod embedded;
+pub mod redis;
+mod spool;
+
+pub mod sqlite;
+mod schema;
+mod rows;
+mod sums;
+
+pub mod record;
+pub mod tasks;
+
+pub mod rooms;
+pub mod gaps;
+
+pub mod queries;
+pub mod series;
+
+#[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
+mod fixtures;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -48,6 +71,12 @@ pub enum RecentList {
     Gifts,
 }
 
+/// Chat lines kept per room: what a room's page shows at first, and some scrolling.
+pub const DANMAKU_KEPT: usize = 500;
+
+/// Gifts kept per room: they come a tenth as often.
+pub const GIFTS_KEPT: usize = 200;
+
 /// The store could not do it. What was asked has not happened, or may have happened (a lost answer):
 /// every call may be repeated.
 #[derive(Debug, Error)]
@@ -81,6 +110,16 @@ pub enum StoreKind {
     Embedded,
     /// A Redis server.
     Redis,
+}
+
+impl StoreKind {
+    /// The contract's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StoreKind::Embedded => "embedded",
+            StoreKind::Redis => "redis",
+        }
+    }
 }
 
 /// How the live store is.

@@ -7,6 +7,7 @@
 
 pub mod exit;
 pub mod lane;
+pub mod life;
 pub mod obituary;
 pub mod policy;
 pub mod vitals;

@@ -1,0 +1,174 @@
+//! BroadcastActor: from the rooms' second lane to browsers.
+//!
+//! Serialises each event once, gathers what comes within 50 ms into one frame, and appends it to the
+//! ring; once a second it appends the rooms that changed. Keeps the gauges and rates of the wall. A view
+//! never slows the record: its lane sheds, and the ring overwrites.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::{Actor, Context};
+use tokio::{
+    select,
+    sync::Mutex,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::error;
+
+use super::{
+    ring::{Piece, Ring},
+    wall::{Rates, Wall},
+};
+use crate::{
+    domain::{Body, Event, Kind, RoomId},
+    supervise::{
+        exit::Exit,
+        lane::Inbox,
+        life::{self, Mortal},
+        obituary::Obituary,
+        vitals::{Doing, State, Vitals},
+    },
+};
+
+/// What the broadcaster works with; outlives its lives.
+#[derive(Clone)]
+pub struct BroadcastSpec {
+    /// The reading end of the rooms' second lane.
+    pub inbox: Arc<Mutex<Inbox<Arc<Event>>>>,
+    /// Where frames go.
+    pub ring: Arc<Ring>,
+    /// The present picture.
+    pub wall: Arc<Wall>,
+    /// What it publishes.
+    pub vitals: Arc<Vitals>,
+}
+
+/// The actor.
+pub struct BroadcastActor {
+    spec: BroadcastSpec,
+    /// Last field: dropped last.
+    obituary: Obituary<&'static str>,
+}
+
+impl BroadcastActor {
+    /// A life that has not begun.
+    pub fn new(spec: BroadcastSpec, obituary: Obituary<&'static str>) -> BroadcastActor {
+        BroadcastActor { spec, obituary }
+    }
+}
+
+impl Actor for BroadcastActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        life::live(self, ctx, broadcast(self.spec.clone()));
+    }
+}
+
+impl Mortal for BroadcastActor {
+    type Name = &'static str;
+
+    fn obituary(&mut self) -> &mut Obituary<&'static str> {
+        &mut self.obituary
+    }
+}
+
+/// A frame holds at most this many events ...
+const EVENTS_PER_FRAME: usize = 256;
+/// ... and what came within this.
+const LINGER: Duration = Duration::from_millis(50);
+
+async fn broadcast(spec: BroadcastSpec) -> Exit {
+    let BroadcastSpec { inbox, ring, wall, vitals } = &spec;
+    let mut inbox = inbox.lock().await;
+    let mut paces: HashMap<RoomId, Pace> = HashMap::new();
+    let mut second = interval(Duration::from_secs(1));
+    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    vitals.enter(State::Running);
+    loop {
+        vitals.doing(Doing::Idle);
+        select! {
+            biased;
+            _ = second.tick() => {
+                paces.retain(|room, pace| {
+                    let goes_on = pace.next_second();
+                    wall.set_rates(*room, pace.rates());
+                    goes_on
+                });
+                ring.push_rooms(wall.take_changed());
+            }
+            more = inbox.fill(EVENTS_PER_FRAME, LINGER) => {
+                if !more {
+                    return Exit::Done;
+                }
+                vitals.took_in(inbox.batch.len() as u64, 0);
+                let newest = inbox.batch.last().map(|event| event.timestamp_ms);
+                let mut frame = Vec::with_capacity(inbox.batch.len());
+                for event in &inbox.batch {
+                    paces.entry(event.room_id).or_default().count(event.kind());
+                    if let Body::Gauge(gauge) = &event.body {
+                        wall.update_gauges(event.room_id, gauge);
+                    }
+                    match serde_json::to_string(event.as_ref()) {
+                        Ok(json) => frame.push((event.room_id, Piece { kind: event.kind(), json: json.into() })),
+                        Err(error) => error!(event.id = %event.id, %error, "an event cannot be shown: {error}"),
+                    }
+                }
+                vitals.handed_on(frame.len() as u64, newest);
+                ring.push_events(frame);
+                inbox.finish();
+            }
+        }
+    }
+}
+
+/// Events of the last minute, by second.
+struct Pace {
+    seconds: [(u32, u32); 60],
+    now: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace { seconds: [(0, 0); 60], now: 0 }
+    }
+}
+
+impl Pace {
+    fn count(&mut self, kind: Kind) {
+        let (danmaku, events) = &mut self.seconds[self.now];
+        *danmaku += u32::from(kind == Kind::Danmaku);
+        *events += 1;
+    }
+
+    fn rates(&self) -> Rates {
+        self.seconds.iter().fold(Rates::default(), |sum, (danmaku, events)| Rates {
+            danmaku_per_minute: sum.danmaku_per_minute + u64::from(*danmaku),
+            events_per_minute: sum.events_per_minute + u64::from(*events),
+        })
+    }
+
+    /// Moves on; false when nothing came for a minute.
+    fn next_second(&mut self) -> bool {
+        self.now = (self.now + 1) % self.seconds.len();
+        self.seconds[self.now] = (0, 0);
+        self.rates() != Rates::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_last_minute() {
+        let mut pace = Pace::default();
+        for _ in 0..30 {
+            pace.count(Kind::Danmaku);
+            pace.count(Kind::Enter);
+            assert!(pace.next_second());
+        }
+        assert_eq!(pace.rates(), Rates { danmaku_per_minute: 30, events_per_minute: 60 });
+        let seconds_to_silence = (1..).find(|_| !pace.next_second());
+        assert_eq!(seconds_to_silence, Some(59));
+    }
+}

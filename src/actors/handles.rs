@@ -1,0 +1,232 @@
+//! What the rest of the program may hold of an actor: plain handles with methods, never an address.
+//!
+//! Every command is idempotent, because a send that timed out may or may not have been taken. Leaving
+//! actix would change the actors and this file, and nothing in front of it.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::Addr;
+use serde::Serialize;
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use tracing::info;
+
+use super::{
+    root::{Root, ToRooms},
+    supervisor::{Restart, Unwatch, Watch},
+    sync::SyncRequest,
+    wall::Wall,
+};
+use crate::{
+    domain::{RoomId, RoomInfo, RoomRef},
+    store::{
+        StoreError,
+        sqlite::{Database, DatabaseError},
+    },
+    upstream::{AskError, Upstream},
+};
+
+/// A command not taken within this is reported as [`RoomsError::Busy`].
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Adds, removes and steers rooms.
+#[derive(Clone)]
+pub struct Rooms {
+    root: Addr<Root>,
+    upstream: Arc<dyn Upstream>,
+    database: Database,
+    wall: Arc<Wall>,
+}
+
+/// Why a room command was not carried out.
+#[derive(Debug, Error)]
+pub enum RoomsError {
+    /// There is no such room.
+    #[error("there is no live room {0}: check the number or the link")]
+    NoSuchRoom(RoomRef),
+    /// It exists, but cannot be watched.
+    #[error("live room {room} cannot be watched: {why}")]
+    Unusable {
+        /// Which.
+        room: RoomId,
+        /// Such as locked.
+        why: &'static str,
+    },
+    /// It is watched already.
+    #[error("live room {0} is monitored already")]
+    AlreadyThere(RoomId),
+    /// It is not watched.
+    #[error("live room {0} is not monitored")]
+    NotThere(RoomId),
+    /// Bilibili could not be asked.
+    #[error("{0}; try again later")]
+    Upstream(String),
+    /// The supervisor does not answer.
+    #[error("the program is busy or stopping; try again")]
+    Busy,
+    /// It could not be written down.
+    #[error("the database did not take it: {0}")]
+    Storage(#[from] DatabaseError),
+}
+
+impl From<AskError> for RoomsError {
+    fn from(error: AskError) -> RoomsError {
+        match error {
+            AskError::NoSuchRoom(room) => RoomsError::NoSuchRoom(room),
+            AskError::Unusable { room, why } => RoomsError::Unusable { room, why },
+            other => RoomsError::Upstream(other.to_string()),
+        }
+    }
+}
+
+impl Rooms {
+    /// Handles over `root`'s rooms.
+    pub fn new(root: Addr<Root>, upstream: Arc<dyn Upstream>, database: Database, wall: Arc<Wall>) -> Rooms {
+        Rooms { root, upstream, database, wall }
+    }
+
+    /// Asks Bilibili which room is meant. Changes nothing.
+    pub async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, RoomsError> {
+        Ok(self.upstream.resolve(room).await?)
+    }
+
+    /// Resolves a room, writes it down and begins to watch it.
+    pub async fn add(&self, room: RoomRef) -> Result<RoomInfo, RoomsError> {
+        let info = self.resolve(room).await?;
+        if self.wall.info(info.room_id).is_some() {
+            return Err(RoomsError::AlreadyThere(info.room_id));
+        }
+        let saved = info.clone();
+        let totals = self
+            .database
+            .run(move |database| {
+                database.save_room(&saved)?;
+                database.set_monitored(saved.room_id, true)?;
+                database.room_totals(saved.room_id)
+            })
+            .await?;
+        self.watch(info.clone(), false).await?;
+        self.wall.set_totals(info.room_id, totals);
+        info!(room.id = %info.room_id, "room {} ({}) is monitored from now on", info.room_id, info.uname);
+        Ok(info)
+    }
+
+    /// Puts a room that is written down already on the wall, and watches it unless it is paused.
+    pub async fn watch(&self, info: RoomInfo, paused: bool) -> Result<(), RoomsError> {
+        let room = info.room_id;
+        self.wall.put(info);
+        self.tell(ToRooms::Watch(Watch { room, paused })).await
+    }
+
+    /// Watches a room no longer; erases its history if asked.
+    pub async fn remove(&self, room: RoomId, erase: bool) -> Result<(), RoomsError> {
+        self.known(room)?;
+        self.database.run(move |database| database.set_monitored(room, false)).await?;
+        self.tell(ToRooms::Unwatch(Unwatch(room))).await?;
+        if erase {
+            self.database.run(move |database| database.erase(room)).await?;
+        }
+        info!(room.id = %room, erase, "room {room} is no longer monitored");
+        Ok(())
+    }
+
+    /// Disconnects a room until it is resumed.
+    pub async fn pause(&self, room: RoomId) -> Result<(), RoomsError> {
+        self.set_paused(room, true).await
+    }
+
+    /// Connects a paused room again.
+    pub async fn resume(&self, room: RoomId) -> Result<(), RoomsError> {
+        self.set_paused(room, false).await
+    }
+
+    /// Ends the present life of a room and begins a new one; revives a failed room.
+    pub async fn restart(&self, room: RoomId) -> Result<(), RoomsError> {
+        self.known(room)?;
+        self.tell(ToRooms::Restart(Restart(room))).await
+    }
+
+    async fn set_paused(&self, room: RoomId, paused: bool) -> Result<(), RoomsError> {
+        self.known(room)?;
+        self.database.run(move |database| database.set_paused(room, paused)).await?;
+        self.tell(ToRooms::Watch(Watch { room, paused })).await
+    }
+
+    fn known(&self, room: RoomId) -> Result<RoomInfo, RoomsError> {
+        self.wall.info(room).ok_or(RoomsError::NotThere(room))
+    }
+
+    async fn tell(&self, command: ToRooms) -> Result<(), RoomsError> {
+        match timeout(PATIENCE, self.root.send(command)).await {
+            Ok(Ok(true)) => Ok(()),
+            _ => Err(RoomsError::Busy),
+        }
+    }
+}
+
+/// Asks for a sync now.
+#[derive(Clone)]
+pub struct SyncHandle {
+    requests: mpsc::Sender<SyncRequest>,
+}
+
+/// What one run of the sync moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SyncRun {
+    /// Began, unix ms.
+    pub start_ms: i64,
+    /// Ended, unix ms.
+    pub end_ms: i64,
+    /// Events read from the live store.
+    pub total: u64,
+    /// New rows.
+    pub stored: u64,
+    /// Known already.
+    pub duplicate: u64,
+    /// Set aside.
+    pub dead_letter: u64,
+}
+
+/// Why a sync did not come about.
+#[derive(Clone, Debug, Error)]
+pub enum SyncError {
+    /// SQLite did not do it.
+    #[error("{0}")]
+    Database(Arc<DatabaseError>),
+    /// The live store did not do it.
+    #[error("{0}")]
+    LiveStore(Arc<StoreError>),
+    /// The sync does not answer.
+    #[error("the sync is busy or stopping; try again")]
+    Busy,
+}
+
+impl From<DatabaseError> for SyncError {
+    fn from(error: DatabaseError) -> SyncError {
+        SyncError::Database(Arc::new(error))
+    }
+}
+
+impl From<StoreError> for SyncError {
+    fn from(error: StoreError) -> SyncError {
+        SyncError::LiveStore(Arc::new(error))
+    }
+}
+
+impl SyncHandle {
+    /// A handle, and the end that the sync actor reads.
+    pub fn new() -> (SyncHandle, mpsc::Receiver<SyncRequest>) {
+        let (requests, receiver) = mpsc::channel(4);
+        (SyncHandle { requests }, receiver)
+    }
+
+    /// Runs a sync now; answers with what it moved.
+    pub async fn sync_now(&self) -> Result<SyncRun, SyncError> {
+        let (to, answer) = oneshot::channel();
+        self.requests.try_send(to).map_err(|_| SyncError::Busy)?;
+        timeout(Duration::from_secs(30), answer).await.map_err(|_| SyncError::Busy)?.map_err(|_| SyncError::Busy)?
+    }
+}

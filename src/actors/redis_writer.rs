@@ -1,0 +1,163 @@
+//! RedisWriter: from the rooms' lane into the live store, Redis or embedded.
+//!
+//! Gathers events as the store likes them and appends them; what was appended survives the program. While
+//! the store does not answer the batch stays in hand and is tried again for ever: the lane fills, sheds
+//! by its policy, and shows. Also publishes what is known about the rooms. Ends when the lane has ended.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix::{Actor, Context};
+use tokio::{
+    select,
+    sync::{Mutex, Notify},
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+use tracing::{error, info};
+
+use super::wall::Wall;
+use crate::{
+    domain::{Event, RoomId, RoomInfo},
+    store::{LiveStore, StoreError},
+    supervise::{
+        exit::Exit,
+        lane::Inbox,
+        life::{self, Mortal},
+        obituary::Obituary,
+        vitals::{Doing, State, Vitals},
+    },
+};
+
+/// What the writer works with; outlives its lives.
+#[derive(Clone)]
+pub struct WriterSpec {
+    /// The reading end of the rooms' lane, with the batch in hand.
+    pub inbox: Arc<Mutex<Inbox<Arc<Event>>>>,
+    /// Where batches go.
+    pub live: Arc<dyn LiveStore>,
+    /// What is known about the rooms.
+    pub wall: Arc<Wall>,
+    /// Rung after each append.
+    pub appended: Arc<Notify>,
+    /// What it publishes.
+    pub vitals: Arc<Vitals>,
+}
+
+/// The actor.
+pub struct RedisWriter {
+    spec: WriterSpec,
+    /// Last field: dropped last.
+    obituary: Obituary<&'static str>,
+}
+
+impl RedisWriter {
+    /// A life that has not begun.
+    pub fn new(spec: WriterSpec, obituary: Obituary<&'static str>) -> RedisWriter {
+        RedisWriter { spec, obituary }
+    }
+}
+
+impl Actor for RedisWriter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        life::live(self, ctx, write(self.spec.clone()));
+    }
+}
+
+impl Mortal for RedisWriter {
+    type Name = &'static str;
+
+    fn obituary(&mut self) -> &mut Obituary<&'static str> {
+        &mut self.obituary
+    }
+}
+
+/// Known facts about rooms are published this often, if they changed.
+const PUBLISH: Duration = Duration::from_secs(1);
+/// Longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+async fn write(spec: WriterSpec) -> Exit {
+    let WriterSpec { inbox, live, vitals, .. } = &spec;
+    let mut inbox = inbox.lock().await;
+    let batching = live.batching();
+    let mut published = Published::default();
+    let mut publish = interval(PUBLISH);
+    publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    vitals.enter(State::Running);
+    loop {
+        vitals.doing(Doing::Idle);
+        select! {
+            biased;
+            _ = publish.tick() => {
+                vitals.doing(Doing::WaitingForLiveStore);
+                if let Err(error) = published.bring_up_to_date(&spec).await {
+                    vitals.failed_with(error.to_string(), None);
+                }
+            }
+            more = inbox.fill(batching.max_events, batching.linger) => {
+                if !more {
+                    return Exit::Done;
+                }
+                append(&spec, &mut inbox).await;
+            }
+        }
+    }
+}
+
+/// Appends the batch in hand, however often it takes.
+async fn append(spec: &WriterSpec, inbox: &mut Inbox<Arc<Event>>) {
+    let WriterSpec { live, vitals, .. } = spec;
+    vitals.doing(Doing::WaitingForLiveStore);
+    let events = inbox.batch.len() as u64;
+    vitals.took_in(events, 0);
+    let mut pause = Duration::from_millis(100);
+    let mut failing_since = None;
+    while let Err(error) = live.append(&inbox.batch).await {
+        let since = *failing_since.get_or_insert_with(|| {
+            error!(%error, "the live store does not take events; they wait: {error}");
+            Instant::now()
+        });
+        vitals.enter(State::Backoff);
+        vitals.failed_with(format!("{error} (for {} s)", since.elapsed().as_secs()), None);
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    if let Some(since) = failing_since {
+        info!("the live store takes events again, after {} s", since.elapsed().as_secs());
+        vitals.enter(State::Running);
+    }
+    vitals.handed_on(events, inbox.batch.last().map(|event| event.timestamp_ms));
+    inbox.finish();
+    spec.appended.notify_one();
+}
+
+/// What was last published about the rooms.
+#[derive(Default)]
+struct Published {
+    rooms: HashMap<RoomId, RoomInfo>,
+    active: Option<Vec<RoomId>>,
+}
+
+impl Published {
+    async fn bring_up_to_date(&mut self, spec: &WriterSpec) -> Result<(), StoreError> {
+        let active = spec.wall.rooms();
+        if self.active.as_ref() != Some(&active) {
+            spec.live.put_active(&active).await?;
+            self.active = Some(active.clone());
+        }
+        self.rooms.retain(|room, _| active.binary_search(room).is_ok());
+        for room in active {
+            let Some(info) = spec.wall.info(room) else { continue };
+            if self.rooms.get(&room) != Some(&info) {
+                spec.live.put_room(&info).await?;
+                self.rooms.insert(room, info);
+            }
+        }
+        Ok(())
+    }
+}

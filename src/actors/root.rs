@@ -1,0 +1,221 @@
+//! Root: starts the singletons, restarts them when they die, and gives up when one keeps dying.
+//!
+//! One for one: lanes and inboxes outlive their readers, so the siblings of a dead actor need no restart.
+//! An actor that spends its budget ends the program with exit status 70; above us is the process manager,
+//! and it is a supervisor too.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use actix::{
+    Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Message, ResponseActFuture, ResponseFuture,
+    WrapFuture,
+};
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use tokio::{sync::watch, time::Instant};
+use tracing::error;
+
+use super::{
+    broadcast::{BroadcastActor, BroadcastSpec},
+    redis_writer::{RedisWriter, WriterSpec},
+    supervisor::{Drain, Restart, RoomSupervisor, SupervisorSpec, Unwatch, Watch},
+    sync::{SyncActor, SyncSpec},
+};
+use crate::supervise::{
+    exit::Exit,
+    obituary::{Exited, Obituary},
+    policy::{self, History, Limits, Verdict},
+    vitals::{Board, Death, State, Vitals},
+};
+
+/// Names of the singletons.
+pub const SYNC: &str = "sync";
+/// The writer into the live store.
+pub const WRITER: &str = "redis_writer";
+/// The way to browsers.
+pub const BROADCAST: &str = "broadcast";
+/// The supervisor of the rooms.
+pub const ROOMS: &str = "rooms";
+
+/// Everything the singletons work with; outlives all their lives.
+pub struct RootSpec {
+    /// Live store -> SQLite.
+    pub sync: SyncSpec,
+    /// Lane -> live store.
+    pub writer: WriterSpec,
+    /// Lane -> ring.
+    pub broadcast: BroadcastSpec,
+    /// The rooms; let go of, with the lanes' writing ends in it, when they have ended.
+    pub rooms: Option<SupervisorSpec>,
+    /// What the room supervisor publishes.
+    pub rooms_vitals: Arc<Vitals>,
+    /// Where health is shown.
+    pub board: Arc<Board>,
+    /// Where the singletons live.
+    pub io: Arbiter,
+    /// Seed of the dice that spread retries.
+    pub seed: u64,
+}
+
+/// How the singletons are, for whoever stops the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Singletons whose work is over.
+    pub done: Vec<&'static str>,
+    /// The one that spent its budget.
+    pub given_up: Option<&'static str>,
+}
+
+/// The actor.
+pub struct Root {
+    spec: RootSpec,
+    children: BTreeMap<&'static str, Child>,
+    rooms: Option<Addr<RoomSupervisor>>,
+    dice: SmallRng,
+    ended: watch::Sender<Ended>,
+}
+
+struct Child {
+    vitals: Arc<Vitals>,
+    history: History,
+    life: u32,
+    begun: Instant,
+}
+
+impl Root {
+    /// Starts Root and, sinks before sources, the singletons. The receiver tells which have ended.
+    pub fn start_all(spec: RootSpec) -> (Addr<Root>, watch::Receiver<Ended>) {
+        let (ended, receiver) = watch::channel(Ended::default());
+        let mut children = BTreeMap::new();
+        for (name, vitals) in [
+            (SYNC, &spec.sync.vitals),
+            (WRITER, &spec.writer.vitals),
+            (BROADCAST, &spec.broadcast.vitals),
+            (ROOMS, &spec.rooms_vitals),
+        ] {
+            spec.board.add(vitals.clone());
+            let child = Child { vitals: vitals.clone(), history: History::default(), life: 0, begun: Instant::now() };
+            children.insert(name, child);
+        }
+        let dice = SmallRng::seed_from_u64(spec.seed);
+        (Root { spec, children, rooms: None, dice, ended }.start(), receiver)
+    }
+
+    fn begin(&mut self, name: &'static str, ctx: &mut Context<Self>) {
+        let Some(child) = self.children.get_mut(name) else { return };
+        child.life = child.vitals.begin_life();
+        child.begun = Instant::now();
+        let obituary = Obituary::new(ctx.address().recipient(), name, child.life);
+        let io = self.spec.io.handle();
+        match name {
+            SYNC => {
+                let spec = self.spec.sync.clone();
+                SyncActor::start_in_arbiter(&io, move |_| SyncActor::new(spec, obituary));
+            }
+            WRITER => {
+                let spec = self.spec.writer.clone();
+                RedisWriter::start_in_arbiter(&io, move |_| RedisWriter::new(spec, obituary));
+            }
+            BROADCAST => {
+                let spec = self.spec.broadcast.clone();
+                BroadcastActor::start_in_arbiter(&io, move |_| BroadcastActor::new(spec, obituary));
+            }
+            _ => {
+                let Some(spec) = self.spec.rooms.clone() else { return };
+                self.rooms = Some(RoomSupervisor::new(spec, child.vitals.clone(), obituary).start());
+            }
+        }
+    }
+}
+
+impl Actor for Root {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        for name in [SYNC, WRITER, BROADCAST, ROOMS] {
+            self.begin(name, ctx);
+        }
+    }
+}
+
+impl Handler<Exited<&'static str>> for Root {
+    type Result = ();
+
+    fn handle(&mut self, exited: Exited<&'static str>, ctx: &mut Context<Self>) {
+        let Exited { child: name, life, exit } = exited;
+        let Some(child) = self.children.get_mut(name).filter(|child| child.life == life) else { return };
+        if exit == Exit::Done {
+            child.vitals.enter(State::Stopped);
+            self.ended.send_modify(|ended| ended.done.push(name));
+            return;
+        }
+        let (now, dice) = (Instant::now(), self.dice.random::<f64>());
+        let lived = now.duration_since(child.begun);
+        let verdict = policy::decide(&Limits::SINGLETON, &mut child.history, &exit, lived, now, dice);
+        child.vitals.failed_with(exit.to_string(), exit.place().map(str::to_owned));
+        let text = match verdict {
+            Verdict::Restart { after } => {
+                child.vitals.enter(State::Backoff);
+                ctx.run_later(after, move |root, ctx| root.begin(name, ctx));
+                format!("restart in {:.1} s", after.as_secs_f64())
+            }
+            Verdict::Park { .. } | Verdict::Forget => {
+                child.vitals.enter(State::Failed);
+                self.ended.send_modify(|ended| ended.given_up = Some(name));
+                "given up: the program stops".to_owned()
+            }
+        };
+        error!(life, place = exit.place(), "{name}, life {life}: {exit} -> {text}");
+        self.spec.board.bury(Death::of(name, life, &exit, lived, text));
+    }
+}
+
+/// A command for the room supervisor, whichever life it is in. Answers whether it was taken.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub enum ToRooms {
+    /// See [`Watch`].
+    Watch(Watch),
+    /// See [`Unwatch`].
+    Unwatch(Unwatch),
+    /// See [`Restart`].
+    Restart(Restart),
+}
+
+impl Handler<ToRooms> for Root {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, command: ToRooms, _: &mut Context<Self>) -> ResponseFuture<bool> {
+        let rooms = self.rooms.clone();
+        Box::pin(async move {
+            let Some(rooms) = rooms else { return false };
+            match command {
+                ToRooms::Watch(watch) => rooms.send(watch).await.is_ok(),
+                ToRooms::Unwatch(unwatch) => rooms.send(unwatch).await.is_ok(),
+                ToRooms::Restart(restart) => rooms.send(restart).await.is_ok(),
+            }
+        })
+    }
+}
+
+/// End all rooms and let go of the lanes, so that their readers see the end. Answered when no room lives.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndRooms;
+
+impl Handler<EndRooms> for Root {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: EndRooms, _: &mut Context<Self>) -> ResponseActFuture<Self, ()> {
+        let rooms = self.rooms.clone();
+        let drained = async move {
+            if let Some(rooms) = rooms {
+                // A supervisor that died has no rooms.
+                let _ = rooms.send(Drain).await;
+            }
+        };
+        Box::pin(drained.into_actor(self).map(|(), root, _| {
+            root.rooms = None;
+            root.spec.rooms = None;
+        }))
+    }
+}

@@ -1,0 +1,204 @@
+//! SyncActor: from the live store into SQLite.
+//!
+//! Reads batches after the position that SQLite has committed, records them (rows, sums and position in
+//! one transaction), and only then lets the live store forget them. So a crash anywhere loses nothing and
+//! stores nothing twice. Runs when something was appended, at most once per interval, and on demand. When
+//! SQLite or the live store fails it waits and tries again; events wait in the live store.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::{Actor, Context};
+use tokio::{
+    select,
+    sync::{Mutex, Notify, mpsc, oneshot, watch},
+    time::{Instant, sleep, sleep_until},
+};
+use tracing::{error, info};
+
+use super::{
+    handles::{SyncError, SyncRun},
+    ledger::Ledger,
+    wall::Wall,
+};
+use crate::{
+    domain::{RoomId, RoomInfo},
+    store::{LiveStore, sqlite::Database},
+    supervise::{
+        exit::Exit,
+        life::{self, Mortal},
+        obituary::Obituary,
+        vitals::{Doing, State, Vitals, unix_ms},
+    },
+};
+
+/// Somebody wants a run now, and its figures.
+pub type SyncRequest = oneshot::Sender<Result<SyncRun, SyncError>>;
+
+/// What the sync works with; outlives its lives.
+#[derive(Clone)]
+pub struct SyncSpec {
+    /// From here ...
+    pub live: Arc<dyn LiveStore>,
+    /// ... to here.
+    pub database: Database,
+    /// At most one run per interval.
+    pub interval: Duration,
+    /// Rung after each append.
+    pub appended: Arc<Notify>,
+    /// Runs on demand.
+    pub requests: Arc<Mutex<mpsc::Receiver<SyncRequest>>>,
+    /// Turns true when no more will be appended: finish what is there.
+    pub finish: watch::Receiver<bool>,
+    /// Where every event went.
+    pub ledger: Arc<Ledger>,
+    /// The present picture.
+    pub wall: Arc<Wall>,
+    /// What it publishes.
+    pub vitals: Arc<Vitals>,
+}
+
+/// The actor.
+pub struct SyncActor {
+    spec: SyncSpec,
+    /// Last field: dropped last.
+    obituary: Obituary<&'static str>,
+}
+
+impl SyncActor {
+    /// A life that has not begun.
+    pub fn new(spec: SyncSpec, obituary: Obituary<&'static str>) -> SyncActor {
+        SyncActor { spec, obituary }
+    }
+}
+
+impl Actor for SyncActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        life::live(self, ctx, sync(self.spec.clone()));
+    }
+}
+
+impl Mortal for SyncActor {
+    type Name = &'static str;
+
+    fn obituary(&mut self) -> &mut Obituary<&'static str> {
+        &mut self.obituary
+    }
+}
+
+/// Events moved per transaction: large enough to be cheap, small enough to keep a page's read waiting
+/// only for milliseconds.
+const EVENTS_PER_RUN: usize = 2000;
+/// Longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+async fn sync(spec: SyncSpec) -> Exit {
+    let requests = spec.requests.clone();
+    let mut requests = requests.lock().await;
+    let mut finish = spec.finish.clone();
+    let mut known: HashMap<RoomId, RoomInfo> = HashMap::new();
+    let mut pause = Duration::from_millis(200);
+    spec.vitals.enter(State::Running);
+    loop {
+        let finishing = *finish.borrow_and_update();
+        let begun = Instant::now();
+        let run = match run(&spec, &mut known).await {
+            Ok(run) => run,
+            Err(error) => {
+                if spec.vitals.state() != State::Backoff {
+                    error!(%error, "events are not stored; they wait in the live store: {error}");
+                }
+                spec.vitals.enter(State::Backoff);
+                spec.vitals.failed_with(error.to_string(), None);
+                while let Ok(request) = requests.try_recv() {
+                    // Whoever asked may have gone.
+                    let _ = request.send(Err(error.clone()));
+                }
+                spec.vitals.doing(Doing::Idle);
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                continue;
+            }
+        };
+        if spec.vitals.state() == State::Backoff {
+            info!("events are stored again");
+        }
+        pause = Duration::from_millis(200);
+        spec.vitals.enter(if finishing { State::Draining } else { State::Running });
+        if run.total > 0 && (finishing || run.total >= EVENTS_PER_RUN as u64) {
+            continue;
+        }
+        if finishing {
+            return Exit::Done;
+        }
+        spec.vitals.doing(Doing::Idle);
+        select! {
+            request = requests.recv() => {
+                let Some(request) = request else { return Exit::Done };
+                let run = self::run(&spec, &mut known).await;
+                // Whoever asked may have gone.
+                let _ = request.send(run);
+            }
+            () = async {
+                spec.appended.notified().await;
+                sleep_until(begun + spec.interval).await;
+            } => {}
+            _ = finish.changed() => {}
+            // Whatever was appended without a bell, by another process or an earlier run, is found as well.
+            () = sleep(Duration::from_secs(5).max(spec.interval)) => {}
+        }
+    }
+}
+
+/// One run: at most [`EVENTS_PER_RUN`] events, one transaction.
+async fn run(spec: &SyncSpec, known: &mut HashMap<RoomId, RoomInfo>) -> Result<SyncRun, SyncError> {
+    let start_ms = unix_ms();
+    spec.vitals.doing(Doing::WaitingForSqlite);
+    save_rooms(spec, known).await?;
+    let kind = spec.live.kind();
+    let position = spec.database.run(move |database| database.cursor(kind)).await?;
+    spec.vitals.doing(Doing::WaitingForLiveStore);
+    let batches = spec.live.read_after(position.as_ref(), EVENTS_PER_RUN).await?;
+    let Some(last) = batches.last().map(|batch| batch.position.clone()) else {
+        return Ok(SyncRun { start_ms, end_ms: unix_ms(), ..SyncRun::default() });
+    };
+    let events: u64 = batches.iter().map(|batch| batch.events.len() as u64).sum();
+    let newest = batches.last().and_then(|batch| batch.events.last()).map(|event| event.timestamp_ms);
+    spec.vitals.took_in(events, 0);
+    spec.vitals.doing(Doing::WaitingForSqlite);
+    let recorded = spec.database.run(move |database| database.record(kind, &batches)).await?;
+    let mut run = SyncRun { start_ms, total: events, ..SyncRun::default() };
+    for (room, outcome) in &recorded.rooms {
+        spec.ledger.recorded(*room, outcome.stored, outcome.duplicate, outcome.dead_letter);
+        run.stored += outcome.stored;
+        run.duplicate += outcome.duplicate;
+        run.dead_letter += outcome.dead_letter;
+    }
+    spec.vitals.handed_on(events, newest);
+    spec.vitals.doing(Doing::WaitingForLiveStore);
+    spec.live.forget_through(&last).await?;
+    for (room, totals) in recorded.totals {
+        spec.wall.set_totals(room, totals);
+        spec.live.put_totals(room, &totals).await?;
+    }
+    run.end_ms = unix_ms();
+    Ok(run)
+}
+
+/// Writes down what is known about rooms, where it changed.
+async fn save_rooms(spec: &SyncSpec, known: &mut HashMap<RoomId, RoomInfo>) -> Result<(), SyncError> {
+    let changed: Vec<RoomInfo> = spec
+        .wall
+        .rooms()
+        .into_iter()
+        .filter_map(|room| spec.wall.info(room))
+        .filter(|info| known.get(&info.room_id) != Some(info))
+        .collect();
+    for info in changed {
+        let saved = info.clone();
+        spec.database.run(move |database| database.save_room(&saved)).await?;
+        known.insert(info.room_id, info);
+    }
+    Ok(())
+}

@@ -1,0 +1,524 @@
+//! The only file that knows everybody: starts in order, stops in reverse.
+//!
+//! Sinks before sources: history, live store, the singletons, the web server, and then the rooms. Stopping
+//! is the flow running dry: the rooms say goodbye, the lanes end, the writer and the broadcaster see the
+//! end of theirs, the sync empties the live store, and the browsers, who have seen all of it, are let go
+//! last. Every stage has a deadline and says what it left behind.
+
+use std::{
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::{Arc, Mutex as StdMutex},
+    time::Duration,
+};
+
+use actix::{Addr, Arbiter};
+use rand::RngExt;
+use tempfile::TempDir;
+use thiserror::Error;
+use tokio::{
+    select,
+    signal::unix::{SignalKind, signal},
+    sync::{Mutex, Notify, watch},
+    time::{Instant, interval, sleep, timeout_at},
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    actors::{
+        broadcast::BroadcastSpec,
+        handles::{Rooms, RoomsError, SyncHandle},
+        ledger::Ledger,
+        placement::Placement,
+        redis_writer::WriterSpec,
+        ring::Ring,
+        room::RoomShared,
+        root::{self, EndRooms, Ended, Root, RootSpec},
+        supervisor::{Desired, SupervisorSpec},
+        sync::SyncSpec,
+        wall::Wall,
+    },
+    config::{Secret, Settings, SimulateArgs},
+    domain::{Event, RoomRef},
+    simulator::{Simulator, SimulatorOptions},
+    store::{
+        LiveStore,
+        embedded::EmbeddedStore,
+        redis::RedisStore,
+        sqlite::{Database, OpenError, QueryError},
+    },
+    supervise::{
+        lane::{LaneGauge, WhenFull, lane},
+        vitals::{Board, Vitals, unix_ms},
+    },
+    upstream::{AskError, Bilibili, Gate},
+    web,
+};
+
+/// Places in the lane to the live store: some seconds of the busiest evening.
+const RECORD_LANE: usize = 8192;
+/// Places of it that only money and membership may use, and how long these wait for one.
+const RECORD_POLICY: WhenFull = WhenFull::KeepDurable { reserve: RECORD_LANE / 4, patience: Duration::from_secs(2) };
+/// Places in the lane to browsers.
+const VIEW_LANE: usize = 4096;
+/// How often the books are compared with what is really on the way.
+const AUDIT: Duration = Duration::from_secs(20);
+
+/// Why the program did not start. The text says how to mend it.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The address of the pages is taken, or not ours.
+    #[error("cannot listen on {listen}: {source}; choose another with --listen ADDR:PORT (port 0 picks a free one)")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("the data folder {} cannot be used: {source}; choose another with --data-dir", path.display())]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The history cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The history cannot be read.
+    #[error("the database cannot be used: {0}")]
+    Query(#[from] QueryError),
+    /// The live store cannot be opened.
+    #[error("the live store cannot be opened: {0}")]
+    LiveStore(String),
+    /// Bilibili cannot be asked at all.
+    #[error("{0}")]
+    Upstream(#[from] AskError),
+    /// The simulator did not start.
+    #[error("the simulator cannot be started: {0}")]
+    Simulator(io::Error),
+    /// Something of the system's.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// How a run ended, as an exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was left behind.
+    Clean,
+    /// A stage left something; it has said what.
+    LeftSomething,
+    /// An actor spent its restart budget.
+    GaveUp,
+    /// Interrupted twice.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The contract's exit status.
+    pub fn status(self) -> u8 {
+        match self {
+            Outcome::Clean => 0,
+            Outcome::LeftSomething => 1,
+            Outcome::GaveUp => 70,
+            Outcome::Interrupted => 130,
+        }
+    }
+}
+
+/// Collects, stores and serves until told to stop.
+pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
+    // Without a descriptor per room and browser the limit would be met as failing connections.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!(%error, "the limit of open files stays as it is: {error}");
+    }
+    let demo = if settings.demo { Some(Demo::start(&mut settings).await?) } else { None };
+    let app = App::start(settings).await?;
+    let told = app.until_told().await;
+    let outcome = app.stop(told).await;
+    if let Some(demo) = demo {
+        demo.simulator.stop().await;
+    }
+    Ok(outcome)
+}
+
+/// Serves the simulator until told to stop.
+pub async fn simulate(args: SimulateArgs) -> Result<Outcome, StartError> {
+    let options =
+        SimulatorOptions { listen: args.listen, rooms: args.rooms, seed: args.seed, pace: args.pace, ..SimulatorOptions::default() };
+    let simulator = Simulator::start(options).await.map_err(StartError::Simulator)?;
+    say(&format!("simulator on {}", simulator.base_url()));
+    say(&format!("watch it with: bilibili-live-monitor --upstream {}", simulator.base_url()));
+    signals()?.first().await;
+    simulator.stop().await;
+    Ok(Outcome::Clean)
+}
+
+/// A line for whoever started the program, or reads its output.
+#[expect(clippy::print_stdout, reason = "the address, and a password made at the first start, are the program's output")]
+fn say(line: &str) {
+    println!("{line}");
+    // A closed output is no reason to stop.
+    let _ = io::stdout().flush();
+}
+
+/// The simulator in this process, and data that is thrown away.
+struct Demo {
+    simulator: Simulator,
+    _data: Option<TempDir>,
+}
+
+impl Demo {
+    async fn start(settings: &mut Settings) -> Result<Demo, StartError> {
+        let simulator = Simulator::start(SimulatorOptions::default()).await.map_err(StartError::Simulator)?;
+        let data = tempfile::Builder::new()
+            .prefix("bilibili-live-monitor-demo-")
+            .tempdir()
+            .map_err(|source| StartError::System { what: "a temporary folder cannot be made", source })?;
+        settings.upstream = simulator.base_url().parse().ok();
+        settings.data_dir = data.path().to_owned();
+        settings.database = data.path().join("live.db");
+        if settings.rooms.is_empty() {
+            settings.rooms = simulator.rooms().iter().map(|room| RoomRef(room.room_id)).collect();
+        }
+        say("demo: a simulated Bilibili, data is thrown away at the end");
+        Ok(Demo { simulator, _data: Some(data) })
+    }
+}
+
+/// Everything that runs.
+struct App {
+    shutdown: Duration,
+    root: Addr<Root>,
+    ended: watch::Receiver<Ended>,
+    finish_sync: watch::Sender<bool>,
+    web: web::Server,
+    ledger: Arc<Ledger>,
+    signals: Signals,
+}
+
+/// What ended the run.
+enum Told {
+    ToStop,
+    GaveUp(&'static str),
+}
+
+impl App {
+    async fn start(settings: Settings) -> Result<App, StartError> {
+        let signals = signals()?;
+        let listener = TcpListener::bind(settings.listen)
+            .map_err(|source| StartError::Listen { listen: settings.listen, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::System { what: "the address of the pages cannot be read", source })?;
+        std::fs::create_dir_all(&settings.data_dir)
+            .map_err(|source| StartError::DataDir { path: settings.data_dir.clone(), source })?;
+        let path = settings.database.clone();
+        let database = blocking(move || Database::open(&path)).await??;
+        let (live, live_for_web) = open_live_store(&settings).await?;
+
+        let (board, wall, ledger) = (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
+        let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
+        let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref())?);
+        let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
+        let (view, view_inbox) = lane::<Arc<Event>>("rooms → browsers", VIEW_LANE, WhenFull::ShedNewest);
+        board.add_lane(record.gauge().clone());
+        board.add_lane(view.gauge().clone());
+        let record_gauge = record.gauge().clone();
+        let (sync, sync_requests) = SyncHandle::new();
+        let (finish_sync, finish) = watch::channel(false);
+        let appended = Arc::new(Notify::new());
+        let seed = rand::rng().random();
+
+        let vitals = |name: &str, inbox| Vitals::new(name.to_owned(), kind_of(name), "root", inbox);
+        let spec = RootSpec {
+            sync: SyncSpec {
+                live: live.clone(),
+                database: database.clone(),
+                interval: settings.sync_interval,
+                appended: appended.clone(),
+                requests: Arc::new(Mutex::new(sync_requests)),
+                finish,
+                ledger: ledger.clone(),
+                wall: wall.clone(),
+                vitals: vitals(root::SYNC, None),
+            },
+            writer: WriterSpec {
+                vitals: vitals(root::WRITER, Some(record_inbox.gauge().clone())),
+                inbox: Arc::new(Mutex::new(record_inbox)),
+                live: live.clone(),
+                wall: wall.clone(),
+                appended,
+            },
+            broadcast: BroadcastSpec {
+                vitals: vitals(root::BROADCAST, Some(view_inbox.gauge().clone())),
+                inbox: Arc::new(Mutex::new(view_inbox)),
+                ring: ring.clone(),
+                wall: wall.clone(),
+            },
+            rooms: Some(SupervisorSpec {
+                desired: Desired::default(),
+                shared: RoomShared {
+                    upstream: upstream.clone(),
+                    gate: Arc::new(Gate::new(settings.connects_per_second)),
+                    record,
+                    view,
+                    ledger: ledger.clone(),
+                    wall: wall.clone(),
+                },
+                board: board.clone(),
+                seed,
+                placement: Arc::new(StdMutex::new(Placement::on_threads())),
+            }),
+            rooms_vitals: vitals(root::ROOMS, None),
+            board: board.clone(),
+            io: Arbiter::new(),
+            seed,
+        };
+        let (root, ended) = Root::start_all(spec);
+        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone());
+
+        let auth = open_auth(&settings, &database).await?;
+        let web = web::serve(
+            listener,
+            web::Web {
+                rooms: rooms.clone(),
+                sync,
+                database: database.clone(),
+                live: live_for_web.clone(),
+                wall,
+                ring,
+                board,
+                ledger: ledger.clone(),
+                auth: Arc::new(auth),
+                options: web::WebOptions { demo: settings.demo, upstream_origin: settings.upstream.clone() },
+            },
+        )
+        .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
+        say(&format!("listening on http://{address}"));
+
+        watch_rooms(&rooms, &database, settings.rooms).await?;
+        actix::spawn(audit(ledger.clone(), record_gauge, live, database.clone()));
+        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, signals })
+    }
+
+    /// Waits for a signal, or for an actor that cannot be kept alive.
+    async fn until_told(&self) -> Told {
+        let (mut signals, mut ended) = (self.signals.clone(), self.ended.clone());
+        select! {
+            () = signals.first() => Told::ToStop,
+            Ok(ended) = ended.wait_for(|ended| ended.given_up.is_some()) => {
+                Told::GaveUp(ended.given_up.unwrap_or_default())
+            }
+        }
+    }
+
+    /// Lets the flow run dry; a second signal ends it at once.
+    async fn stop(self, told: Told) -> Outcome {
+        let mut signals = self.signals.clone();
+        select! {
+            outcome = self.drain(&told) => match told {
+                Told::GaveUp(name) => {
+                    error!("{name} could not be kept alive; see its deaths above");
+                    Outcome::GaveUp
+                }
+                Told::ToStop => outcome,
+            },
+            () = signals.second() => Outcome::Interrupted,
+        }
+    }
+
+    async fn drain(&self, told: &Told) -> Outcome {
+        info!("stopping: everything received is stored first");
+        self.web.refuse_new();
+        let begun = Instant::now();
+        // Shares of the whole: rooms 2, lanes 3, record 3, browsers 1.
+        let by = |ninths: u32| begun + self.shutdown * ninths / 9;
+        let mut left = Vec::new();
+
+        if timeout_at(by(2), self.root.send(EndRooms)).await.is_err() {
+            left.push("some rooms did not say goodbye in time".to_owned());
+        }
+        let mut ended = self.ended.clone();
+        let mut finished = async |name, deadline| {
+            timeout_at(deadline, ended.wait_for(|ended| ended.done.contains(&name))).await.is_ok()
+        };
+        if !finished(root::WRITER, by(5)).await {
+            left.push("the writer did not bring everything into the live store in time".to_owned());
+        }
+        if !finished(root::BROADCAST, by(5)).await {
+            left.push("browsers did not get the last events in time".to_owned());
+        }
+        self.finish_sync.send_replace(true);
+        if !finished(root::SYNC, by(8)).await {
+            left.push("not everything was stored in SQLite in time; what is in the live store follows at the next start".to_owned());
+        }
+        self.web.stop(by(9)).await;
+
+        let pending = self.ledger.pending();
+        if pending > 0 {
+            left.push(format!("{pending} events were received and are not stored"));
+        }
+        for line in &left {
+            error!("stopped: {line}");
+        }
+        if left.is_empty() {
+            if let Told::ToStop = told {
+                info!("stopped: everything received is stored, after {} ms", begun.elapsed().as_millis());
+            }
+            Outcome::Clean
+        } else {
+            Outcome::LeftSomething
+        }
+    }
+}
+
+/// Runs what blocks where it may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StartError::System { what: "a task did not end", source: io::Error::other(error) })
+}
+
+fn kind_of(name: &str) -> &'static str {
+    match name {
+        root::SYNC => "sync",
+        root::WRITER => "redis_writer",
+        root::BROADCAST => "broadcast",
+        _ => "supervisor",
+    }
+}
+
+/// The live store for the actors, and one for the pages: a Redis pool stays on the thread that made it.
+async fn open_live_store(settings: &Settings) -> Result<(Arc<dyn LiveStore>, Arc<dyn LiveStore>), StartError> {
+    match &settings.redis {
+        Some(url) => {
+            let open = || RedisStore::connect(url).map_err(|error| StartError::LiveStore(error.to_string()));
+            Ok((Arc::new(open()?), Arc::new(open()?)))
+        }
+        None => {
+            let folder = settings.data_dir.clone();
+            let store = blocking(move || EmbeddedStore::open(&folder))
+                .await?
+                .map_err(|error| StartError::LiveStore(error.to_string()))?;
+            let store: Arc<dyn LiveStore> = Arc::new(store);
+            Ok((store.clone(), store))
+        }
+    }
+}
+
+/// Where the hash of the admin password stands among the settings of the database.
+const PASSWORD_SETTING: &str = "admin_password_hash";
+
+/// The door of the admin page; without a password one is made, and shown this once.
+async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth::AdminAuth, StartError> {
+    let reveal = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.0.clone());
+    let (password, token) = (reveal(&settings.admin_password), reveal(&settings.admin_token));
+    if password.is_some() {
+        return Ok(web::auth::AdminAuth::new(password, token, None));
+    }
+    let mut stored = database.run(|database| database.setting(PASSWORD_SETTING)).await?;
+    if stored.is_none() {
+        let (plain, hash) = blocking(web::auth::make_password).await?;
+        let kept = hash.clone();
+        database.run(move |database| database.set_setting(PASSWORD_SETTING, &kept)).await?;
+        say(&format!("admin password, shown this once: {plain}"));
+        stored = Some(hash);
+    }
+    Ok(web::auth::AdminAuth::new(None, token, stored))
+}
+
+/// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are.
+async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) -> Result<(), StartError> {
+    let stored = database.run(|database| database.monitored()).await?;
+    for room in stored {
+        let id = room.info.room_id;
+        if let Err(error) = rooms.watch(room.info, room.paused).await {
+            error!(room.id = %id, "room {id}: {error}");
+        }
+    }
+    for room in named {
+        actix::spawn(add_named(rooms.clone(), room));
+    }
+    Ok(())
+}
+
+/// Adds a room named at the start; Bilibili may be away for a while.
+async fn add_named(rooms: Rooms, room: RoomRef) {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        match rooms.add(room).await {
+            Ok(_) | Err(RoomsError::AlreadyThere(_)) => return,
+            Err(error @ (RoomsError::Upstream(_) | RoomsError::Busy)) => {
+                warn!("room {room} waits: {error}");
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(60));
+            }
+            Err(error) => {
+                error!("room {room} is not monitored: {error}");
+                return;
+            }
+        }
+    }
+}
+
+/// Compares the books with what is really on the way, now and then.
+async fn audit(ledger: Arc<Ledger>, lane: Arc<LaneGauge>, live: Arc<dyn LiveStore>, database: Database) {
+    let mut ticks = interval(AUDIT);
+    loop {
+        ticks.tick().await;
+        let kind = live.kind();
+        let Ok(position) = database.run(move |database| database.cursor(kind)).await else { continue };
+        let Ok(backlog) = live.backlog(position.as_ref()).await else { continue };
+        ledger.audit(backlog + lane.reading().depth as u64);
+        let reading = ledger.reading();
+        if !reading.balanced {
+            error!(unaccounted = reading.unaccounted, "the ledger does not balance: {} events are unaccounted for", reading.unaccounted);
+        }
+    }
+}
+
+/// SIGTERM and SIGINT, counted.
+#[derive(Clone)]
+struct Signals(watch::Receiver<u32>);
+
+impl Signals {
+    async fn first(&mut self) {
+        self.at_least(1).await;
+    }
+
+    async fn second(&mut self) {
+        self.at_least(2).await;
+    }
+
+    async fn at_least(&mut self, times: u32) {
+        if self.0.wait_for(|seen| *seen >= times).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn signals() -> Result<Signals, StartError> {
+    let failed = |source| StartError::System { what: "signals cannot be received", source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let (seen, receiver) = watch::channel(0);
+    actix::spawn(async move {
+        loop {
+            select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            seen.send_modify(|seen| *seen += 1);
+        }
+    });
+    Ok(Signals(receiver))
+}

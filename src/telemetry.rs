@@ -1,0 +1,69 @@
+//! Logging, and the panic hook that remembers where.
+//!
+//! Readable lines on the terminal, or JSON; the same lines go to a file per day under the data folder,
+//! where the last ones stay. A panic is a log line as well, with its text and place.
+
+use std::{io::IsTerminal, panic, path::Path};
+
+use thiserror::Error;
+use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
+use tracing_subscriber::{EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::{config::LogFormat, supervise::obituary};
+
+/// Days of log files kept.
+const DAYS_KEPT: usize = 14;
+
+/// Why there is no log.
+#[derive(Debug, Error)]
+pub enum TelemetryError {
+    /// The filter is not one.
+    #[error("--log {filter:?} is not a log filter ({source}); accepted is for example info, or info,bilibili_live_monitor=debug")]
+    Filter {
+        /// What was given.
+        filter: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// The log file cannot be made.
+    #[error("the log file cannot be made under {folder}: {source}")]
+    File {
+        /// Where.
+        folder: String,
+        /// Why.
+        source: InitError,
+    },
+}
+
+/// Starts logging to the terminal and, with a folder, to files in it.
+pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> Result<(), TelemetryError> {
+    let parse = || {
+        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
+    };
+    let terminal = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let terminal = match format.unwrap_or(LogFormat::Text) {
+        LogFormat::Text => terminal.with_target(false).with_filter(parse()?).boxed(),
+        LogFormat::Json => terminal.json().flatten_event(true).with_filter(parse()?).boxed(),
+    };
+    let file = match folder {
+        None => None,
+        Some(folder) => {
+            let appender = RollingFileAppender::builder()
+                .rotation(Rotation::DAILY)
+                .filename_prefix("monitor")
+                .filename_suffix("log")
+                .max_log_files(DAYS_KEPT)
+                .build(folder)
+                .map_err(|source| TelemetryError::File { folder: folder.display().to_string(), source })?;
+            Some(fmt::layer().with_writer(appender).with_ansi(false).with_target(false).with_filter(parse()?))
+        }
+    };
+    tracing_subscriber::registry().with(terminal).with(file).init();
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        let text = info.payload_as_str().unwrap_or("a panic that carries no text");
+        tracing::error!(place, "panicked: {text}");
+    }));
+    obituary::remember_panics();
+    Ok(())
+}

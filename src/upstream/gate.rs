@@ -1,0 +1,93 @@
+//! The process-wide limit on new connections.
+//!
+//! Backoff with jitter spreads a herd; only the gate stops one: so many connects in flight, and so many
+//! new ones a second. When the upstream asks for patience the gate closes for everybody at once.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep_until},
+};
+
+/// Connects under way at once.
+const IN_FLIGHT: usize = 64;
+
+/// The gate.
+pub struct Gate {
+    in_flight: Arc<Semaphore>,
+    spacing: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+/// The right to connect; held until the upstream has let the connection in.
+pub struct Permit {
+    _in_flight: Option<OwnedSemaphorePermit>,
+}
+
+impl Gate {
+    /// A gate that lets `per_second` new connects through.
+    pub fn new(per_second: f64) -> Gate {
+        Gate {
+            in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
+            spacing: Duration::from_secs_f64(1.0 / per_second),
+            next: Mutex::new(None),
+        }
+    }
+
+    /// Waits for its turn.
+    pub async fn enter(&self) -> Permit {
+        // The semaphore is never closed, so the permit is always there.
+        let permit = self.in_flight.clone().acquire_owned().await.ok();
+        let turn = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = next.map_or_else(Instant::now, |next| next.max(Instant::now()));
+            *next = Some(turn + self.spacing);
+            turn
+        };
+        sleep_until(turn).await;
+        Permit { _in_flight: permit }
+    }
+
+    /// Nobody comes through for `pause`.
+    pub fn close_for(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = Some(next.map_or(until, |next| next.max(until)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_herd_comes_through_evenly() {
+        let gate = Gate::new(50.0);
+        let start = Instant::now();
+        let arrivals = join_all((0..200).map(|_| async {
+            let _permit = gate.enter().await;
+            start.elapsed().as_millis()
+        }));
+        let arrivals = arrivals.await;
+        assert_eq!(arrivals.iter().max(), Some(&3980));
+        for second in 0..4 {
+            let in_second = arrivals.iter().filter(|at| **at / 1000 == second).count();
+            assert_eq!(in_second, 50, "in second {second}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_gate_lets_nobody_through() {
+        let gate = Gate::new(50.0);
+        let start = Instant::now();
+        gate.close_for(Duration::from_secs(60));
+        gate.enter().await;
+        assert_eq!(start.elapsed().as_secs(), 60);
+    }
+}
