@@ -8,6 +8,8 @@ mod control;
 mod events;
 pub mod params;
 mod rooms;
+pub use control::not_a_room;
+pub use rooms::known as known_room;
 mod system;
 pub mod trend;
 

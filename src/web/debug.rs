@@ -152,7 +152,7 @@ pub async fn read(site: &Site) -> Health {
         actors,
         lanes,
         deaths: web.board.deaths(),
-        process: process(web),
+        process: process(site),
         live_store,
         live_store_error,
         database_bytes: web.database.size_bytes(),
@@ -201,7 +201,7 @@ fn findings(
     all.into_iter().filter(|(_, n, _)| *n > 0).map(|(code, n, grave)| Finding { code, n, grave }).collect()
 }
 
-fn process(web: &Web) -> Process {
+fn process(site: &Site) -> Process {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let number = |text: &str, name: &str, word: usize| {
@@ -211,14 +211,14 @@ fn process(web: &Web) -> Process {
     Process {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
-        started_ms: web.options.started_ms,
-        uptime_ms: unix_ms() - web.options.started_ms,
+        started_ms: site.started_ms,
+        uptime_ms: unix_ms() - site.started_ms,
         rss_bytes: number(&status, "VmRSS:", 0).map(|kb| kb * 1024),
         descriptors: fs::read_dir("/proc/self/fd").ok().map(|open| open.count() as u64),
         descriptors_limit: number(&limits, "Max open files", 0),
         threads: number(&status, "Threads:", 0),
         threads_limit: number(&limits, "Max processes", 0),
-        demo: web.options.demo,
+        demo: site.web.options.demo,
     }
 }
 

@@ -22,8 +22,8 @@ static_loader! {
 /// The words that scripts need, in the language whose comments are read first.
 const SCRIPT_WORDS: &str = include_str!("../../templates/locales/zh-CN/script.ftl");
 
-const ZH_CN: LanguageIdentifier = langid!("zh-CN");
-const EN: LanguageIdentifier = langid!("en");
+static ZH_CN: LanguageIdentifier = langid!("zh-CN");
+static EN: LanguageIdentifier = langid!("en");
 
 /// The cookie that remembers a choice of language.
 pub const LANG_COOKIE: &str = "blm_lang";

@@ -23,17 +23,20 @@ pub mod socket;
 pub mod view;
 
 #[cfg(test)]
-mod tests;
+mod tests {}
 
-use std::{io, net::TcpListener, sync::Arc};
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpServer,
-    dev::Server,
+    dev::ServerHandle,
     http::header,
     middleware::{Compress, DefaultHeaders},
     web::{self, Data, ServiceConfig, get, post, resource},
 };
+
+use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
 use self::{error::Refusal, view::Views};
@@ -68,30 +71,25 @@ pub struct Web {
 }
 
 /// What may be set.
+#[derive(Clone, Debug, Default)]
 pub struct WebOptions {
     /// The data is simulated; every page says so.
     pub demo: bool,
-    /// Scheme, host and port of a configured upstream: pictures may come from there.
-    pub upstream_origin: Option<String>,
-    /// Live connections in all.
-    pub sessions: usize,
-    /// Live connections from one address.
-    pub sessions_per_address: usize,
-    /// When the program started, unix ms.
-    pub started_ms: i64,
+    /// A configured upstream: pictures may come from there, even without TLS.
+    pub upstream_origin: Option<Url>,
 }
 
-impl Default for WebOptions {
-    fn default() -> WebOptions {
-        WebOptions {
-            demo: false,
-            upstream_origin: None,
-            sessions: 2000,
-            sessions_per_address: 20,
-            started_ms: unix_ms(),
-        }
+impl WebOptions {
+    fn pictures_from(&self) -> Option<String> {
+        self.upstream_origin.as_ref().map(|url| url.origin().ascii_serialization()).filter(|origin| origin != "null")
     }
 }
+
+/// Live connections in all, and from one address.
+const SESSIONS: usize = 2000;
+const SESSIONS_PER_ADDRESS: usize = 20;
+/// Threads that answer; waiting is done elsewhere.
+const WORKERS: usize = 2;
 
 /// What every handler holds.
 pub struct Site {
@@ -100,16 +98,17 @@ pub struct Site {
     sessions: Arc<Sessions>,
     memo: Arc<push::RoomsMemo>,
     health: debug::Memo,
+    started_ms: i64,
 }
 
 impl Site {
     /// Reads the templates and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
-        let views = Views::new(web.options.upstream_origin.as_deref())
+        let views = Views::new(web.options.pictures_from().as_deref())
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
-        let sessions =
-            Sessions::new(web.board.clone(), web.options.sessions, web.options.sessions_per_address);
-        Ok(Data::new(Site { web, views, sessions, memo: Arc::default(), health: debug::Memo::default() }))
+        let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
+        let (memo, health) = (Arc::default(), debug::Memo::default());
+        Ok(Data::new(Site { web, views, sessions, memo, health, started_ms: unix_ms() }))
     }
 
     /// A reading of the program's health, at most a second old.
@@ -127,28 +126,56 @@ impl Site {
     }
 }
 
-/// Starts the door on an open listener. The program stops it by hand: first [`Sessions::say_goodbye`], a moment
-/// later [`Sessions::cut_all`], then the server's own graceful stop.
-pub fn serve(listener: TcpListener, web: Web, workers: usize) -> io::Result<(Server, Arc<Sessions>)> {
+/// The open door.
+pub struct Server {
+    handle: ServerHandle,
+    sessions: Arc<Sessions>,
+}
+
+/// Opens the door on a listener. Signals are the program's own business.
+pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let site = Site::new(web)?;
     let sessions = site.sessions.clone();
-    actix_web::rt::spawn(sessions.clone().reap());
-    let headers = site.web.options.upstream_origin.clone();
+    let pictures_from = site.web.options.pictures_from();
     let server = HttpServer::new(move || {
         App::new()
             .wrap(Compress::default())
-            .wrap(safe_headers(headers.as_deref()))
+            .wrap(safe_headers(pictures_from.as_deref()))
             .app_data(site.clone())
             .configure(configure)
     })
     .on_connect(socket::on_connect)
-    .workers(workers)
+    .workers(WORKERS)
     .h1_write_buffer_size(32 * 1024)
     .disable_signals()
     .shutdown_timeout(1)
     .listen(listener)?
     .run();
-    Ok((server, sessions))
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    actix_web::rt::spawn(sessions.clone().reap());
+    Ok(Server { handle, sessions })
+}
+
+impl Server {
+    /// `/readyz` says no from now on and new live connections are refused; those that are there read on.
+    pub fn refuse_new(&self) {
+        self.sessions.refuse_new();
+    }
+
+    /// Says goodbye to live connections, cuts those that do not take it, and ends by `deadline`.
+    pub async fn stop(&self, deadline: Instant) {
+        self.sessions.say_goodbye();
+        let now = Instant::now();
+        let patience = deadline.saturating_duration_since(now) / 2;
+        while self.sessions.count() > 0 && now.elapsed() < patience {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.sessions.cut_all();
+        if timeout_at(deadline, self.handle.stop(true)).await.is_err() {
+            self.handle.stop(false).await;
+        }
+    }
 }
 
 /// What browsers are told to forbid: no script or style but our files, no framing, no guessing of types.

@@ -87,7 +87,7 @@ impl Filter {
             kinds.iter().try_fold(0u32, |bits, name| {
                 let kind = Kind::from_name(name)
                     .ok_or_else(|| Refusal::bad_parameter(format!("kinds: {name:?} is not a kind of event")))?;
-                Ok(bits | (1 << kind as u32))
+                Ok::<u32, Refusal>(bits | (1 << kind as u32))
             })
         });
         Ok(Filter { rooms, kinds: bits.transpose()? })

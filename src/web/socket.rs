@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -78,6 +78,7 @@ pub struct Sessions {
     max: usize,
     max_per_address: usize,
     closing: watch::Sender<bool>,
+    refusing: AtomicBool,
 }
 
 struct Place {
@@ -110,12 +111,13 @@ impl Sessions {
             max,
             max_per_address,
             closing: watch::Sender::new(false),
+            refusing: AtomicBool::new(false),
         })
     }
 
     fn take_seat(self: &Arc<Sessions>, request: &HttpRequest) -> Result<Seat, Refusal> {
         let full = |text| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too_many_sessions", text, 10);
-        if *self.closing.borrow() {
+        if self.is_closing() {
             return Err(full("the program is stopping"));
         }
         let address = auth::address_of(request);
@@ -143,11 +145,17 @@ impl Sessions {
 
     /// Whether the program is on its way out.
     pub fn is_closing(&self) -> bool {
-        *self.closing.borrow()
+        self.refusing.load(Relaxed)
     }
 
-    /// New connections are refused from now on; those that read say goodbye and end.
+    /// New connections are refused from now on.
+    pub fn refuse_new(&self) {
+        self.refusing.store(true, Relaxed);
+    }
+
+    /// Those that read say goodbye and end.
     pub fn say_goodbye(&self) {
+        self.refuse_new();
         self.closing.send_replace(true);
     }
 
