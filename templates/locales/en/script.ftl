@@ -1,0 +1,1 @@
+new-rows = { $n } x
