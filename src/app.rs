@@ -152,8 +152,13 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
 
 /// Serves the simulator until told to stop.
 pub async fn simulate(args: SimulateArgs) -> Result<Outcome, StartError> {
-    let options =
-        SimulatorOptions { listen: args.listen, rooms: args.rooms, seed: args.seed, pace: args.pace, ..SimulatorOptions::default() };
+    let options = SimulatorOptions {
+        listen: args.listen,
+        rooms: args.rooms,
+        seed: args.seed,
+        pace: args.pace,
+        ..SimulatorOptions::default()
+    };
     let simulator = Simulator::start(options).await.map_err(StartError::Simulator)?;
     say(&format!("simulator on {}", simulator.base_url()));
     say(&format!("watch it with: bilibili-live-monitor --upstream {}", simulator.base_url()));
@@ -163,7 +168,10 @@ pub async fn simulate(args: SimulateArgs) -> Result<Outcome, StartError> {
 }
 
 /// A line for whoever started the program, or reads its output.
-#[expect(clippy::print_stdout, reason = "the address, and a password made at the first start, are the program's output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the address, and a password made at the first start, are the program's output"
+)]
 fn say(line: &str) {
     println!("{line}");
     // A closed output is no reason to stop.
@@ -226,7 +234,8 @@ impl App {
         let database = blocking(move || Database::open(&path)).await??;
         let (live, live_for_web) = open_live_store(&settings).await?;
 
-        let (board, wall, ledger) = (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
+        let (board, wall, ledger) =
+            (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
         let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref())?);
         let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
@@ -291,7 +300,7 @@ impl App {
         let web = web::serve(
             listener,
             web::Web {
-                rooms: rooms.clone(),
+                rooms: Arc::new(rooms.clone()),
                 sync,
                 database: database.clone(),
                 live: live_for_web.clone(),
@@ -360,7 +369,10 @@ impl App {
         }
         self.finish_sync.send_replace(true);
         if !finished(root::SYNC, by(8)).await {
-            left.push("not everything was stored in SQLite in time; what is in the live store follows at the next start".to_owned());
+            left.push(
+                "not everything was stored in SQLite in time; what is in the live store follows at the next start"
+                    .to_owned(),
+            );
         }
         let last_words = left.first().cloned();
         if let Err(error) = self.database.run(move |database| database.finish_task(last_words.as_deref())).await {
@@ -406,7 +418,10 @@ fn kind_of(name: &str) -> &'static str {
 async fn open_live_store(settings: &Settings) -> Result<(Arc<dyn LiveStore>, Arc<dyn LiveStore>), StartError> {
     match &settings.redis {
         Some(url) => {
-            let open = || RedisStore::connect(url, RedisOptions::default()).map_err(|error| StartError::LiveStore(error.to_string()));
+            let open = || {
+                RedisStore::connect(url, RedisOptions::default())
+                    .map_err(|error| StartError::LiveStore(error.to_string()))
+            };
             Ok((Arc::new(open()?), Arc::new(open()?)))
         }
         None => {
@@ -490,7 +505,10 @@ async fn audit(ledger: Arc<Ledger>, lane: Arc<LaneGauge>, live: Arc<dyn LiveStor
         ledger.audit(backlog + lane.reading().depth as u64);
         let reading = ledger.reading();
         if !reading.balanced {
-            error!(unaccounted = reading.unaccounted, "the ledger does not balance: {} events are unaccounted for", reading.unaccounted);
+            error!(
+                unaccounted = reading.unaccounted,
+                "the ledger does not balance: {} events are unaccounted for", reading.unaccounted
+            );
         }
     }
 }

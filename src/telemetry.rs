@@ -18,7 +18,9 @@ const DAYS_KEPT: usize = 14;
 #[derive(Debug, Error)]
 pub enum TelemetryError {
     /// The filter is not one.
-    #[error("--log {filter:?} is not a log filter ({source}); accepted is for example info, or info,bilibili_live_monitor=debug")]
+    #[error(
+        "--log {filter:?} is not a log filter ({source}); accepted is for example info, or info,bilibili_live_monitor=debug"
+    )]
     Filter {
         /// What was given.
         filter: String,
@@ -37,9 +39,8 @@ pub enum TelemetryError {
 
 /// Starts logging to the terminal and, with a folder, to files in it.
 pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> Result<(), TelemetryError> {
-    let parse = || {
-        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
-    };
+    let parse =
+        || EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source });
     let terminal = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let terminal = match format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => terminal.with_target(false).with_filter(parse()?).boxed(),

@@ -86,7 +86,9 @@ impl Lang {
 /// The language named in the address.
 pub fn asked(request: &HttpRequest) -> Option<Lang> {
     let query = request.query_string();
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang").and_then(|(_, tag)| Lang::from_tag(&tag))
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == "lang")
+        .and_then(|(_, tag)| Lang::from_tag(&tag))
 }
 
 /// The one of ours that stands highest in an Accept-Language header.
@@ -176,9 +178,9 @@ mod tests {
         let missing = |used: BTreeSet<String>| used.difference(&chinese).cloned().collect::<Vec<_>>();
         assert_eq!(missing(used("templates", "html", "t(key=\"")), [""; 0]);
         let script = Lang::ZhCn;
-        let known: BTreeSet<String> =
-            script_words(script).as_object().expect("a map").keys().cloned().collect();
-        let scripts: Vec<String> = used("static", "js", " t(\"").into_iter().filter(|key| !known.contains(key)).collect();
+        let known: BTreeSet<String> = script_words(script).as_object().expect("a map").keys().cloned().collect();
+        let scripts: Vec<String> =
+            used("static", "js", " t(\"").into_iter().filter(|key| !known.contains(key)).collect();
         assert_eq!(scripts, [""; 0]);
     }
 
