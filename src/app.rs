@@ -43,9 +43,9 @@ use crate::{
     domain::{Event, RoomId, RoomRef},
     simulator::{Simulator, SimulatorOptions},
     store::{
-        LiveStore,
+        LiveStore, SpoolError,
         embedded::EmbeddedStore,
-        redis::{RedisOptions, RedisStore},
+        redis::{RedisAddressError, RedisOptions, RedisStore},
         sqlite::{Database, OpenError, QueryError},
     },
     supervise::{
@@ -65,11 +65,11 @@ const VIEW_LANE: usize = 4096;
 /// How often the books are compared with what is really on the way.
 const AUDIT: Duration = Duration::from_secs(20);
 
-/// Why the program did not start. The text says how to mend it.
+/// Why the program did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The address of the pages is taken, or not ours.
-    #[error("cannot listen on {listen}: {source}; choose another with --listen ADDR:PORT (port 0 picks a free one)")]
+    #[error("cannot listen on {listen}")]
     Listen {
         /// The address.
         listen: SocketAddr,
@@ -77,7 +77,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The data folder cannot be used.
-    #[error("the data folder {} cannot be used: {source}; choose another with --data-dir", path.display())]
+    #[error("the data folder {} cannot be used", path.display())]
     DataDir {
         /// Which.
         path: PathBuf,
@@ -88,25 +88,48 @@ pub enum StartError {
     #[error(transparent)]
     Database(#[from] OpenError),
     /// The history cannot be read.
-    #[error("the database cannot be used: {0}")]
+    #[error("the database cannot be used")]
     Query(#[from] QueryError),
-    /// The live store cannot be opened.
-    #[error("the live store cannot be opened: {0}")]
-    LiveStore(String),
+    /// The spool of the embedded live store cannot be opened.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The address of the Redis server is none.
+    #[error(transparent)]
+    Redis(#[from] RedisAddressError),
     /// Bilibili cannot be asked at all.
-    #[error("{0}")]
+    #[error(transparent)]
     Upstream(#[from] AskError),
     /// The simulator did not start.
-    #[error("the simulator cannot be started: {0}")]
-    Simulator(io::Error),
+    #[error("the simulator cannot be started")]
+    Simulator(#[source] io::Error),
     /// Something of the system's.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     System {
         /// What was tried.
         what: &'static str,
         /// Why not.
         source: io::Error,
     },
+}
+
+impl StartError {
+    /// How to mend it, where the error itself does not say so.
+    pub fn mend(&self) -> Option<&'static str> {
+        match self {
+            StartError::Listen { .. } => Some(
+                "end the program that uses this address, or choose another with --listen ADDR:PORT (port 0 picks a free one)",
+            ),
+            StartError::DataDir { .. } => Some("choose a folder that this user may write with --data-dir DIR"),
+            StartError::Query(_) => Some(
+                "see whether the disk is full or another program holds the database; restore a backup if it is damaged",
+            ),
+            StartError::Simulator(_) => {
+                Some("choose another address with --listen ADDR:PORT (port 0 picks a free one)")
+            }
+            StartError::System { .. } => Some("see the limits of this user and this machine: files, processes, memory"),
+            StartError::Database(_) | StartError::Spool(_) | StartError::Redis(_) | StartError::Upstream(_) => None,
+        }
+    }
 }
 
 /// How a run ended, as an exit status.
@@ -418,17 +441,12 @@ fn kind_of(name: &str) -> &'static str {
 async fn open_live_store(settings: &Settings) -> Result<(Arc<dyn LiveStore>, Arc<dyn LiveStore>), StartError> {
     match &settings.redis {
         Some(url) => {
-            let open = || {
-                RedisStore::connect(url, RedisOptions::default())
-                    .map_err(|error| StartError::LiveStore(error.to_string()))
-            };
+            let open = || RedisStore::connect(url, RedisOptions::default());
             Ok((Arc::new(open()?), Arc::new(open()?)))
         }
         None => {
             let folder = settings.data_dir.clone();
-            let store = blocking(move || EmbeddedStore::open(&folder))
-                .await?
-                .map_err(|error| StartError::LiveStore(format!("{:#}", anyhow::Error::new(error))))?;
+            let store = blocking(move || EmbeddedStore::open(&folder)).await??;
             let store: Arc<dyn LiveStore> = Arc::new(store);
             Ok((store.clone(), store))
         }

@@ -218,7 +218,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Usage(#[from] clap::Error),
     /// The file is not there, or not readable.
-    #[error("the settings file {} cannot be read: {source}", path.display())]
+    #[error("the settings file {} cannot be read ({source}): give a file that is there with --config FILE", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
