@@ -437,7 +437,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_is_accepted() {
-        let cases: [(&[&str], Option<(&str, &str)>, &[&str]); 9] = [
+        type Case<'a> = (&'a [&'a str], Option<(&'a str, &'a str)>, &'a [&'a str]);
+        let cases: [Case; 9] = [
             (&[], Some(("c.toml", "lisen = \"x\"")), &["lisen", "listen"]),
             (&[], Some(("c.json", r#"{"lisen": "x"}"#)), &["lisen", "listen"]),
             (&[], Some(("c.toml", "listen = \"nowhere\"")), &["listen"]),

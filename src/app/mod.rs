@@ -5,10 +5,12 @@
 //! end of theirs, the sync empties the live store, and the browsers, who have seen all of it, are let go
 //! last. Every stage has a deadline and says what it left behind.
 
+mod outcome;
+mod signals;
+
 use std::{
     io::{self, Write},
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    net::TcpListener,
     sync::{Arc, Mutex as StdMutex},
     time::Duration,
 };
@@ -16,15 +18,15 @@ use std::{
 use actix::{Addr, Arbiter};
 use rand::RngExt;
 use tempfile::TempDir;
-use thiserror::Error;
 use tokio::{
     select,
-    signal::unix::{SignalKind, signal},
     sync::{Mutex, Notify, watch},
     time::{Instant, interval, sleep, timeout_at},
 };
 use tracing::{error, info, warn};
 
+pub use self::outcome::{Outcome, StartError};
+use self::signals::{Signals, signals};
 use crate::{
     actors::{
         broadcast::BroadcastSpec,
@@ -43,16 +45,16 @@ use crate::{
     domain::{Event, RoomId, RoomRef},
     simulator::{Simulator, SimulatorOptions},
     store::{
-        LiveStore, SpoolError,
+        LiveStore,
         embedded::EmbeddedStore,
-        redis::{RedisAddressError, RedisOptions, RedisStore},
-        sqlite::{Database, OpenError, QueryError},
+        redis::{RedisOptions, RedisStore},
+        sqlite::{Database, QueryError},
     },
     supervise::{
         lane::{LaneGauge, WhenFull, lane},
         vitals::{Board, Vitals, unix_ms},
     },
-    upstream::{AskError, Bilibili, Gate},
+    upstream::{Bilibili, Gate},
     web,
 };
 
@@ -64,98 +66,6 @@ const RECORD_POLICY: WhenFull = WhenFull::KeepDurable { reserve: RECORD_LANE / 4
 const VIEW_LANE: usize = 4096;
 /// How often the books are compared with what is really on the way.
 const AUDIT: Duration = Duration::from_secs(20);
-
-/// Why the program did not start.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The address of the pages is taken, or not ours.
-    #[error("cannot listen on {listen}")]
-    Listen {
-        /// The address.
-        listen: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The data folder cannot be used.
-    #[error("the data folder {} cannot be used", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The history cannot be opened.
-    #[error(transparent)]
-    Database(#[from] OpenError),
-    /// The history cannot be read.
-    #[error("the database cannot be used")]
-    Query(#[from] QueryError),
-    /// The spool of the embedded live store cannot be opened.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
-    /// The address of the Redis server is none.
-    #[error(transparent)]
-    Redis(#[from] RedisAddressError),
-    /// Bilibili cannot be asked at all.
-    #[error(transparent)]
-    Upstream(#[from] AskError),
-    /// The simulator did not start.
-    #[error("the simulator cannot be started")]
-    Simulator(#[source] io::Error),
-    /// Something of the system's.
-    #[error("{what}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// Why not.
-        source: io::Error,
-    },
-}
-
-impl StartError {
-    /// How to mend it, where the error itself does not say so.
-    pub fn mend(&self) -> Option<&'static str> {
-        match self {
-            StartError::Listen { .. } => Some(
-                "end the program that uses this address, or choose another with --listen ADDR:PORT (port 0 picks a free one)",
-            ),
-            StartError::DataDir { .. } => Some("choose a folder that this user may write with --data-dir DIR"),
-            StartError::Query(_) => Some(
-                "see whether the disk is full or another program holds the database; restore a backup if it is damaged",
-            ),
-            StartError::Simulator(_) => {
-                Some("choose another address with --listen ADDR:PORT (port 0 picks a free one)")
-            }
-            StartError::System { .. } => Some("see the limits of this user and this machine: files, processes, memory"),
-            StartError::Database(_) | StartError::Spool(_) | StartError::Redis(_) | StartError::Upstream(_) => None,
-        }
-    }
-}
-
-/// How a run ended, as an exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing was left behind.
-    Clean,
-    /// A stage left something; it has said what.
-    LeftSomething,
-    /// An actor spent its restart budget.
-    GaveUp,
-    /// Interrupted twice.
-    Interrupted,
-}
-
-impl Outcome {
-    /// The contract's exit status.
-    pub fn status(self) -> u8 {
-        match self {
-            Outcome::Clean => 0,
-            Outcome::LeftSomething => 1,
-            Outcome::GaveUp => 70,
-            Outcome::Interrupted => 130,
-        }
-    }
-}
 
 /// Collects, stores and serves until told to stop.
 pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
@@ -529,41 +439,4 @@ async fn audit(ledger: Arc<Ledger>, lane: Arc<LaneGauge>, live: Arc<dyn LiveStor
             );
         }
     }
-}
-
-/// SIGTERM and SIGINT, counted.
-#[derive(Clone)]
-struct Signals(watch::Receiver<u32>);
-
-impl Signals {
-    async fn first(&mut self) {
-        self.at_least(1).await;
-    }
-
-    async fn second(&mut self) {
-        self.at_least(2).await;
-    }
-
-    async fn at_least(&mut self, times: u32) {
-        if self.0.wait_for(|seen| *seen >= times).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-fn signals() -> Result<Signals, StartError> {
-    let failed = |source| StartError::System { what: "signals cannot be received", source };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let (seen, receiver) = watch::channel(0);
-    actix::spawn(async move {
-        loop {
-            select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            seen.send_modify(|seen| *seen += 1);
-        }
-    });
-    Ok(Signals(receiver))
 }
