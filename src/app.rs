@@ -40,12 +40,12 @@ use crate::{
         wall::Wall,
     },
     config::{Secret, Settings, SimulateArgs},
-    domain::{Event, RoomRef},
+    domain::{Event, RoomId, RoomRef},
     simulator::{Simulator, SimulatorOptions},
     store::{
         LiveStore,
         embedded::EmbeddedStore,
-        redis::RedisStore,
+        redis::{RedisOptions, RedisStore},
         sqlite::{Database, OpenError, QueryError},
     },
     supervise::{
@@ -202,6 +202,7 @@ struct App {
     finish_sync: watch::Sender<bool>,
     web: web::Server,
     ledger: Arc<Ledger>,
+    database: Database,
     signals: Signals,
 }
 
@@ -280,7 +281,7 @@ impl App {
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),
-            io: Arbiter::new(),
+            io: Arbiter::new().handle(),
             seed,
         };
         let (root, ended) = Root::start_all(spec);
@@ -307,7 +308,7 @@ impl App {
 
         watch_rooms(&rooms, &database, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), record_gauge, live, database.clone()));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, signals })
+        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -361,6 +362,10 @@ impl App {
         if !finished(root::SYNC, by(8)).await {
             left.push("not everything was stored in SQLite in time; what is in the live store follows at the next start".to_owned());
         }
+        let last_words = left.first().cloned();
+        if let Err(error) = self.database.run(move |database| database.finish_task(last_words.as_deref())).await {
+            left.push(format!("the end of this run is not written down: {error}"));
+        }
         self.web.stop(by(9)).await;
 
         let pending = self.ledger.pending();
@@ -401,14 +406,14 @@ fn kind_of(name: &str) -> &'static str {
 async fn open_live_store(settings: &Settings) -> Result<(Arc<dyn LiveStore>, Arc<dyn LiveStore>), StartError> {
     match &settings.redis {
         Some(url) => {
-            let open = || RedisStore::connect(url).map_err(|error| StartError::LiveStore(error.to_string()));
+            let open = || RedisStore::connect(url, RedisOptions::default()).map_err(|error| StartError::LiveStore(error.to_string()));
             Ok((Arc::new(open()?), Arc::new(open()?)))
         }
         None => {
             let folder = settings.data_dir.clone();
             let store = blocking(move || EmbeddedStore::open(&folder))
                 .await?
-                .map_err(|error| StartError::LiveStore(error.to_string()))?;
+                .map_err(|error| StartError::LiveStore(format!("{:#}", anyhow::Error::new(error))))?;
             let store: Arc<dyn LiveStore> = Arc::new(store);
             Ok((store.clone(), store))
         }
@@ -429,7 +434,7 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
     if stored.is_none() {
         let (plain, hash) = blocking(web::auth::make_password).await?;
         let kept = hash.clone();
-        database.run(move |database| database.set_setting(PASSWORD_SETTING, &kept)).await?;
+        database.run(move |database| database.set_setting(PASSWORD_SETTING, Some(&kept))).await?;
         say(&format!("admin password, shown this once: {plain}"));
         stored = Some(hash);
     }
@@ -438,10 +443,14 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
 
 /// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are.
 async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) -> Result<(), StartError> {
-    let stored = database.run(|database| database.monitored()).await?;
+    let (stored, totals) =
+        database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
+    let ids: Vec<RoomId> = stored.iter().map(|room| room.info.room_id).collect();
+    database.run(move |database| database.start_task(&ids)).await?;
     for room in stored {
         let id = room.info.room_id;
-        if let Err(error) = rooms.watch(room.info, room.paused).await {
+        let totals = totals.get(&id).copied().unwrap_or_default();
+        if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
             error!(room.id = %id, "room {id}: {error}");
         }
     }

@@ -32,3 +32,8 @@ pub mod root;
 pub mod supervisor;
 pub mod sync;
 pub mod wall;
+
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -124,24 +124,28 @@ impl RoomSupervisor {
 
     /// Compares what should run with what does.
     fn reconcile(&mut self, ctx: &mut Context<Self>) {
-        let wishes = self.spec.desired.rooms().clone();
-        for (room, wish) in &wishes {
-            match self.children.get(room) {
-                None if !wish.paused && !self.draining => self.begin(*room, wish.clone(), ctx),
-                None => {}
-                Some(child) if wish.paused || self.draining => child.let_go(),
-                Some(_) => {}
-            }
-        }
-        let unwanted = self.children.iter().filter(|(room, _)| !wishes.contains_key(room));
-        let unwanted: Vec<RoomId> = unwanted.map(|(room, _)| *room).collect();
-        for room in unwanted {
-            match self.children.get(&room) {
-                Some(child) if child.leash.is_some() => child.let_go(),
-                _ => self.forget(room),
-            }
+        let mut rooms: BTreeSet<RoomId> = self.spec.desired.rooms().keys().copied().collect();
+        rooms.extend(self.children.keys());
+        for room in rooms {
+            self.reconcile_room(room, ctx);
         }
         self.check_drained(ctx);
+    }
+
+    /// The same for one room.
+    fn reconcile_room(&mut self, room: RoomId, ctx: &mut Context<Self>) {
+        let wish = self.spec.desired.rooms().get(&room).cloned();
+        match (wish, self.children.get(&room)) {
+            (Some(wish), None) if !wish.paused && !self.draining => self.begin(room, wish, ctx),
+            (Some(_), None) => {}
+            (Some(wish), Some(child)) => {
+                if wish.paused || self.draining {
+                    child.let_go();
+                }
+            }
+            (None, Some(child)) if child.leash.is_some() => child.let_go(),
+            (None, _) => self.forget(room),
+        }
     }
 
     /// Begins the next life of a room.
@@ -349,7 +353,7 @@ impl Handler<Watch> for RoomSupervisor {
             self.children.remove(&room);
             self.show(room, &wish.vitals, State::Paused, None);
         }
-        self.reconcile(ctx);
+        self.reconcile_room(room, ctx);
     }
 }
 
@@ -363,10 +367,7 @@ impl Handler<Unwatch> for RoomSupervisor {
 
     fn handle(&mut self, Unwatch(room): Unwatch, ctx: &mut Context<Self>) {
         self.spec.desired.rooms().remove(&room);
-        if !self.children.contains_key(&room) {
-            self.forget(room);
-        }
-        self.reconcile(ctx);
+        self.reconcile_room(room, ctx);
     }
 }
 
@@ -423,7 +424,8 @@ impl Handler<Exited<RoomId>> for RoomSupervisor {
         let Exited { child: room, life, exit } = exited;
         if self.children.get(&room).is_some_and(|child| child.life == life) {
             self.bury(room, &exit, ctx);
-            self.reconcile(ctx);
+            self.reconcile_room(room, ctx);
+            self.check_drained(ctx);
         }
     }
 }

@@ -46,11 +46,14 @@ const ONE_DAY_MS: i64 = 24 * 3600 * 1000;
 /// Seconds, milliseconds, microseconds or nanoseconds as milliseconds. Their ranges do not meet between 1973
 /// and the year 5000.
 fn to_ms(time: i64) -> i64 {
-    match time {
-        ..100_000_000_000 => time.saturating_mul(1000),
-        ..100_000_000_000_000 => time,
-        ..100_000_000_000_000_000 => time / 1000,
-        _ => time / 1_000_000,
+    if time < 100_000_000_000 {
+        time.saturating_mul(1000)
+    } else if time < 100_000_000_000_000 {
+        time
+    } else if time < 100_000_000_000_000_000 {
+        time / 1000
+    } else {
+        time / 1_000_000
     }
 }
 

@@ -218,7 +218,10 @@ fn shortened(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::RoomId, protocol::arrival};
+    use crate::{
+        domain::{Gold, RoomId},
+        protocol::arrival,
+    };
 
     fn check(json: &str) -> Decoded {
         decode(json.as_bytes(), arrival::tests::HERE)
@@ -243,6 +246,80 @@ mod tests {
         assert_eq!(events[0].room_id, RoomId(7));
         let deep = format!("{}1{}", r#"{"msg":"#.repeat(100), "}".repeat(100));
         assert!(matches!(check(&deep), Decoded::Malformed(_)));
+    }
+
+    #[test]
+    fn no_value_in_any_place_breaks_a_decoder() {
+        let names = [
+            "DANMU_MSG",
+            "SEND_GIFT",
+            "SEND_GIFT_V2",
+            "SUPER_CHAT_MESSAGE",
+            "SUPER_CHAT_MESSAGE_DELETE",
+            "INTERACT_WORD",
+            "LIKE_INFO_V3_CLICK",
+            "LIVE",
+            "PREPARING",
+            "ROOM_CHANGE",
+            "WATCHED_CHANGE",
+            "GUARD_BUY",
+            "USER_TOAST_MSG_V2",
+        ];
+        let keys = [
+            "giftId",
+            "num",
+            "price",
+            "total_coin",
+            "id",
+            "uid",
+            "uname",
+            "start_time",
+            "end_time",
+            "time",
+            "msg_type",
+            "timestamp",
+            "live_time",
+            "sub_session_key",
+            "guard_level",
+            "gift_id",
+            "count",
+            "ids",
+            "blind_gift",
+            "uinfo",
+        ];
+        let values = [
+            "null",
+            "[]",
+            "{}",
+            "\"\"",
+            "true",
+            "-1",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "1e308",
+            "\"9223372036854775807\"",
+            "\"-9223372036854775808sub_time:9223372036854775807\"",
+            "[[{}]]",
+        ];
+        for name in names {
+            for value in values {
+                let fields = keys.map(|key| format!("\"{key}\":{value}")).join(",");
+                let row = [value; 18].join(",");
+                let head = format!("[{row}],{row}");
+                for json in [
+                    format!(
+                        r#"{{"cmd":"{name}","send_time":{value},"msg_id":{value},"data":{{{fields}}},"info":[{head}]}}"#
+                    ),
+                    format!(r#"{{"cmd":"{name}",{fields},"data":{value},"info":[{row}]}}"#),
+                ] {
+                    if let Decoded::Events(events) = check(&json) {
+                        assert!(events.iter().all(|event| event.room_id == arrival::tests::HERE.room_id), "{json}");
+                        assert!(events.iter().all(|event| event.timestamp_ms > 0), "{json}");
+                        assert!(events.iter().all(|event| event.paid() >= Gold::ZERO), "{json}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

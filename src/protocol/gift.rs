@@ -4,8 +4,9 @@
 //! were already sent; names and pictures of gifts.
 //!
 //! Invariants: a gift is worth what its own message says, in whole gold, and nothing if it is silver; what
-//! was paid is never derived from what came out of a blind box; and one gift has one id in either form:
-//! its transaction, its number and its place among equals in the message.
+//! came out of a blind box stands for what was paid only if the message says neither that nor what the
+//! box costs; and one gift has one id in either form: its transaction, its number and its place among
+//! equals in the message.
 
 use std::collections::HashMap;
 
@@ -257,5 +258,147 @@ fn item_of_protobuf(item: pb::GiftItem, blind_gift: Option<&pb::BlindGift>) -> I
             .map(|blind| BlindGift { name: Text(Some(blind.name.clone())), price: Int(Some(blind.price)) }),
         in_bag: item.bag_gift.is_some(),
         receiver,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::Event,
+        protocol::{
+            arrival::tests::HERE,
+            command::{Decoded, decode},
+            pb::tests::base64_of,
+        },
+    };
+
+    fn events(json: &str) -> Vec<Event> {
+        match decode(json.as_bytes(), HERE) {
+            Decoded::Events(events) => events,
+            other => panic!("{json}: {other:?}"),
+        }
+    }
+
+    fn v1(fields: &str) -> Vec<Event> {
+        events(&format!(r#"{{"cmd":"SEND_GIFT","data":{{"giftId":31,"giftName":"花",{fields}}}}}"#))
+    }
+
+    fn v2(gifts: &pb::SendGift) -> Vec<Event> {
+        events(&format!(r#"{{"cmd":"SEND_GIFT_V2","data":{{"pb":"{}"}}}}"#, base64_of(gifts)))
+    }
+
+    fn gift(event: &Event) -> &Gift {
+        let Body::Gift(gift) = &event.body else { panic!("{event:?}") };
+        gift
+    }
+
+    fn item(tid: &str) -> pb::GiftItem {
+        pb::GiftItem {
+            gift_id: 31,
+            gift_name: "花".into(),
+            num: 10,
+            price: 100,
+            discount_price: 90,
+            total_coin: 900,
+            coin_type: "gold".into(),
+            tid: tid.into(),
+            timestamp: 1_780_000_000,
+            receive_user_info: Some(pb::ReceiveUser { uid: 5, uname: "主播".into() }),
+            ..pb::GiftItem::default()
+        }
+    }
+
+    fn sent(items: Vec<pb::GiftItem>) -> pb::SendGift {
+        pb::SendGift { uid: 66, uname: "小猫".into(), items, ..pb::SendGift::default() }
+    }
+
+    #[test]
+    fn money_is_what_the_message_says() {
+        for (fields, price, paid, value) in [
+            (r#""coin_type":"gold","num":10,"price":100,"total_coin":1000"#, 100, 1000, 1000),
+            (r#""coin_type":"gold","num":"1","price":"100000","total_coin":"80000""#, 100_000, 80_000, 100_000),
+            (r#""coin_type":"silver","num":10,"price":100,"total_coin":1000"#, 0, 0, 0),
+            (r#""coin_type":"gold","num":1,"price":100,"total_coin":0"#, 100, 0, 100),
+            (r#""coin_type":"gold","num":2,"price":100,"discount_price":80"#, 100, 160, 200),
+            (r#""coin_type":"gold","num":2,"price":100,"discount_price":0"#, 100, 200, 200),
+            (r#""num":1,"price":9900"#, 9900, 9900, 9900),
+            (r#""num":1,"price":0"#, 0, 0, 0),
+            (r#""coin_type":"gold","price":100"#, 100, 100, 100),
+            (r#""coin_type":"gold","num":1,"price":100,"total_coin":100,"bag_gift":{"show_price":1}"#, 100, 0, 0),
+            (r#""coin_type":"gold","num":1,"price":100,"total_coin":100,"bag_gift":null"#, 100, 100, 100),
+            (r#""coin_type":"gold","num":-1,"price":-5,"total_coin":-5"#, 0, 0, 0),
+        ] {
+            let events = v1(fields);
+            let gift = gift(&events[0]);
+            assert_eq!((gift.price, gift.paid, gift.value), (Gold(price), Gold(paid), Gold(value)), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_blind_box_costs_the_box_and_is_worth_what_came_out() {
+        let blind = r#""blind_gift":{"original_gift_id":1,"original_gift_name":"盲盒","original_gift_price":15000}"#;
+        for fields in [r#""total_coin":30000,"#, ""] {
+            let events = v1(&format!(r#""coin_type":"gold","num":2,"price":9000,{fields}{blind}"#));
+            let gift = gift(&events[0]);
+            assert_eq!((gift.price, gift.paid, gift.value), (Gold(9000), Gold(30_000), Gold(18_000)));
+            assert_eq!(gift.blind_box, Some(BlindBox { name: "盲盒".into(), price: Gold(15_000) }));
+        }
+        let old =
+            v1(r#""coin_type":"gold","num":2,"price":1,"total_coin":30000,"blind_gift":{"original_gift_name":"盲"}"#);
+        assert_eq!(gift(&old[0]).blind_box, Some(BlindBox { name: "盲".into(), price: Gold(15_000) }));
+        assert_eq!(gift(&v1(r#""price":1,"blind_gift":[]"#)[0]).blind_box, None);
+    }
+
+    #[test]
+    fn both_forms_of_a_gift_are_one_event() {
+        let old =
+            v1(r#""num":10,"price":100,"discount_price":90,"total_coin":900,"coin_type":"gold","tid":"77","rnd":"77",
+            "timestamp":1780000000,"uid":66,"uname":"小猫","receive_user_info":{"uid":5,"uname":"主播"},
+            "medal_info":{"medal_name":"","medal_level":0},"batch_combo_id":"x","super_gift_num":10"#);
+        assert_eq!(v2(&sent(vec![item("77")])), old);
+        assert_eq!((old[0].timestamp_ms, old[0].user.uid), (1_780_000_000_000, Uid(66)));
+        assert_eq!(gift(&old[0]).receiver, Some(Receiver { uid: Uid(5), username: "主播".into() }));
+    }
+
+    #[test]
+    fn every_item_of_a_box_is_an_event() {
+        let good = pb::GiftItem { gift_id: 32, price: 35_000, total_coin: 165_000, num: 5, ..item("1") };
+        let poor = pb::GiftItem { gift_id: 33, price: 20_000, total_coin: 165_000, num: 5, ..item("2") };
+        let blind_gift = Some(pb::BlindGift { gift_id: 9, name: "盲盒".into(), price: 33_000 });
+        let events = v2(&pb::SendGift { blind_gift, ..sent(vec![good, poor]) });
+        assert_eq!(events.iter().map(Event::paid).sum::<Gold>(), Gold(330_000));
+        assert_eq!(events.iter().map(|event| gift(event).value).sum::<Gold>(), Gold(275_000));
+        assert!(events.iter().all(|event| gift(event).blind_box.is_some()));
+    }
+
+    #[test]
+    fn equal_items_of_one_message_stay_apart_and_pushes_of_one_gift_do_not() {
+        let twice = v2(&sent(vec![item("1"), item("1")]));
+        assert_ne!(twice[0].id, twice[1].id);
+        assert_eq!(v2(&sent(vec![item("1"), item("1")])), twice);
+        assert_ne!(v2(&sent(vec![item("2")]))[0].id, twice[0].id);
+        let old = r#""num":1,"price":9,"rnd":"5","uid":66,"timestamp":1780000000,"#;
+        let id = |fields: &str| v1(&format!("{old}{fields}"))[0].id;
+        assert_eq!(id(r#""super_gift_num":1"#), id(r#""super_gift_num":1"#));
+        assert_ne!(id(r#""super_gift_num":1"#), id(r#""super_gift_num":2"#));
+        assert_ne!(id(r#""tid":"1""#), id(r#""tid":"2""#));
+        assert_eq!(id(r#""tid":"1","super_gift_num":1"#), id(r#""tid":"1","super_gift_num":2"#));
+    }
+
+    #[test]
+    fn who_gave_and_who_got_are_known_as_far_as_the_message_says() {
+        let masked = v1(r#""uid":0,"uname":"小***","price":1,"receive_user_info":{"uid":0,"uname":"x"}"#);
+        assert!(masked[0].user.masked);
+        assert_eq!(gift(&masked[0]).receiver, None);
+        let uinfo = r#"{"uid":8,"base":{"name":"新"},"medal":{"name":"牌","level":9}}"#;
+        let modern = v1(&format!(r#""price":1,"sender_uinfo":{uinfo},"receiver_uinfo":{uinfo}"#));
+        assert_eq!((modern[0].user.uid, modern[0].user.username.as_str()), (Uid(8), "新"));
+        assert_eq!(gift(&modern[0]).medal, Some(Medal { name: "牌".into(), level: 9 }));
+        assert_eq!(gift(&modern[0]).receiver, Some(Receiver { uid: Uid(8), username: "新".into() }));
+        let silver = v2(&sent(vec![pb::GiftItem { coin_type: "silver".into(), ..item("1") }]));
+        assert_eq!((silver[0].paid(), gift(&silver[0]).coin_type), (Gold::ZERO, CoinType::Silver));
+        let bag = v2(&sent(vec![pb::GiftItem { bag_gift: Some(pb::BagGift {}), ..item("1") }]));
+        assert_eq!((bag[0].paid(), gift(&bag[0]).price), (Gold::ZERO, Gold(100)));
     }
 }

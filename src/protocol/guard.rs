@@ -1,7 +1,7 @@
 //! The three messages of a guard purchase: `GUARD_BUY`, `USER_TOAST_MSG`, `USER_TOAST_MSG_V2`.
 //!
 //! Each becomes a [`GuardMessage`]. Not here: making one purchase of up to three of them (`guards`).
-//! Invariant: prices are gold as given; only a toast knows what was really paid.
+//! Invariant: prices are gold as given, a zero being none; only a toast knows what was really paid.
 
 use serde::Deserialize;
 
@@ -42,7 +42,7 @@ fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part
     let sender = fields.sender_uinfo.0.or(fields.uinfo.0).unwrap_or_default();
     let (user, _) = sender.user(fields.uid, fields.username.or(fields.uname));
     // The gifts 10001 to 10003 are the guards of level 1 to 3.
-    let by_gift = fields.gift_id.0.map(|gift_id| gift_id - 10_000);
+    let by_gift = fields.gift_id.0.map(|gift_id| gift_id.saturating_sub(10_000));
     let guard_level = fields.guard_level.0.filter(is_level).or(by_gift.filter(is_level));
     let start = fields.start_time.positive();
     Ok(GuardMessage {
@@ -52,7 +52,7 @@ fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part
         guard_level: guard_level.ok_or(Unreadable::Missing("guard_level"))?,
         num: fields.num.positive().unwrap_or(1),
         unit: fields.unit.filled().unwrap_or_else(|| "月".into()),
-        price: Gold(fields.price.not_negative().unwrap_or(0)),
+        price: fields.price.positive().map(Gold),
         part: part(fields.payflow_id.number().unwrap_or_default()),
     })
 }
@@ -138,7 +138,7 @@ mod tests {
             guard_level: 3,
             num: 1,
             unit: "月".into(),
-            price: Gold(138_000),
+            price: Some(Gold(138_000)),
             part: Part::Toast { payflow_id: "26".into() },
         };
         let v1 = r#"{"cmd":"USER_TOAST_MSG","data":{"uid":66,"username":"小猫","guard_level":3,"num":1,"unit":"月",
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(read(&v2.replace("\"source\":0", "\"source\":2")), GuardMessage { part: echo, ..toast.clone() });
         let buy = r#"{"cmd":"GUARD_BUY","data":{"uid":66,"username":"小猫","guard_level":3,"num":1,"price":198000,
             "gift_id":10003,"gift_name":"舰长","start_time":1780000000,"end_time":1780000000}}"#;
-        assert_eq!(read(buy), GuardMessage { price: Gold(198_000), part: Part::Buy, ..toast });
+        assert_eq!(read(buy), GuardMessage { price: Some(Gold(198_000)), part: Part::Buy, ..toast });
     }
 
     #[test]

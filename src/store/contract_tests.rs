@@ -3,9 +3,10 @@
 //!
 //! Needs `redis-server` on the path. A machine without it fails these tests rather than passing over them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io::Write, sync::Arc};
 
-use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection};
+use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection, cmd};
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use super::{
     DANMAKU_KEPT, GIFTS_KEPT, LiveStore, Position, RecentList, RoomTotals, StoreError, StoreKind,
@@ -26,9 +27,7 @@ impl Home {
     fn open(&self) -> Arc<dyn LiveStore> {
         match self {
             Home::Folder(folder) => Arc::new(EmbeddedStore::open(folder.path()).unwrap()),
-            Home::Server(server) => {
-                Arc::new(RedisStore::connect(&server.url(), RedisOptions::default()).unwrap())
-            }
+            Home::Server(server) => Arc::new(RedisStore::connect(&server.url(), RedisOptions::default()).unwrap()),
         }
     }
 }
@@ -250,6 +249,43 @@ async fn more_than_fits_into_memory_is_read_from_the_spool() {
     drop(store);
 }
 
+/// Where the child of the test below appends.
+const CHILD_FOLDER: &str = "BLM_TEST_SPOOL";
+
+#[tokio::test]
+#[ignore = "is the process that the next test kills"]
+async fn appends_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let store = EmbeddedStore::open(&folder).unwrap();
+    let mut accepted = std::fs::File::create(folder.join("accepted")).unwrap();
+    for n in 0.. {
+        store.append(&shared(&[danmaku(1, n, "a")])).await.unwrap();
+        accepted.write_all(b".").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_survives_a_killed_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "store::contract_tests::appends_until_it_is_killed"])
+        .env(CHILD_FOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let accepted = || std::fs::metadata(folder.path().join("accepted")).map_or(0, |file| file.len());
+    while accepted() < 50 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let found = store.backlog(None).await.unwrap();
+    // One more may have been written than there was time to say so.
+    assert!((50..=found).contains(&accepted()) && found <= accepted() + 1, "{} accepted, {found} found", accepted());
+}
+
 #[tokio::test]
 async fn a_spool_made_anew_begins_after_the_old_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -348,10 +384,58 @@ async fn what_others_wrote_stays() {
     assert!(redis.exists("theirs").await.unwrap());
     assert!(redis.hexists("room:1:info", "their_field").await.unwrap());
     assert_eq!(redis.llen("room:1:danmaku").await.unwrap(), 2);
-    assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), [event.clone()]);
+    assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), std::slice::from_ref(&event));
     // A lost answer: the batch comes again, and is shown once.
     store.append(&shared(std::slice::from_ref(&event))).await.unwrap();
     assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), [event]);
+}
+
+#[tokio::test]
+async fn a_list_of_another_type_does_not_hold_up_the_stream() {
+    let server = RedisServer::start(None);
+    let store = RedisStore::connect(&server.url(), RedisOptions::default()).unwrap();
+    let mut redis = plain(&server).await;
+    redis.set("room:1:danmaku", "theirs").await.unwrap();
+    let events = [danmaku(1, 0, "a"), danmaku(2, 1, "b")];
+    store.append(&shared(&events)).await.unwrap();
+    assert_eq!(store.read_after(None, 9).await.unwrap()[0].events, events);
+    assert_eq!(redis.get("room:1:danmaku").await.unwrap().as_deref(), Some("theirs"));
+    assert_eq!(store.recent(RoomId(2), RecentList::Danmaku, 9).await.unwrap(), events[1..]);
+}
+
+#[tokio::test]
+async fn an_unreadable_batch_is_named_and_can_be_passed_over() {
+    let server = RedisServer::start(None);
+    let folder = tempfile::tempdir().unwrap();
+    for home in [Home::Server(server), Home::Folder(folder)] {
+        let store = home.open();
+        for n in 0..3 {
+            store.append(&shared(&[danmaku(1, n, "a")])).await.unwrap();
+        }
+        let batches = store.read_after(None, 9).await.unwrap();
+        drop(store);
+        let bad = match &home {
+            Home::Server(server) => {
+                let fields = [("n", "1"), ("e", "[{]")];
+                let id = plain(server).await.xadd("blm:stream", "*", &fields).await.unwrap();
+                Position(id.unwrap())
+            }
+            Home::Folder(folder) => {
+                let path = folder.path().join("spool.db");
+                let mut spool = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                spool.batch_execute("INSERT INTO batch (events, payload) VALUES (1, '[{]')").unwrap();
+                Position((batches[2].position.0.parse::<i64>().unwrap() + 1).to_string())
+            }
+        };
+        let store = home.open();
+        store.append(&shared(&[danmaku(1, 4, "b")])).await.unwrap();
+        assert_eq!(store.read_after(None, 9).await.unwrap(), batches);
+        match store.read_after(Some(&batches[2].position), 9).await {
+            Err(StoreError::Unreadable { position, .. }) => assert_eq!(position, bad.0),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(store.read_after(Some(&bad), 9).await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]
@@ -377,8 +461,13 @@ async fn errors_say_whose_they_are_and_never_the_password() {
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("wrong-horse"), "{error:?}");
 
-    // A stream that is no stream.
+    // A full server takes nothing, and a stream that is no stream neither.
     let mut redis = Client::open(with("correct-horse")).unwrap().get_multiplexed_async_connection().await.unwrap();
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec_async(&mut redis).await.unwrap();
+    let error = right.append(&shared(&[danmaku(1, 1, "a")])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    assert_eq!(right.backlog(None).await.unwrap(), 1);
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).exec_async(&mut redis).await.unwrap();
     redis.set("blm:stream", "x").await.unwrap();
     let error = right.append(&shared(&[danmaku(1, 0, "a")])).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
@@ -392,7 +481,8 @@ async fn errors_say_whose_they_are_and_never_the_password() {
     assert!(matches!(error, StoreError::Unreachable(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("horse"), "{error:?}");
 
-    for url in ["http://:horse@localhost", "redis://:horse", "redis://:ho@horse@local host:1", "redis://u:horse@x/y?z"] {
+    for url in ["http://:horse@localhost", "redis://:horse", "redis://:ho@horse@local host:1", "redis://u:horse@x/y?z"]
+    {
         let error = RedisStore::connect(url, RedisOptions::default()).err().expect(url);
         assert!(!error.to_string().contains("horse") && !error.to_string().contains("ho@"), "{error}");
     }

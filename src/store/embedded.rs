@@ -1,6 +1,6 @@
 //! The live store for those who install nothing: hot state in this process, batches in a spool file.
 //!
-//! What [`LiveStore::append`] accepted lies in the spool ([`super::spool`]) until it is in the history.
+//! What [`LiveStore::append`] accepted lies in the spool (`spool.rs`) until it is in the history.
 //! The newest batches stay in memory as well, so a sync that keeps up reads neither the disk nor JSON.
 //! Lists of recent events begin, after a start, with what is not in the history yet; older events are
 //! read from the history anyway.
@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{
-    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals, StoreError,
-    StoreKind,
+    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals,
+    StoreError, StoreKind,
     spool::{Spool, SpoolError, Spooled},
 };
 use crate::domain::{Event, Kind, RoomId, RoomInfo};
@@ -156,7 +156,9 @@ impl EmbeddedStore {
         std::fs::create_dir_all(dir).map_err(|source| SpoolError::Folder { path: dir.to_path_buf(), source })?;
         let mut spool = Spool::open(&dir.join(FILE))?;
         let (newest, older_in_file) = spool.newest(EVENTS_IN_MEMORY)?;
-        let floor = newest.last().map_or(0, |oldest| oldest.seq - 1);
+        // An unreadable batch may be the newest of all: then every one of them is left to the file.
+        let newest_in_file = if older_in_file { i64::MAX } else { 0 };
+        let floor = newest.last().map_or(newest_in_file, |oldest| oldest.seq - 1);
         let mut hot = Hot { floor, older_in_file, ..Hot::default() };
         for Spooled { seq, bytes, events } in newest.into_iter().rev() {
             hot.push(seq, bytes, events.into_iter().map(Arc::new).collect());

@@ -1,11 +1,10 @@
 //! What the store's tests share: events to store, and a Redis server of one's own.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    io::{BufRead, BufReader},
+    net::TcpListener,
     process::{Child, Command, Stdio},
     sync::Arc,
-    thread::sleep,
-    time::Duration,
 };
 
 use super::{Batch, Position};
@@ -118,17 +117,13 @@ impl RedisServer {
             if let Some(password) = password {
                 command.args(["--requirepass", password]);
             }
-            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(
                 "redis-server cannot be started: these tests need one; install it (Debian: apt-get install redis-server)",
             );
-            for _ in 0..500 {
-                if child.try_wait().unwrap().is_some() {
-                    break;
-                }
-                if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                    return RedisServer { child, port, _folder: folder };
-                }
-                sleep(Duration::from_millis(20));
+            // Its own word, and not a connection to the port: that might be somebody else's server.
+            let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            if said.any(|line| line.contains("Ready to accept connections")) {
+                return RedisServer { child, port, _folder: folder };
             }
             let _ = child.kill();
             let _ = child.wait();

@@ -8,21 +8,26 @@
 //!
 //! Not here: who moves batches, and when (`actors::redis_writer`, `actors::sync`).
 
+// The live stores.
 pub mod embedded;
 pub mod redis;
 mod spool;
 
-pub mod sqlite;
-mod schema;
+// The history: its file, its tables, its rows.
 mod rows;
-mod sums;
+mod schema;
+pub mod sqlite;
 
+// How events get into it.
 pub mod record;
+mod sums;
 pub mod tasks;
 
-pub mod rooms;
+// What else is kept there.
 pub mod gaps;
+pub mod rooms;
 
+// What is asked of it.
 pub mod queries;
 pub mod series;
 
@@ -175,7 +180,8 @@ pub trait LiveStore: Send + Sync + 'static {
     async fn append(&self, events: &[Arc<Event>]) -> Result<(), StoreError>;
 
     /// The batches after `position` (all there are for none), oldest first, until they hold `max_events`.
-    /// Always at least one batch when there is one.
+    /// Always at least one batch when there is one. An unreadable one is an error only when it comes first;
+    /// reading after the position in that error passes over it.
     async fn read_after(&self, position: Option<&Position>, max_events: usize) -> Result<Vec<Batch>, StoreError>;
 
     /// Lets go of everything up to and including `position`: it is in the history now.

@@ -9,9 +9,7 @@ use diesel::prelude::*;
 
 use super::{
     rows::{DanmakuRow, GiftRow, GuardRow, RoomEventRow, SuperChatRow, to_time},
-    schema::{
-        live_data_danmakudata, live_data_giftdata, live_data_guard, live_data_roomevent, live_data_superchat,
-    },
+    schema::{live_data_danmakudata, live_data_giftdata, live_data_guard, live_data_roomevent, live_data_superchat},
     sqlite::{Database, QueryError, failed},
 };
 use crate::domain::{Event, EventId, RoomId, Uid};
@@ -73,6 +71,11 @@ fn containing(text: &str) -> String {
     pattern
 }
 
+/// Text that sorts before every id of that ms and after every earlier one: the ten letters of its time.
+fn first_id_at(ms: i64) -> String {
+    EventId::of(ms, &[]).to_string().chars().take(10).collect()
+}
+
 /// Loads a page of `$table` as `$row`s; `$searched` are the columns that `q` looks into.
 macro_rules! page_of {
     ($database:expr, $what:literal, $table:ident, $row:ty, [$($searched:ident),*], $filter:expr, $page:expr) => {{
@@ -104,7 +107,9 @@ macro_rules! page_of {
                     .filter(dsl::timestamp.le(to_time(id.timestamp_ms())))
                     .filter(dsl::event_id.lt(id.to_string()));
             }
-            Some(Cursor::Ms(ms)) => query = query.filter(dsl::timestamp.lt(to_time(ms))),
+            Some(Cursor::Ms(ms)) => {
+                query = query.filter(dsl::timestamp.lt(to_time(ms))).filter(dsl::event_id.lt(first_id_at(ms)));
+            }
             None => {}
         }
         match page.since {
@@ -113,7 +118,9 @@ macro_rules! page_of {
                     .filter(dsl::timestamp.ge(to_time(id.timestamp_ms())))
                     .filter(dsl::event_id.gt(id.to_string()));
             }
-            Some(Cursor::Ms(ms)) => query = query.filter(dsl::timestamp.ge(to_time(ms))),
+            Some(Cursor::Ms(ms)) => {
+                query = query.filter(dsl::timestamp.ge(to_time(ms))).filter(dsl::event_id.ge(first_id_at(ms)));
+            }
             None => {}
         }
         let rows: Vec<$row> = query.load(&mut $database.reader()?).map_err(failed($what))?;

@@ -21,9 +21,7 @@ use thiserror::Error;
 
 use super::{
     Batch, Position, RoomTotals, StoreKind,
-    rows::{
-        DanmakuRow, GaugeRow, GiftRow, GuardRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of,
-    },
+    rows::{DanmakuRow, GaugeRow, GiftRow, GuardRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
     schema::{
         blm_cursor, blm_deadletter, blm_ledger, live_data_danmakudata, live_data_gauge, live_data_giftdata,
         live_data_guard, live_data_interaction, live_data_liveroom, live_data_roomevent, live_data_superchat,
@@ -239,10 +237,8 @@ macro_rules! insert_new {
         let rows: Vec<(usize, EventId, _)> = $rows;
         if !rows.is_empty() {
             let ids: Vec<String> = rows.iter().map(|(_, id, _)| id.to_string()).collect();
-            let known: Vec<String> = $table::table
-                .filter($table::event_id.eq_any(&ids))
-                .select($table::event_id)
-                .load($writer)?;
+            let known: Vec<String> =
+                $table::table.filter($table::event_id.eq_any(&ids)).select($table::event_id).load($writer)?;
             let mut seen: HashSet<String> = known.into_iter().collect();
             let mut fresh = Vec::with_capacity(rows.len());
             for ((at, _, row), id) in rows.into_iter().zip(ids) {

@@ -27,8 +27,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::{
-    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals, StoreError,
-    StoreKind,
+    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals,
+    StoreError, StoreKind,
 };
 use crate::domain::{Event, Kind, RoomId, RoomInfo};
 
@@ -55,7 +55,7 @@ const FIRST_ENTRIES: usize = 8;
 /// Entries of the stream in one read, and counted in one call: some 10 MB.
 const MOST_ENTRIES: usize = 128;
 
-/// Adds up `n` over the entries from ARGV[1] on, ARGV[2] of them. Counting in the server saves moving
+/// Adds up `n` over so many entries (second argument) from an id on (first). Counting in the server saves moving
 /// every event of a backlog only to count it.
 static COUNT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -87,7 +87,9 @@ impl Default for RedisOptions {
 
 /// The address cannot be used. Shown without its password.
 #[derive(Debug, Error)]
-#[error("{address:?} is not the address of a Redis server ({why}): give one such as redis://:password@localhost:6379/0")]
+#[error(
+    "{address:?} is not the address of a Redis server ({why}): give one such as redis://:password@localhost:6379/0"
+)]
 pub struct RedisAddressError {
     address: String,
     why: String,
@@ -226,10 +228,13 @@ impl LiveStore for RedisStore {
             };
             lists.entry(list_key(event.room_id, list)).or_insert((cap, Vec::new())).1.push(at);
         }
+        // MULTI does not undo: when the XADD worked, the batch is in the stream, whatever became of the lists.
+        // Calling that a failure would bring it again and again for as long as somebody else's key of
+        // another type stands where a list should be.
         let mut pipeline = pipe();
-        pipeline.atomic();
+        pipeline.atomic().ignore_errors();
         let batch = format!("[{}]", texts.join(","));
-        pipeline.cmd("XADD").arg(STREAM).arg("*").arg("n").arg(events.len()).arg("e").arg(batch).ignore();
+        pipeline.cmd("XADD").arg(STREAM).arg("*").arg("n").arg(events.len()).arg("e").arg(batch);
         for (key, (cap, members)) in lists {
             let newest = &members[members.len().saturating_sub(cap)..];
             let push = pipeline.cmd("LPUSH").arg(&key);
@@ -240,7 +245,9 @@ impl LiveStore for RedisStore {
             pipeline.cmd("LTRIM").arg(&key).arg(0).arg(cap - 1).ignore();
             pipeline.cmd("EXPIRE").arg(&key).arg(self.options.list_expiry.as_secs()).ignore();
         }
-        self.run("to append", &pipeline).await
+        let (added,): (Result<String, RedisError>,) =
+            pipeline.query_async(&mut self.connection().await?).await.map_err(classify("to append"))?;
+        added.map(drop).map_err(classify("to append"))
     }
 
     async fn read_after(&self, position: Option<&Position>, max_events: usize) -> Result<Vec<Batch>, StoreError> {
@@ -249,7 +256,12 @@ impl LiveStore for RedisStore {
         loop {
             let entries = self.entries(&from, count).await?;
             for entry in &entries {
-                let batch = batch_of(entry)?;
+                let batch = match batch_of(entry) {
+                    Ok(batch) => batch,
+                    // Those before it are given first; the next read begins with it.
+                    Err(_) if !batches.is_empty() => return Ok(batches),
+                    Err(error) => return Err(error),
+                };
                 from = id_after(Some(&batch.position))?;
                 events += batch.events.len();
                 batches.push(batch);
@@ -362,7 +374,10 @@ impl LiveStore for RedisStore {
         // Some hosted servers do not say; that is no reason to call them ill.
         let figures: String = cmd("INFO").query_async(&mut connection).await.unwrap_or_default();
         let figure = |name: &str| {
-            figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(|value| value.trim().to_owned())
+            figures
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+                .map(|value| value.trim().to_owned())
         };
         drop(connection);
         Ok(LiveStoreStatus {

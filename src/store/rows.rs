@@ -228,10 +228,9 @@ impl From<GiftRow> for Event {
             blind_box: row
                 .blind_box_name
                 .map(|name| BlindBox { name, price: Gold(row.blind_box_price_gold.unwrap_or(0)) }),
-            receiver: row.receiver_uid.map(|uid| Receiver {
-                uid: Uid(uid as u64),
-                username: row.receiver_name.unwrap_or_default(),
-            }),
+            receiver: row
+                .receiver_uid
+                .map(|uid| Receiver { uid: Uid(uid as u64), username: row.receiver_name.unwrap_or_default() }),
             medal: medal_of(row.medal_name, row.medal_level.unwrap_or(0)),
         });
         common!(row).into_event(body)
@@ -430,8 +429,7 @@ impl RoomEventRow {
 impl From<RoomEventRow> for Event {
     fn from(row: RoomEventRow) -> Event {
         let kind = Kind::from_name(&row.kind);
-        let notice =
-            RoomNotice { title: row.title, area_name: row.area_name, live_key: row.live_key, text: row.text };
+        let notice = RoomNotice { title: row.title, area_name: row.area_name, live_key: row.live_key, text: row.text };
         let body = match kind {
             Some(Kind::SuperChatDelete) => {
                 let ids = notice.text.as_deref().and_then(|text| serde_json::from_str(text).ok());

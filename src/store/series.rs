@@ -45,8 +45,10 @@ impl Step {
 
     /// First ms of the step in which `ms` lies.
     pub fn start_of(self, ms: i64) -> i64 {
+        // Moments come from query strings, too; far beyond any event, one is as good as another.
+        let ms = ms.clamp(i64::MIN / 2, i64::MAX / 2);
         let offset = if self == Step::Day { DAY_OFFSET_MS } else { 0 };
-        ms.saturating_add(offset).div_euclid(self.ms()) * self.ms() - offset
+        (ms + offset).div_euclid(self.ms()) * self.ms() - offset
     }
 }
 
@@ -235,11 +237,8 @@ impl Database {
         Ok(rows
             .into_iter()
             .map(|(room, stored, duplicate, dead_letter)| {
-                let outcome = Outcome {
-                    stored: stored as u64,
-                    duplicate: duplicate as u64,
-                    dead_letter: dead_letter as u64,
-                };
+                let outcome =
+                    Outcome { stored: stored as u64, duplicate: duplicate as u64, dead_letter: dead_letter as u64 };
                 (RoomId(room as u64), outcome)
             })
             .collect())

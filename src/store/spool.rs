@@ -62,7 +62,9 @@ pub enum SpoolError {
     #[error("the spool {0:?} is in use: another copy of this program runs on the same data folder; stop it first")]
     InUse(PathBuf),
     /// It is no spool, or damaged.
-    #[error("the spool {path:?} cannot be read: move it away to start with an empty one (what is in it is not in the history yet)")]
+    #[error(
+        "the spool {path:?} cannot be read: move it away to start with an empty one (what is in it is not in the history yet)"
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -119,7 +121,8 @@ impl Spool {
         connection
             .batch_execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             .map_err(unreadable)?;
-        let layout: Layout = diesel::sql_query("PRAGMA user_version").get_result(&mut connection).map_err(unreadable)?;
+        let layout: Layout =
+            diesel::sql_query("PRAGMA user_version").get_result(&mut connection).map_err(unreadable)?;
         match layout.user_version {
             LAYOUT => {}
             0 => {
@@ -167,7 +170,12 @@ impl Spool {
             let Some((last, _)) = rows.last() else { break };
             seq = *last;
             for row in rows {
-                let spooled = parse(row)?;
+                let spooled = match parse(row) {
+                    Ok(spooled) => spooled,
+                    // Those before it are given first; the next read begins with it.
+                    Err(_) if !batches.is_empty() => return Ok(batches),
+                    Err(error) => return Err(error),
+                };
                 events += spooled.events.len();
                 batches.push(spooled);
                 if events >= max_events {
@@ -178,8 +186,8 @@ impl Spool {
         Ok(batches)
     }
 
-    /// The newest batches, newest first, as long as they hold no more than `max_events` (but at least one);
-    /// and whether there are older ones.
+    /// The newest batches, newest first, as long as they can be read and hold no more than `max_events` (but
+    /// at least one); and whether there are older ones.
     pub(super) fn newest(&mut self, max_events: usize) -> Result<(Vec<Spooled>, bool), StoreError> {
         let (mut batches, mut events, mut seq) = (Vec::new(), 0, i64::MAX);
         loop {
@@ -191,7 +199,7 @@ impl Spool {
                 .optional()
                 .map_err(refused("to read"))?;
             let Some(row) = row else { return Ok((batches, false)) };
-            let spooled = parse(row)?;
+            let Ok(spooled) = parse(row) else { return Ok((batches, true)) };
             seq = spooled.seq;
             events += spooled.events.len();
             if events > max_events && !batches.is_empty() {

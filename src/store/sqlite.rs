@@ -153,8 +153,7 @@ impl Database {
     /// Opens the history at `path`, making the folder, the file and the tables where they are missing.
     pub fn open(path: &Path) -> Result<Database, OpenError> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| OpenError::Folder { path: path.to_path_buf(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: path.to_path_buf(), source })?;
         }
         let mut writer = connect(path)?;
         refuse_strangers(&mut writer, path)?;
@@ -241,8 +240,7 @@ fn text(path: &Path) -> Result<&str, OpenError> {
 }
 
 fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
-    SqliteConnection::establish(text(path)?)
-        .map_err(|source| OpenError::Connect { path: path.to_path_buf(), source })
+    SqliteConnection::establish(text(path)?).map_err(|source| OpenError::Connect { path: path.to_path_buf(), source })
 }
 
 fn set_up_writer(mut writer: SqliteConnection, path: &Path) -> Result<SqliteConnection, OpenError> {
@@ -265,10 +263,11 @@ struct Name {
 fn refuse_strangers(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let unreadable = |source| OpenError::Unreadable { path: path.to_path_buf(), source };
     connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};")).map_err(unreadable)?;
-    let tables: Vec<Name> =
-        diesel::sql_query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-            .load(connection)
-            .map_err(unreadable)?;
+    let tables: Vec<Name> = diesel::sql_query(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )
+    .load(connection)
+    .map_err(unreadable)?;
     if !tables.iter().any(|table| table.name == "__diesel_schema_migrations") {
         return match tables.into_iter().next() {
             Some(table) => Err(OpenError::Foreign { path: path.to_path_buf(), table: table.name }),

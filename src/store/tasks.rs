@@ -206,19 +206,16 @@ pub(super) fn count(
     errors: u64,
     last_error: Option<String>,
 ) -> QueryResult<()> {
-    let known: Option<(Option<i64>, Option<i64>, Option<i64>, Option<String>)> = task::table
-        .filter(task::task_name.eq(TASK))
-        .select((task::collected_danmaku, task::collected_gifts, task::error_count, task::last_error))
-        .first(writer)
-        .optional()?;
-    let Some((known_danmaku, known_gifts, known_errors, known_last)) = known else { return Ok(()) };
+    let known: Option<Task> =
+        task::table.filter(task::task_name.eq(TASK)).select(Task::as_select()).first(writer).optional()?;
+    let Some(known) = known else { return Ok(()) };
     diesel::update(task::table)
         .filter(task::task_name.eq(TASK))
         .set((
-            task::collected_danmaku.eq(known_danmaku.unwrap_or(0) + danmaku),
-            task::collected_gifts.eq(known_gifts.unwrap_or(0) + gifts),
-            task::error_count.eq(known_errors.unwrap_or(0) + errors as i64),
-            task::last_error.eq(last_error.or(known_last)),
+            task::collected_danmaku.eq(known.collected_danmaku.unwrap_or(0) + danmaku),
+            task::collected_gifts.eq(known.collected_gifts.unwrap_or(0) + gifts),
+            task::error_count.eq(known.error_count.unwrap_or(0) + errors as i64),
+            task::last_error.eq(last_error.or(known.last_error)),
             task::updated_at.eq(Utc::now().naive_utc()),
         ))
         .execute(writer)
