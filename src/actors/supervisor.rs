@@ -199,9 +199,7 @@ impl RoomSupervisor {
         let (after, state, text) = match verdict {
             // Its work ended although the room is wanted, as when a supervisor died in between.
             Verdict::Forget => (Duration::from_secs(1), State::Backoff, "restart in 1.0 s".to_owned()),
-            Verdict::Restart { after } => {
-                (after, State::Backoff, format!("restart in {:.1} s", after.as_secs_f64()))
-            }
+            Verdict::Restart { after } => (after, State::Backoff, format!("restart in {:.1} s", after.as_secs_f64())),
             Verdict::Park { probe, why } => (probe, State::Failed, format!("failed: {}", why.as_str())),
         };
         if state == State::Failed || matches!(exit, Exit::Panicked(_) | Exit::Vanished) {
@@ -234,7 +232,10 @@ impl RoomSupervisor {
         let storm = self.deaths.len() > many;
         if storm && !self.storm {
             let deaths = self.deaths.len();
-            warn!(deaths, "{deaths} rooms fell within 10 s: the cause is the upstream's or our network's; no room is blamed");
+            warn!(
+                deaths,
+                "{deaths} rooms fell within 10 s: the cause is the upstream's or our network's; no room is blamed"
+            );
         }
         self.storm = storm;
         storm

@@ -105,6 +105,9 @@ async fn sync(spec: SyncSpec) -> Exit {
         let run = match run(&spec, &mut saved).await {
             Ok(run) => run,
             Err(error) => {
+                if finishing && spec.ledger.pending() == 0 {
+                    return Exit::Done;
+                }
                 if spec.vitals.state() != State::Backoff {
                     error!(%error, "events are not stored; they wait in the live store: {error}");
                 }

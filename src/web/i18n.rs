@@ -86,7 +86,9 @@ impl Lang {
 /// The language named in the address.
 pub fn asked(request: &HttpRequest) -> Option<Lang> {
     let query = request.query_string();
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "lang").and_then(|(_, tag)| Lang::from_tag(&tag))
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == "lang")
+        .and_then(|(_, tag)| Lang::from_tag(&tag))
 }
 
 /// The one of ours that stands highest in an Accept-Language header.

@@ -42,7 +42,10 @@ pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
 use self::{error::Refusal, view::Views};
 use crate::{
     actors::{handles::SyncHandle, ledger::Ledger, ring::Ring, wall::Wall},
-    store::{LiveStore, sqlite::{Database, QueryError}},
+    store::{
+        LiveStore,
+        sqlite::{Database, QueryError},
+    },
     supervise::vitals::{Board, unix_ms},
 };
 
@@ -205,9 +208,11 @@ pub fn configure(cfg: &mut ServiceConfig) {
     cfg.app_data(web::PathConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
         .app_data(web::QueryConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
         .app_data(web::FormConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
-        .app_data(web::JsonConfig::default().limit(64 * 1024).error_handler(|e, _| {
-            Refusal::bad_parameter(e.to_string()).into()
-        }));
+        .app_data(
+            web::JsonConfig::default()
+                .limit(64 * 1024)
+                .error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()),
+        );
 
     cfg.route("/", get().to(pages::root))
         .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(pages::dashboard)))

@@ -129,7 +129,8 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
         let (q, uid) = (filter.q.clone(), filter.uid);
         let searching = q.is_some() || uid.is_some() || page.before.is_some() || page.since.is_some();
         let asked = kind.clone();
-        let found = site.ask("searching the history", move |database| of_kind(database, &asked, &filter, &page)).await?;
+        let found =
+            site.ask("searching the history", move |database| of_kind(database, &asked, &filter, &page)).await?;
         let older = found.has_more.then(|| found.events.last().map(|event| event.id)).flatten();
         let names = names(&rooms);
         Ok(json!({

@@ -67,7 +67,9 @@ impl Views {
         let names: Vec<_> = Templates::iter().filter(|name| name.ends_with(".html")).collect();
         let texts: Vec<(String, String)> = names
             .iter()
-            .filter_map(|name| Some((name.to_string(), String::from_utf8(Templates::get(name)?.data.into_owned()).ok()?)))
+            .filter_map(|name| {
+                Some((name.to_string(), String::from_utf8(Templates::get(name)?.data.into_owned()).ok()?))
+            })
             .collect();
         tera.add_raw_templates(texts)?;
         Ok(Views(tera))
@@ -87,9 +89,9 @@ impl Views {
                     cause = next.source();
                 }
                 tracing::error!(template, error = why, "web: a page cannot be drawn");
-                return HttpResponse::InternalServerError().content_type("text/plain; charset=utf-8").body(format!(
-                    "{template}: this page cannot be drawn; the log says why\n"
-                ));
+                return HttpResponse::InternalServerError()
+                    .content_type("text/plain; charset=utf-8")
+                    .body(format!("{template}: this page cannot be drawn; the log says why\n"));
             }
         };
         let mut answer = HttpResponse::build(status);

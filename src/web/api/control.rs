@@ -49,11 +49,7 @@ pub async fn remove(
 }
 
 /// POST `/admin/rooms/{id}/pause/`.
-pub async fn pause(
-    request: HttpRequest,
-    room: web::Path<u64>,
-    site: web::Data<Site>,
-) -> Result<HttpResponse, Refusal> {
+pub async fn pause(request: HttpRequest, room: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
     site.web.rooms.pause(RoomId(*room)).await?;
     Ok(answer(json!({"room_id": *room, "paused": true})))

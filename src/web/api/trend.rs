@@ -15,7 +15,7 @@ use crate::{
     domain::RoomId,
     store::{
         gaps::Gap,
-        queries::{Filter, Page, Cursor},
+        queries::{Cursor, Filter, Page},
         series::{Step, TrendPoint},
         sqlite::{Database, QueryError},
     },
@@ -98,11 +98,7 @@ pub fn series(database: &Database, room: RoomId, stretch: Stretch) -> Result<Vec
         || !database.room_events(&filter, &earlier)?.events.is_empty();
     let first_point = points.first().map(|point| point.at_ms);
     let first_gap = gaps.first().map(|gap| gap.from_ms);
-    let known_from = if watched_before {
-        Some(i64::MIN)
-    } else {
-        first_point.into_iter().chain(first_gap).min()
-    };
+    let known_from = if watched_before { Some(i64::MIN) } else { first_point.into_iter().chain(first_gap).min() };
     Ok(fill(&points, stretch, |from, to| covered(from, to.min(unix_ms()), known_from, &gaps)))
 }
 
@@ -130,10 +126,8 @@ fn covered(from: i64, to: i64, known_from: Option<i64>, gaps: &[Gap]) -> Option<
     if known_from >= to {
         return None;
     }
-    let missed: i64 = gaps
-        .iter()
-        .map(|gap| (gap.to_ms.unwrap_or(i64::MAX).min(to) - gap.from_ms.max(known_from)).max(0))
-        .sum();
+    let missed: i64 =
+        gaps.iter().map(|gap| (gap.to_ms.unwrap_or(i64::MAX).min(to) - gap.from_ms.max(known_from)).max(0)).sum();
     let received = (to - known_from - missed).max(0);
     Some((received as f64 / (to - from) as f64 * 1000.0).round() / 1000.0)
 }
