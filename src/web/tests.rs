@@ -5,11 +5,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use actix_web::dev::ServiceRequest as _;
 use actix_web::{
     App,
     body::MessageBody,
-    dev::{Service, ServiceResponse},
+    dev::ServiceResponse,
     test::{TestRequest, call_service, init_service, read_body, read_body_json},
     web::Data,
 };
@@ -33,7 +32,7 @@ use crate::{
 };
 
 const ROOM: RoomId = RoomId(21452505);
-const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*7 }}";
+const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*191 }}";
 
 /// Remembers what it was asked, and knows rooms below 1000 as gone.
 #[derive(Default)]
@@ -168,15 +167,16 @@ fn rig() -> Rig {
     Rig { site: site.expect("the templates can be read"), desk, _folder: folder }
 }
 
-async fn door(
-    rig: &Rig,
-) -> impl Service<Request, Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error> + use<> {
-    init_service(App::new().wrap(safe_headers(None)).app_data(rig.site.clone()).configure(configure)).await
+/// The routes and headers as the program serves them.
+macro_rules! door {
+    ($rig:expr) => {
+        init_service(App::new().wrap(safe_headers(None)).app_data($rig.site.clone()).configure(configure)).await
+    };
 }
 
 /// Signs in; gives the cookie and the token of the forms.
 async fn signed_in(rig: &Rig) -> (String, String) {
-    let door = door(rig).await;
+    let door = door!(rig);
     let form = [("password", "secret")];
     let answer = call_service(&door, TestRequest::post().uri("/live/admin/sign-in").set_form(form).to_request()).await;
     assert_eq!(answer.status(), 303);
@@ -195,7 +195,7 @@ async fn text<B: MessageBody>(answer: ServiceResponse<B>) -> String {
 #[actix_web::test]
 async fn upstream_text_stays_text_on_every_page() {
     let rig = rig();
-    let door = door(&rig).await;
+    let door = door!(rig);
     let (cookie, token) = signed_in(&rig).await;
     let get = |path: &str| TestRequest::get().uri(path).insert_header(("Cookie", cookie.clone())).to_request();
     let mut pages = Vec::new();
@@ -224,7 +224,7 @@ async fn upstream_text_stays_text_on_every_page() {
     let preview = TestRequest::post().uri("/live/admin/rooms/preview").insert_header(("Cookie", cookie.clone()));
     pages.push(("preview".into(), text(call_service(&door, preview.set_form(form).to_request()).await).await));
     for (path, page) in pages {
-        for bad in ["<script>alert", "<img src=x", "javascript:alert", "\" onerror=", "{{ 7*7 }}<", ">49<", " style="] {
+        for bad in ["<script>alert", "<img src=x", "javascript:alert", "\" onerror=", "1337", " style="] {
             assert!(!page.contains(bad), "{path} contains {bad}");
         }
         assert!(page.contains("</html>"), "{path} is complete");
@@ -234,7 +234,7 @@ async fn upstream_text_stays_text_on_every_page() {
 #[actix_web::test]
 async fn no_write_happens_without_the_right_to_it() {
     let rig = rig();
-    let door = door(&rig).await;
+    let door = door!(rig);
     let (cookie, token) = signed_in(&rig).await;
     let writes: [(&str, &str, bool); 12] = [
         ("POST", "/live/api/admin/rooms/", true),
@@ -254,9 +254,10 @@ async fn no_write_happens_without_the_right_to_it() {
     let person = ("Cookie", cookie.clone());
     let csrf = ("X-CSRF-Token", token.clone());
     let foreign = ("Origin", "https://evil.example".to_owned());
+    let guess = ("Authorization", "Bearer guess".to_owned());
     let without: [(&str, Vec<&(&str, String)>, u16); 5] = [
         ("nothing", vec![], 401),
-        ("a wrong bearer", vec![&("Authorization", String::new())], 401),
+        ("a wrong bearer", vec![&guess], 401),
         ("a cookie without its token", vec![&person], 403),
         ("the right cookie and token, from a foreign page", vec![&person, &csrf, &foreign], 403),
         ("the right bearer, from a foreign page", vec![&robot, &foreign], 403),
@@ -268,7 +269,8 @@ async fn no_write_happens_without_the_right_to_it() {
             for (header, value) in headers {
                 request = request.insert_header((*header, value.as_str()));
             }
-            let request = if is_api { request.set_json(json!({"room": 76_000})) } else { request.set_form([("room", "76000")]) };
+            let request =
+                if is_api { request.set_json(json!({"room": 76_000})) } else { request.set_form([("room", "76000")]) };
             let answer = call_service(&door, request.to_request()).await;
             assert_eq!(answer.status().as_u16(), *expected, "{method} {path} with {name}");
             if is_api {
@@ -306,7 +308,7 @@ async fn no_write_happens_without_the_right_to_it() {
 #[actix_web::test]
 async fn the_api_answers_in_its_envelope() {
     let rig = rig();
-    let door = door(&rig).await;
+    let door = door!(rig);
     let ask = async |path: &str| {
         let answer = call_service(&door, TestRequest::get().uri(path).to_request()).await;
         let status = answer.status().as_u16();
@@ -351,7 +353,10 @@ async fn the_api_answers_in_its_envelope() {
         if body["data"]["has_more"] == false {
             break;
         }
-        path = format!("/live/api/room/21452505/danmaku/?limit=2&before={}", body["data"]["cursor"].as_str().expect("a cursor"));
+        path = format!(
+            "/live/api/room/21452505/danmaku/?limit=2&before={}",
+            body["data"]["cursor"].as_str().expect("a cursor")
+        );
     }
     assert_eq!(seen.len(), 5);
     let batch = TestRequest::post().uri("/live/api/batch/rooms/stats").set_json(json!({"room_ids": [ROOM, 1]}));
@@ -363,7 +368,7 @@ async fn the_api_answers_in_its_envelope() {
 #[actix_web::test]
 async fn files_are_cached_by_what_they_hold() {
     let rig = rig();
-    let door = door(&rig).await;
+    let door = door!(rig);
     let address = super::assets::address("style.css");
     let fresh = call_service(&door, TestRequest::get().uri(&address).to_request()).await;
     let header = |name| fresh.headers().get(name).expect("there").to_str().expect("text").to_owned();
