@@ -45,7 +45,7 @@ use crate::{
     store::{
         LiveStore,
         embedded::EmbeddedStore,
-        redis::RedisStore,
+        redis::{RedisOptions, RedisStore},
         sqlite::{Database, OpenError, QueryError},
     },
     supervise::{
@@ -280,7 +280,7 @@ impl App {
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),
-            io: Arbiter::new(),
+            io: Arbiter::new().handle(),
             seed,
         };
         let (root, ended) = Root::start_all(spec);
@@ -401,14 +401,14 @@ fn kind_of(name: &str) -> &'static str {
 async fn open_live_store(settings: &Settings) -> Result<(Arc<dyn LiveStore>, Arc<dyn LiveStore>), StartError> {
     match &settings.redis {
         Some(url) => {
-            let open = || RedisStore::connect(url).map_err(|error| StartError::LiveStore(error.to_string()));
+            let open = || RedisStore::connect(url, RedisOptions::default()).map_err(|error| StartError::LiveStore(error.to_string()));
             Ok((Arc::new(open()?), Arc::new(open()?)))
         }
         None => {
             let folder = settings.data_dir.clone();
             let store = blocking(move || EmbeddedStore::open(&folder))
                 .await?
-                .map_err(|error| StartError::LiveStore(error.to_string()))?;
+                .map_err(|error| StartError::LiveStore(format!("{:#}", anyhow::Error::new(error))))?;
             let store: Arc<dyn LiveStore> = Arc::new(store);
             Ok((store.clone(), store))
         }
@@ -429,7 +429,7 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
     if stored.is_none() {
         let (plain, hash) = blocking(web::auth::make_password).await?;
         let kept = hash.clone();
-        database.run(move |database| database.set_setting(PASSWORD_SETTING, &kept)).await?;
+        database.run(move |database| database.set_setting(PASSWORD_SETTING, Some(&kept))).await?;
         say(&format!("admin password, shown this once: {plain}"));
         stored = Some(hash);
     }
@@ -438,10 +438,12 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
 
 /// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are.
 async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) -> Result<(), StartError> {
-    let stored = database.run(|database| database.monitored()).await?;
+    let (stored, totals) =
+        database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
     for room in stored {
         let id = room.info.room_id;
-        if let Err(error) = rooms.watch(room.info, room.paused).await {
+        let totals = totals.get(&id).copied().unwrap_or_default();
+        if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
             error!(room.id = %id, "room {id}: {error}");
         }
     }

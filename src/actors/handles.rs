@@ -23,8 +23,9 @@ use super::{
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
     store::{
-        StoreError,
-        sqlite::{Database, DatabaseError},
+        RoomTotals, StoreError,
+        record::RecordError,
+        sqlite::{Database, QueryError},
     },
     upstream::{AskError, Upstream},
 };
@@ -68,8 +69,8 @@ pub enum RoomsError {
     #[error("the program is busy or stopping; try again")]
     Busy,
     /// It could not be written down.
-    #[error("the database did not take it: {0}")]
-    Storage(#[from] DatabaseError),
+    #[error("the database did not take it")]
+    Storage(#[from] QueryError),
 }
 
 impl From<AskError> for RoomsError {
@@ -95,6 +96,9 @@ impl Rooms {
 
     /// Resolves a room, writes it down and begins to watch it.
     pub async fn add(&self, room: RoomRef) -> Result<RoomInfo, RoomsError> {
+        if self.wall.info(RoomId(room.0)).is_some() {
+            return Err(RoomsError::AlreadyThere(RoomId(room.0)));
+        }
         let info = self.resolve(room).await?;
         if self.wall.info(info.room_id).is_some() {
             return Err(RoomsError::AlreadyThere(info.room_id));
@@ -105,19 +109,19 @@ impl Rooms {
             .run(move |database| {
                 database.save_room(&saved)?;
                 database.set_monitored(saved.room_id, true)?;
-                database.room_totals(saved.room_id)
+                database.totals(saved.room_id)
             })
             .await?;
-        self.watch(info.clone(), false).await?;
-        self.wall.set_totals(info.room_id, totals);
+        self.watch(info.clone(), false, totals).await?;
         info!(room.id = %info.room_id, "room {} ({}) is monitored from now on", info.room_id, info.uname);
         Ok(info)
     }
 
     /// Puts a room that is written down already on the wall, and watches it unless it is paused.
-    pub async fn watch(&self, info: RoomInfo, paused: bool) -> Result<(), RoomsError> {
+    pub async fn watch(&self, info: RoomInfo, paused: bool, totals: RoomTotals) -> Result<(), RoomsError> {
         let room = info.room_id;
         self.wall.put(info);
+        self.wall.set_totals(room, totals);
         self.tell(ToRooms::Watch(Watch { room, paused })).await
     }
 
@@ -195,24 +199,30 @@ pub struct SyncRun {
 pub enum SyncError {
     /// SQLite did not do it.
     #[error("{0}")]
-    Database(Arc<DatabaseError>),
+    Database(String),
     /// The live store did not do it.
     #[error("{0}")]
-    LiveStore(Arc<StoreError>),
+    LiveStore(String),
     /// The sync does not answer.
     #[error("the sync is busy or stopping; try again")]
     Busy,
 }
 
-impl From<DatabaseError> for SyncError {
-    fn from(error: DatabaseError) -> SyncError {
-        SyncError::Database(Arc::new(error))
+impl From<RecordError> for SyncError {
+    fn from(error: RecordError) -> SyncError {
+        SyncError::Database(format!("{:#}", anyhow::Error::new(error)))
+    }
+}
+
+impl From<QueryError> for SyncError {
+    fn from(error: QueryError) -> SyncError {
+        SyncError::Database(format!("{:#}", anyhow::Error::new(error)))
     }
 }
 
 impl From<StoreError> for SyncError {
     fn from(error: StoreError) -> SyncError {
-        SyncError::LiveStore(Arc::new(error))
+        SyncError::LiveStore(error.to_string())
     }
 }
 

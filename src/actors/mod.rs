@@ -1,7 +1,7 @@
 //! Who does it: the supervision tree, what its actors are told, and the handles that others may hold.
 //!
 //! ```text
-//! Root                    starts and supervises the singletons
+//! Root                    starts and supervises the singletons     (root)
 //!  +- SyncActor           live store -> SQLite                     (sync)
 //!  +- RedisWriter         lane -> live store                       (redis_writer)
 //!  +- BroadcastActor      lane -> ring, wall -> ring               (broadcast)
@@ -9,9 +9,31 @@
 //!      +- RoomActor x N   one life = one connection                (room)
 //! ```
 //!
+//! | to | message | from |
+//! |---|---|---|
+//! | Root | `ToRooms` (watch, unwatch, restart), `EndRooms` | handles, app |
+//! | Root, RoomSupervisor | `Exited` | an obituary's drop |
+//! | RoomSupervisor | `Watch`, `Unwatch`, `Restart`, `Drain` | Root |
+//! | SyncActor | a request for a run, over a channel of its own | handles |
+//!
 //! Commands travel in mailboxes, events in lanes, health in vitals; none is ever used for another's
-//! traffic. Nothing outside this folder sees an `Addr`: the web layer holds the handles made here.
+//! traffic. Nothing outside this folder sees an `Addr`, but for `app`, which starts Root: the web layer
+//! holds the handles made here. A life is ended by letting go of its leash.
 
+pub mod broadcast;
+pub mod handles;
 pub mod ledger;
+pub mod memory;
+pub mod placement;
+pub mod redis_writer;
 pub mod ring;
+pub mod room;
+pub mod root;
+pub mod supervisor;
+pub mod sync;
 pub mod wall;
+
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ use crate::{
 
 impl Payload for Arc<Event> {
     fn is_durable(&self) -> bool {
-        self.kind().is_durable()
+        Event::kind(self).is_durable()
     }
 
     fn kind(&self) -> &'static str {

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, Arbiter, AsyncContext, Context, Handler, Message, ResponseActFuture, ResponseFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, ResponseActFuture, ResponseFuture,
     WrapFuture,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -51,7 +51,7 @@ pub struct RootSpec {
     /// Where health is shown.
     pub board: Arc<Board>,
     /// Where the singletons live.
-    pub io: Arbiter,
+    pub io: ArbiterHandle,
     /// Seed of the dice that spread retries.
     pub seed: u64,
 }
@@ -105,7 +105,7 @@ impl Root {
         child.life = child.vitals.begin_life();
         child.begun = Instant::now();
         let obituary = Obituary::new(ctx.address().recipient(), name, child.life);
-        let io = self.spec.io.handle();
+        let io = self.spec.io.clone();
         match name {
             SYNC => {
                 let spec = self.spec.sync.clone();

@@ -134,8 +134,7 @@ async fn sync(spec: SyncSpec) -> Exit {
         }
         spec.vitals.doing(Doing::Idle);
         select! {
-            request = requests.recv() => {
-                let Some(request) = request else { return Exit::Done };
+            Some(request) = requests.recv() => {
                 let run = self::run(&spec, &mut known).await;
                 // Whoever asked may have gone.
                 let _ = request.send(run);

@@ -8,6 +8,34 @@
 //!
 //! Not here: who moves batches, and when (`actors::redis_writer`, `actors::sync`).
 
+// The live stores.
+pub mod embedded;
+pub mod redis;
+mod spool;
+
+// The history: its file, its tables, its rows.
+mod rows;
+mod schema;
+pub mod sqlite;
+
+// How events get into it.
+pub mod record;
+mod sums;
+pub mod tasks;
+
+// What else is kept there.
+pub mod gaps;
+pub mod rooms;
+
+// What is asked of it.
+pub mod queries;
+pub mod series;
+
+#[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
+mod fixtures;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -48,6 +76,12 @@ pub enum RecentList {
     Gifts,
 }
 
+/// Chat lines kept per room: what a room's page shows at first, and some scrolling.
+pub const DANMAKU_KEPT: usize = 500;
+
+/// Gifts kept per room: they come a tenth as often.
+pub const GIFTS_KEPT: usize = 200;
+
 /// The store could not do it. What was asked has not happened, or may have happened (a lost answer):
 /// every call may be repeated.
 #[derive(Debug, Error)]
@@ -81,6 +115,16 @@ pub enum StoreKind {
     Embedded,
     /// A Redis server.
     Redis,
+}
+
+impl StoreKind {
+    /// The contract's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StoreKind::Embedded => "embedded",
+            StoreKind::Redis => "redis",
+        }
+    }
 }
 
 /// How the live store is.
@@ -136,7 +180,8 @@ pub trait LiveStore: Send + Sync + 'static {
     async fn append(&self, events: &[Arc<Event>]) -> Result<(), StoreError>;
 
     /// The batches after `position` (all there are for none), oldest first, until they hold `max_events`.
-    /// Always at least one batch when there is one.
+    /// Always at least one batch when there is one. An unreadable one is an error only when it comes first;
+    /// reading after the position in that error passes over it.
     async fn read_after(&self, position: Option<&Position>, max_events: usize) -> Result<Vec<Batch>, StoreError>;
 
     /// Lets go of everything up to and including `position`: it is in the history now.

@@ -3,8 +3,10 @@
 //! Shared by all rooms, because a new identity per connection is itself suspicious and the stream token
 //! is bound to the one that fetched it. Anonymous; accounts are not built yet.
 
-use crate::protocol::{api::Buvid, wbi::WbiKeys};
+
 use tokio::time::{Duration, Instant};
+
+use crate::protocol::{Buvid, WbiKeys};
 
 /// A current desktop browser; anything that names a library is refused.
 pub const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \

@@ -21,7 +21,7 @@ pub use self::{
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
-    protocol::{Auth, api::StreamHost},
+    protocol::{Auth, StreamHost},
     supervise::exit::Exit,
 };
 

@@ -1,0 +1,2 @@
+DROP TABLE live_data_guard;
+DROP TABLE live_data_superchat;

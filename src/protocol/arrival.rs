@@ -1,0 +1,85 @@
+//! Where and when a message came, and the making of events from that.
+//!
+//! Not here: reading messages. Invariants: every event belongs to the room in whose stream it came,
+//! whatever the message says; its time is the upstream's unless that is missing or absurd; and the id is
+//! made of nothing but that room, that time and the facts given.
+
+use crate::domain::{Body, Event, EventId, RoomId, Source, User};
+
+/// Where and when a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The room in whose stream it came.
+    pub room_id: RoomId,
+    /// Our clock, unix ms.
+    pub received_ms: i64,
+}
+
+impl Arrival {
+    /// An event of this room. `facts` identify it together with its time, the first being its family.
+    pub fn event(self, timestamp_ms: i64, user: User, body: Body, facts: &[&str]) -> Event {
+        let room = self.room_id.to_string();
+        let facts: Vec<&str> = std::iter::once(room.as_str()).chain(facts.iter().copied()).collect();
+        Event {
+            id: EventId::of(timestamp_ms, &facts),
+            room_id: self.room_id,
+            timestamp_ms,
+            received_ms: self.received_ms,
+            source: Source::Live,
+            user,
+            body,
+        }
+    }
+
+    /// A time of the upstream in unix ms, our own where there is none or an absurd one.
+    pub fn time_ms(self, upstream: Option<i64>) -> i64 {
+        match upstream.map(to_ms) {
+            Some(time) if time > 0 && time <= self.received_ms.saturating_add(ONE_DAY_MS) => time,
+            _ => self.received_ms,
+        }
+    }
+}
+
+/// A clock that far ahead of ours is wrong.
+const ONE_DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// Seconds, milliseconds, microseconds or nanoseconds as milliseconds. Their ranges do not meet between 1973
+/// and the year 5000.
+fn to_ms(time: i64) -> i64 {
+    if time < 100_000_000_000 {
+        time.saturating_mul(1000)
+    } else if time < 100_000_000_000_000 {
+        time
+    } else if time < 100_000_000_000_000_000 {
+        time / 1000
+    } else {
+        time / 1_000_000
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// The arrival of the messages in tests.
+    pub const HERE: Arrival = Arrival { room_id: RoomId(7), received_ms: 1_790_000_000_000 };
+
+    #[test]
+    fn times_of_any_unit_are_milliseconds_and_absurd_ones_are_ours() {
+        for (upstream, expected) in [
+            (Some(1_700_000_000), 1_700_000_000_000),
+            (Some(1_700_000_000_123), 1_700_000_000_123),
+            (Some(1_700_000_000_123_456), 1_700_000_000_123),
+            (Some(1_700_000_000_123_456_789), 1_700_000_000_123),
+            (None, HERE.received_ms),
+            (Some(0), HERE.received_ms),
+            (Some(-62_170_012_800), HERE.received_ms),
+            (Some(i64::MIN), HERE.received_ms),
+            (Some(i64::MAX), HERE.received_ms),
+            (Some(1_790_086_400), HERE.received_ms + ONE_DAY_MS),
+            (Some(1_790_086_401), HERE.received_ms),
+        ] {
+            assert_eq!(HERE.time_ms(upstream), expected, "{upstream:?}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The three messages of a guard purchase: `GUARD_BUY`, `USER_TOAST_MSG`, `USER_TOAST_MSG_V2`.
+//!
+//! Each becomes a [`GuardMessage`]. Not here: making one purchase of up to three of them (`guards`).
+//! Invariant: prices are gold as given, a zero being none; only a toast knows what was really paid.
+
+use serde::Deserialize;
+
+use super::{
+    command::{Message, Unreadable},
+    guards::{GuardMessage, Part},
+    lenient::{Int, Object, Text},
+    user::UserInfo,
+};
+use crate::domain::Gold;
+
+/// Decodes the message that knows the list price only.
+pub fn decode_buy(message: &Message) -> Result<GuardMessage, Unreadable> {
+    let fields: Fields = message.payload()?;
+    assemble(message, fields, |_| Part::Buy)
+}
+
+/// Decodes a toast of either version, which knows the price paid and the order.
+pub fn decode_toast(message: &Message) -> Result<GuardMessage, Unreadable> {
+    let mut fields: Fields = message.payload()?;
+    let guard = fields.guard_info.0.take().unwrap_or_default();
+    let pay = fields.pay_info.0.take().unwrap_or_default();
+    let echo = fields.option.0.take().unwrap_or_default().source == Int(Some(GIVEN_BY_SOMEBODY));
+    fields.guard_level = fields.guard_level.or(guard.guard_level);
+    fields.start_time = fields.start_time.or(guard.start_time);
+    fields.num = fields.num.or(pay.num);
+    fields.unit = std::mem::take(&mut fields.unit).or(pay.unit);
+    fields.price = fields.price.or(pay.price);
+    fields.payflow_id = std::mem::take(&mut fields.payflow_id).or(pay.payflow_id);
+    fields.gift_id = fields.gift_id.or(fields.gift_info.0.take().unwrap_or_default().gift_id);
+    assemble(message, fields, |payflow_id| if echo { Part::Echo { payflow_id } } else { Part::Toast { payflow_id } })
+}
+
+/// `option.source` of the second toast that a gifted guard brings.
+const GIVEN_BY_SOMEBODY: i64 = 2;
+
+fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part) -> Result<GuardMessage, Unreadable> {
+    let sender = fields.sender_uinfo.0.or(fields.uinfo.0).unwrap_or_default();
+    let (user, _) = sender.user(fields.uid, fields.username.or(fields.uname));
+    // The gifts 10001 to 10003 are the guards of level 1 to 3.
+    let by_gift = fields.gift_id.0.map(|gift_id| gift_id.saturating_sub(10_000));
+    let guard_level = fields.guard_level.0.filter(is_level).or(by_gift.filter(is_level));
+    let start = fields.start_time.positive();
+    Ok(GuardMessage {
+        arrival: message.arrival,
+        timestamp_ms: message.arrival.time_ms(start.or(message.send_time)),
+        user,
+        guard_level: guard_level.ok_or(Unreadable::Missing("guard_level"))?,
+        num: fields.num.positive().unwrap_or(1),
+        unit: fields.unit.filled().unwrap_or_else(|| "月".into()),
+        price: fields.price.positive().map(Gold),
+        part: part(fields.payflow_id.number().unwrap_or_default()),
+    })
+}
+
+fn is_level(level: &i64) -> bool {
+    (1..=3).contains(level)
+}
+
+/// The fields of all three; V2 has them in groups.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    uid: Int,
+    username: Text,
+    uname: Text,
+    guard_level: Int,
+    num: Int,
+    unit: Text,
+    price: Int,
+    payflow_id: Text,
+    start_time: Int,
+    gift_id: Int,
+    sender_uinfo: Object<UserInfo>,
+    uinfo: Object<UserInfo>,
+    guard_info: Object<GuardInfo>,
+    pay_info: Object<PayInfo>,
+    gift_info: Object<GiftInfo>,
+    option: Object<Choice>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GuardInfo {
+    guard_level: Int,
+    start_time: Int,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PayInfo {
+    payflow_id: Text,
+    price: Int,
+    num: Int,
+    unit: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GiftInfo {
+    gift_id: Int,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Choice {
+    source: Int,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Uid, User},
+        protocol::{
+            arrival::tests::HERE,
+            command::{Decoded, decode},
+        },
+    };
+
+    fn read(json: &str) -> GuardMessage {
+        match decode(json.as_bytes(), HERE) {
+            Decoded::Guard(message) => message,
+            other => panic!("{json}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_three_messages_of_a_purchase_are_read() {
+        let toast = GuardMessage {
+            arrival: HERE,
+            timestamp_ms: 1_780_000_000_000,
+            user: User { uid: Uid(66), username: "小猫".into(), masked: false },
+            guard_level: 3,
+            num: 1,
+            unit: "月".into(),
+            price: Some(Gold(138_000)),
+            part: Part::Toast { payflow_id: "26".into() },
+        };
+        let v1 = r#"{"cmd":"USER_TOAST_MSG","data":{"uid":66,"username":"小猫","guard_level":3,"num":1,"unit":"月",
+            "price":138000,"payflow_id":"26","op_type":2,"start_time":1780000000,"source":0}}"#;
+        let v2 = r#"{"cmd":"USER_TOAST_MSG_V2","data":{"sender_uinfo":{"uid":66,"base":{"name":"小猫"}},
+            "receiver_uinfo":{"uid":1,"base":{"name":"主播"}},"guard_info":{"guard_level":3,"start_time":1780000000},
+            "group_guard_info":null,"pay_info":{"payflow_id":"26","price":138000,"num":1,"unit":"月"},
+            "gift_info":{"gift_id":10003},"option":{"source":0}}}"#;
+        assert_eq!(read(v1), toast);
+        assert_eq!(read(v2), toast);
+        let echo = Part::Echo { payflow_id: "26".into() };
+        assert_eq!(read(&v2.replace("\"source\":0", "\"source\":2")), GuardMessage { part: echo, ..toast.clone() });
+        let buy = r#"{"cmd":"GUARD_BUY","data":{"uid":66,"username":"小猫","guard_level":3,"num":1,"price":198000,
+            "gift_id":10003,"gift_name":"舰长","start_time":1780000000,"end_time":1780000000}}"#;
+        assert_eq!(read(buy), GuardMessage { price: Some(Gold(198_000)), part: Part::Buy, ..toast });
+    }
+
+    #[test]
+    fn a_level_is_also_known_by_its_gift() {
+        for (data, level) in
+            [(r#"{"gift_id":10001}"#, 1), (r#"{"guard_level":"2"}"#, 2), (r#"{"gift_id":10003,"guard_level":0}"#, 3)]
+        {
+            assert_eq!(read(&format!(r#"{{"cmd":"GUARD_BUY","data":{data}}}"#)).guard_level, level, "{data}");
+        }
+        let none = decode(br#"{"cmd":"GUARD_BUY","data":{"uid":1}}"#, HERE);
+        assert!(matches!(none, Decoded::Malformed(_)), "{none:?}");
+    }
+}

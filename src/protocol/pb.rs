@@ -1,0 +1,280 @@
+//! The protobuf messages that newer commands carry as base64 in `data.pb`.
+//!
+//! Written by hand from field numbers, because the upstream publishes no schema; only the fields we use
+//! are named, the rest is stepped over. Not here: what the fields mean (`gift`, `interact`).
+//!
+//! Invariant: a message cut off anywhere is an error, never half a message. A zero is absent (proto3).
+
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use prost::Message;
+use serde::Deserialize;
+
+use super::{
+    command::Unreadable,
+    lenient::{Int, Object, Text},
+    user,
+};
+
+/// `data` of a command that carries a protobuf message, which is sometimes wrapped once more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Carrier {
+    pb: Text,
+    data: Object<InnerCarrier>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct InnerCarrier {
+    pb: Text,
+}
+
+impl Carrier {
+    /// The message, if there is one.
+    pub fn read<M: Message + Default>(self) -> Option<Result<M, Unreadable>> {
+        let text = self.pb.or(self.data.or_default().pb).filled()?;
+        Some(read(&text))
+    }
+}
+
+/// Real text is padded; one that is not is read as well.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+fn read<M: Message + Default>(text: &str) -> Result<M, Unreadable> {
+    let bytes = BASE64.decode(text.trim())?;
+    Ok(M::decode(bytes.as_slice())?)
+}
+
+/// A user object.
+#[derive(Clone, PartialEq, Message)]
+pub struct UserInfo {
+    /// Absent when masked.
+    #[prost(int64, tag = "1")]
+    pub uid: i64,
+    /// Name and picture.
+    #[prost(message, optional, tag = "2")]
+    pub base: Option<Base>,
+    /// The badge worn.
+    #[prost(message, optional, tag = "3")]
+    pub medal: Option<WornMedal>,
+}
+
+/// The part of a user object that names the user.
+#[derive(Clone, PartialEq, Message)]
+pub struct Base {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+}
+
+/// The badge in a user object.
+#[derive(Clone, PartialEq, Message)]
+pub struct WornMedal {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// Its level.
+    #[prost(int64, tag = "2")]
+    pub level: i64,
+}
+
+impl From<UserInfo> for user::UserInfo {
+    fn from(info: UserInfo) -> user::UserInfo {
+        user::UserInfo {
+            uid: Int(Some(info.uid)),
+            base: Object(info.base.map(|base| user::Base { name: Text(Some(base.name)) })),
+            medal: Object(
+                info.medal.map(|medal| user::WornMedal { name: Text(Some(medal.name)), level: Int(Some(medal.level)) }),
+            ),
+        }
+    }
+}
+
+/// Who came, followed or shared: the message of `INTERACT_WORD_V2`.
+#[derive(Clone, PartialEq, Message)]
+pub struct InteractWord {
+    /// Absent when masked.
+    #[prost(int64, tag = "1")]
+    pub uid: i64,
+    /// The name.
+    #[prost(string, tag = "2")]
+    pub uname: String,
+    /// What was done.
+    #[prost(int64, tag = "5")]
+    pub msg_type: i64,
+    /// Unix s.
+    #[prost(int64, tag = "7")]
+    pub timestamp: i64,
+    /// The badge as older messages have it.
+    #[prost(message, optional, tag = "9")]
+    pub fans_medal: Option<FansMedal>,
+    /// Unix ns.
+    #[prost(int64, tag = "15")]
+    pub trigger_time: i64,
+    /// The user object.
+    #[prost(message, optional, tag = "22")]
+    pub uinfo: Option<UserInfo>,
+}
+
+/// The badge in an entry.
+#[derive(Clone, PartialEq, Message)]
+pub struct FansMedal {
+    /// Its level.
+    #[prost(int64, tag = "2")]
+    pub level: i64,
+    /// Its name.
+    #[prost(string, tag = "3")]
+    pub name: String,
+}
+
+/// Gifts sent with one click: the message of `SEND_GIFT_V2`.
+#[derive(Clone, PartialEq, Message)]
+pub struct SendGift {
+    /// Absent when masked.
+    #[prost(int64, tag = "1")]
+    pub uid: i64,
+    /// The name.
+    #[prost(string, tag = "2")]
+    pub uname: String,
+    /// The badge as older messages have it.
+    #[prost(message, optional, tag = "8")]
+    pub medal_info: Option<GiftMedal>,
+    /// The box that the items came out of.
+    #[prost(message, optional, tag = "9")]
+    pub blind_gift: Option<BlindGift>,
+    /// What was sent. A box gives several.
+    #[prost(message, repeated, tag = "10")]
+    pub items: Vec<GiftItem>,
+    /// The user object.
+    #[prost(message, optional, tag = "15")]
+    pub sender_uinfo: Option<UserInfo>,
+}
+
+/// The badge in a gift.
+#[derive(Clone, PartialEq, Message)]
+pub struct GiftMedal {
+    /// Its level.
+    #[prost(int64, tag = "5")]
+    pub level: i64,
+    /// Its name.
+    #[prost(string, tag = "6")]
+    pub name: String,
+}
+
+/// A blind box.
+#[derive(Clone, PartialEq, Message)]
+pub struct BlindGift {
+    /// Number of the box.
+    #[prost(int64, tag = "2")]
+    pub gift_id: i64,
+    /// Name of the box.
+    #[prost(string, tag = "3")]
+    pub name: String,
+    /// Price of one box, gold.
+    #[prost(int64, tag = "6")]
+    pub price: i64,
+}
+
+/// One kind of gift in a message.
+#[derive(Clone, PartialEq, Message)]
+pub struct GiftItem {
+    /// Number of the gift.
+    #[prost(int64, tag = "1")]
+    pub gift_id: i64,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub gift_name: String,
+    /// How many.
+    #[prost(int64, tag = "3")]
+    pub num: i64,
+    /// Gold a piece.
+    #[prost(int64, tag = "5")]
+    pub price: i64,
+    /// Gold a piece after discount.
+    #[prost(int64, tag = "6")]
+    pub discount_price: i64,
+    /// What was paid for all, gold.
+    #[prost(int64, tag = "7")]
+    pub total_coin: i64,
+    /// `gold` or `silver`.
+    #[prost(string, tag = "8")]
+    pub coin_type: String,
+    /// Number of the transaction.
+    #[prost(string, tag = "9")]
+    pub tid: String,
+    /// Unix s.
+    #[prost(int64, tag = "10")]
+    pub timestamp: i64,
+    /// Batches in the combo so far.
+    #[prost(int64, tag = "11")]
+    pub super_batch_gift_num: i64,
+    /// The combo.
+    #[prost(string, tag = "12")]
+    pub batch_combo_id: String,
+    /// Who received it.
+    #[prost(message, optional, tag = "29")]
+    pub receive_user_info: Option<ReceiveUser>,
+    /// There if it came from the user's bag.
+    #[prost(message, optional, tag = "31")]
+    pub bag_gift: Option<BagGift>,
+    /// Who received it, as user object.
+    #[prost(message, optional, tag = "33")]
+    pub receiver_uinfo: Option<UserInfo>,
+}
+
+/// Who received a gift.
+#[derive(Clone, PartialEq, Message)]
+pub struct ReceiveUser {
+    /// The name.
+    #[prost(string, tag = "1")]
+    pub uname: String,
+    /// The number.
+    #[prost(int64, tag = "2")]
+    pub uid: i64,
+}
+
+/// A mark that a gift was not bought now.
+#[derive(Clone, PartialEq, Message)]
+pub struct BagGift {}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// `message` as the upstream sends it, for the tests of the families.
+    pub fn base64_of(message: &impl Message) -> String {
+        BASE64.encode(message.encode_to_vec())
+    }
+
+    #[test]
+    fn a_message_is_found_in_data_and_one_deeper() {
+        let text = base64_of(&InteractWord { uid: 5, ..InteractWord::default() });
+        for json in [
+            format!(r#"{{"dmscore":6,"pb":"{text}"}}"#),
+            format!(r#"{{"data":{{"pb":"{text}"}}}}"#),
+            format!(r#"{{"pb":"{}"}}"#, text.trim_end_matches('=')),
+        ] {
+            let carrier: Carrier = serde_json::from_str(&json).expect("reads");
+            assert_eq!(carrier.read::<InteractWord>().expect("has one").expect("is good").uid, 5, "{json}");
+        }
+        assert!(serde_json::from_str::<Carrier>(r#"{"pb":""}"#).expect("reads").read::<InteractWord>().is_none());
+    }
+
+    #[test]
+    fn a_message_cut_off_inside_an_item_is_an_error() {
+        let item = GiftItem { gift_name: "一朵花".into(), ..GiftItem::default() };
+        let bytes = SendGift { items: vec![item], ..SendGift::default() }.encode_to_vec();
+        for length in 1..bytes.len() {
+            assert!(SendGift::decode(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+}

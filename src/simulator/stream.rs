@@ -1,0 +1,189 @@
+//! The stream: WebSocket at `/sub`, on a port of its own.
+//!
+//! As strict as the real one: the first packet must be the authentication, within five seconds, with the
+//! long room number and a token minted for this user and this user agent; whoever fails is cut without a
+//! word and without a close frame. Then heartbeats are answered (with the uncounted echo behind the
+//! packet), and whoever sends none for 70 s is cut.
+//!
+//! Not here: what is said (`script`); packing, which is done once for all connections (`world`).
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use rand::{RngExt, seq::IndexedRandom};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    select,
+    sync::{broadcast::error::RecvError, watch},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message,
+        handshake::server::{ErrorResponse, Request, Response},
+        http::{StatusCode, header::USER_AGENT},
+    },
+};
+
+use super::world::{Room, World};
+use crate::protocol::{Operation, encode, packets};
+
+/// How long a connection may stay without saying who it is.
+const AUTH_WITHIN: Duration = Duration::from_secs(5);
+/// How long a connection may stay without a heartbeat.
+const HEARTBEAT_WITHIN: Duration = Duration::from_secs(70);
+/// How long a client may take to read a frame.
+const READ_WITHIN: Duration = Duration::from_secs(20);
+
+/// Accepts connections until `stop` says so or is gone.
+pub(super) async fn serve(listener: TcpListener, world: Arc<World>, mut stop: watch::Receiver<()>) {
+    loop {
+        select! {
+            _ = stop.changed() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    let (world, mut stop) = (world.clone(), stop.clone());
+                    actix_web::rt::spawn(async move {
+                        select! {
+                            _ = stop.changed() => {}
+                            () = converse(socket, &world) => {}
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the simulator could not accept a connection");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            },
+        }
+    }
+}
+
+/// One connection, from handshake to cut. Leaving drops the socket: no close frame, as upstream.
+async fn converse(socket: TcpStream, world: &World) {
+    // Only delays frames when it fails.
+    let _ = socket.set_nodelay(true);
+    let Some((mut socket, user_agent)) = shake_hands(socket).await else { return };
+    let Ok(Some(Ok(Message::Binary(frame)))) = timeout(AUTH_WITHIN, socket.next()).await else { return };
+    let Some((room, protover)) = admit(&frame, world, &user_agent) else { return };
+    let mut batches = room.enter();
+    let mut greeting = encode(Operation::AuthReply, 1, br#"{"code":0}"#);
+    if world.options.pace > 0.0 {
+        let notice = json!({"cmd": "LOG_IN_NOTICE", "data": {"notice_msg": "为保护用户隐私，未登录无法查看他人昵称",
+            "image_web": "", "image_app": ""}});
+        greeting.extend(encode(Operation::Message, 0, notice.to_string().as_bytes()));
+    }
+    if !write(&mut socket, greeting.into()).await {
+        return;
+    }
+    let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
+    let cut_at = world.options.cut_every.map_or(far, |every| Instant::now() + every);
+    let mut last_heartbeat = Instant::now();
+    loop {
+        let frame = select! {
+            () = sleep_until(last_heartbeat + HEARTBEAT_WITHIN) => return,
+            () = sleep_until(cut_at) => return,
+            batch = batches.recv() => match batch {
+                Ok(batch) => batch.frame(protover),
+                // Too slow, or the room is gone.
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return,
+            },
+            message = socket.next() => match message {
+                Some(Ok(Message::Binary(frame))) => match answer(&frame) {
+                    Some(reply) => {
+                        last_heartbeat = Instant::now();
+                        reply
+                    }
+                    None => return,
+                },
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                _ => return,
+            },
+        };
+        if !write(&mut socket, frame).await {
+            return;
+        }
+        if world.options.garbage && rand::rng().random_bool(0.03) && !write(&mut socket, garbage()).await {
+            return;
+        }
+    }
+}
+
+/// The WebSocket handshake; there is nothing but `/sub`. Returns the user agent with the socket.
+#[expect(clippy::result_large_err, reason = "the library asks for this type")]
+async fn shake_hands(socket: TcpStream) -> Option<(WebSocketStream<TcpStream>, String)> {
+    let mut user_agent = String::new();
+    let look = |request: &Request, response: Response| {
+        if request.uri().path() != "/sub" {
+            let mut refusal = ErrorResponse::new(None);
+            *refusal.status_mut() = StatusCode::NOT_FOUND;
+            return Err(refusal);
+        }
+        let header = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+        user_agent = header.unwrap_or_default().to_owned();
+        Ok(response)
+    };
+    let socket = timeout(AUTH_WITHIN, accept_hdr_async(socket, look)).await.ok()?.ok()?;
+    Some((socket, user_agent))
+}
+
+/// What a client says about itself.
+#[derive(Deserialize)]
+struct Auth {
+    uid: u64,
+    roomid: u64,
+    #[serde(default)]
+    protover: u16,
+    key: String,
+}
+
+/// The room and packing of a first frame that is a good authentication.
+fn admit(frame: &[u8], world: &World, user_agent: &str) -> Option<(Arc<Room>, u16)> {
+    let packet = packets(frame).next()?.ok()?;
+    if packet.operation != Operation::Auth {
+        return None;
+    }
+    let auth: Auth = serde_json::from_slice(packet.body).ok()?;
+    let room = world.room_by_long_id(auth.roomid)?;
+    if !world.admits(&auth.key, auth.uid, user_agent) {
+        tracing::debug!(room.id = auth.roomid, "the simulator refuses a token");
+        return None;
+    }
+    Some((room.clone(), auth.protover))
+}
+
+/// The answer to a frame that holds a heartbeat; `None` for anything else, a second authentication above
+/// all, which ends the connection.
+fn answer(frame: &[u8]) -> Option<Bytes> {
+    let mut reply = None;
+    for packet in packets(frame) {
+        let packet = packet.ok()?;
+        if packet.operation != Operation::Heartbeat {
+            return None;
+        }
+        let mut bytes = encode(Operation::HeartbeatReply, 1, &1u32.to_be_bytes());
+        bytes.extend_from_slice(packet.body);
+        reply = Some(bytes.into());
+    }
+    reply
+}
+
+async fn write(socket: &mut WebSocketStream<TcpStream>, frame: Bytes) -> bool {
+    matches!(timeout(READ_WITHIN, socket.send(Message::Binary(frame))).await, Ok(Ok(())))
+}
+
+/// A frame that is wrong in one of several ways.
+fn garbage() -> Bytes {
+    const WAYS: [&[u8]; 5] = [
+        b"\x00\x00\x00",
+        b"\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00",
+        b"\x00\x00\xff\xff\x00\x10\x00\x03\x00\x00\x00\x05\x00\x00\x00\x00not brotli",
+        b"\x00\x00\x00\x1a\x00\x10\x00\x03\x00\x00\x00\x05\x00\x00\x00\x00not brotli",
+        b"\x00\x00\x00\x14\x00\x10\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\xff\xfe[]",
+    ];
+    Bytes::from_static(WAYS.choose(&mut rand::rng()).copied().unwrap_or(WAYS[0]))
+}

@@ -1,0 +1,400 @@
+//! What the fake platform knows: its rooms, who is let in, and what it has told.
+//!
+//! A [`Room`] collects messages in an outbox; its script empties it a few times a second into one
+//! [`Batch`], which every connection of the room receives. A batch is packed once for each protocol
+//! version, however many connections want it.
+//!
+//! Invariant: a fact counts as told when it went out while somebody who is authenticated listened, and
+//! never twice.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    io::Write as _,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use chrono::{DateTime, FixedOffset, Utc};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::{Notify, broadcast};
+
+use super::{
+    SimulatorOptions,
+    cast::{CAST, EXTRAS, SEALED, Schedule, Seal, Streamer},
+    messages::{Desk, Fact, Outgoing, Shelf, serial},
+};
+use crate::protocol::{Operation, WbiKeys, encode};
+
+/// What a viewer of a room should have counted, copies and twins left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Truth {
+    /// Chat lines, those of raffles included.
+    pub danmaku: u64,
+    /// Gifts by transaction, free ones included.
+    pub gifts: u64,
+    /// Paid messages.
+    pub super_chats: u64,
+    /// Guards bought.
+    pub guards: u64,
+    /// What was paid.
+    pub paid_gold: PaidGold,
+}
+
+/// Gold paid, by kind. A guard of which only the list price was sent counts at that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PaidGold {
+    /// For gifts and boxes.
+    pub gift: i64,
+    /// For super chats.
+    pub super_chat: i64,
+    /// For guards.
+    pub guard: i64,
+}
+
+impl Truth {
+    pub(super) fn add(&mut self, fact: Fact) {
+        match fact {
+            Fact::Nothing => {}
+            Fact::Danmaku => self.danmaku += 1,
+            Fact::Gifts { transactions, paid } => {
+                self.gifts += transactions;
+                self.paid_gold.gift += paid;
+            }
+            Fact::SuperChat { paid } => {
+                self.super_chats += 1;
+                self.paid_gold.super_chat += paid;
+            }
+            Fact::Guard { paid } => {
+                self.guards += 1;
+                self.paid_gold.guard += paid;
+            }
+        }
+    }
+}
+
+/// Messages that go out together.
+pub(super) struct Batch {
+    messages: Vec<String>,
+    /// Small and alone: sent unpacked.
+    bare: bool,
+    frames: [OnceLock<Bytes>; 3],
+}
+
+impl Batch {
+    fn new(messages: Vec<String>) -> Batch {
+        let bare = messages.len() == 1 && messages[0].len() < 700 && serial().is_multiple_of(2);
+        Batch { messages, bare, frames: Default::default() }
+    }
+
+    /// The batch as one WebSocket frame, for a client that asked for `protover`.
+    pub fn frame(&self, protover: u16) -> Bytes {
+        let place = match protover {
+            _ if self.bare => 0,
+            3 => 2,
+            2 => 1,
+            _ => 0,
+        };
+        self.frames[place].get_or_init(|| self.pack(place)).clone()
+    }
+
+    fn pack(&self, place: usize) -> Bytes {
+        // Usually one packed packet; two in one frame when there is much to say.
+        let per_packet = if self.messages.len() > 6 { self.messages.len().div_ceil(2).min(100) } else { 100 };
+        let mut frame = Vec::new();
+        for messages in self.messages.chunks(per_packet) {
+            let mut run = Vec::new();
+            for message in messages {
+                run.extend(encode(Operation::Message, 0, message.as_bytes()));
+            }
+            match place {
+                0 => frame.extend(run),
+                1 => frame.extend(encode(Operation::Message, 2, &zlib(&run))),
+                _ => frame.extend(encode(Operation::Message, 3, &brotli(&run))),
+            }
+        }
+        frame.into()
+    }
+}
+
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    // Writing to a Vec cannot fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 4, 20);
+    // Writing to a Vec cannot fail.
+    let _ = encoder.write_all(bytes);
+    encoder.into_inner()
+}
+
+/// A room as it stands now.
+#[derive(Clone, Debug)]
+pub(super) struct Stage {
+    pub live: bool,
+    pub live_key: String,
+    /// Unix seconds.
+    pub live_time: i64,
+    pub title: String,
+    pub watched: u64,
+    pub likes: u64,
+    pub online: u64,
+    pub fans: u64,
+}
+
+/// One room.
+pub(super) struct Room {
+    pub streamer: Streamer,
+    /// The streamer's name; rooms made up for load share a streamer, but not the name.
+    pub name: String,
+    /// In the default list.
+    pub listed: bool,
+    pub seal: Seal,
+    pub stage: Mutex<Stage>,
+    /// Rung when the script should look up: somebody came in, or something was put into the outbox.
+    pub wake: Notify,
+    outbox: Mutex<Vec<Outgoing>>,
+    audience: broadcast::Sender<Arc<Batch>>,
+    truth: Mutex<Truth>,
+    danmaku: Mutex<VecDeque<Value>>,
+    super_chats: Mutex<Vec<Value>>,
+}
+
+impl Room {
+    fn new(streamer: Streamer, name: String, listed: bool, seal: Seal, dice: &mut StdRng) -> Room {
+        let since = now_ms() / 1000 - dice.random_range(600..7200);
+        let stage = Stage {
+            live: streamer.schedule != Schedule::OffAir && seal == Seal::Open,
+            live_key: new_live_key(),
+            live_time: since,
+            title: streamer.titles.first().copied().unwrap_or_default().to_owned(),
+            watched: streamer.online * 7,
+            likes: streamer.online * 11,
+            online: streamer.online,
+            fans: streamer.fans,
+        };
+        Room {
+            streamer,
+            name,
+            listed,
+            seal,
+            stage: Mutex::new(stage),
+            wake: Notify::new(),
+            outbox: Mutex::default(),
+            audience: broadcast::Sender::new(256),
+            truth: Mutex::default(),
+            danmaku: Mutex::default(),
+            super_chats: Mutex::default(),
+        }
+    }
+
+    /// Begins to listen.
+    pub fn enter(&self) -> broadcast::Receiver<Arc<Batch>> {
+        let receiver = self.audience.subscribe();
+        self.wake.notify_one();
+        receiver
+    }
+
+    /// Whether anybody listens.
+    pub fn has_audience(&self) -> bool {
+        self.audience.receiver_count() > 0
+    }
+
+    /// Puts messages into the outbox.
+    pub fn put(&self, messages: Vec<Outgoing>) {
+        lock(&self.outbox).extend(messages);
+        self.wake.notify_one();
+    }
+
+    /// Sends what is in the outbox, and counts what it told if anybody heard it.
+    pub fn flush(&self) {
+        let messages = std::mem::take(&mut *lock(&self.outbox));
+        if messages.is_empty() {
+            return;
+        }
+        let mut facts = Vec::with_capacity(messages.len());
+        let mut texts = Vec::with_capacity(messages.len());
+        for message in messages {
+            facts.push(message.fact);
+            texts.push(message.json);
+            match message.shelf {
+                Some(Shelf::Danmaku(line)) => {
+                    let mut lines = lock(&self.danmaku);
+                    lines.push_back(line);
+                    if lines.len() > 10 {
+                        lines.pop_front();
+                    }
+                }
+                Some(Shelf::SuperChat(super_chat)) => lock(&self.super_chats).push(super_chat),
+                None => {}
+            }
+        }
+        // Held while sending: who has heard a message finds it counted.
+        let mut truth = lock(&self.truth);
+        if self.audience.send(Arc::new(Batch::new(texts))).is_ok() {
+            facts.into_iter().for_each(|fact| truth.add(fact));
+        }
+    }
+
+    /// What was told here.
+    pub fn truth(&self) -> Truth {
+        *lock(&self.truth)
+    }
+
+    /// The last chat lines, oldest first.
+    pub fn last_danmaku(&self) -> Vec<Value> {
+        lock(&self.danmaku).iter().cloned().collect()
+    }
+
+    /// Super chats still on display.
+    pub fn shown_super_chats(&self) -> Vec<Value> {
+        let now = now_ms() / 1000;
+        let mut shown = lock(&self.super_chats);
+        shown.retain(|super_chat| super_chat["end_time"].as_i64().is_some_and(|end| end > now));
+        shown.clone()
+    }
+
+    /// Begins or ends the broadcast. Returns the messages that say so, none if it was so already; of the
+    /// two `LIVE`, the second belongs some seconds later.
+    pub fn switch(&self, on: bool, desk: &mut Desk) -> Vec<Outgoing> {
+        let mut stage = lock(&self.stage);
+        if stage.live == on {
+            return Vec::new();
+        }
+        stage.live = on;
+        if !on {
+            return vec![desk.preparing()];
+        }
+        stage.live_key = new_live_key();
+        stage.live_time = now_ms() / 1000;
+        stage.watched = 1;
+        stage.likes = 0;
+        stage.online = (self.streamer.online / 4).max(1);
+        vec![desk.live(&stage, true), desk.live(&stage, false)]
+    }
+}
+
+/// Everything.
+pub(super) struct World {
+    pub options: SimulatorOptions,
+    /// Where the HTTP side is reached, without a slash at the end.
+    pub base: String,
+    /// Where the stream is reached.
+    pub stream_port: u16,
+    pub rooms: Vec<Arc<Room>>,
+    /// Addresses of the pictures that hide the signing keys.
+    pub wbi_pictures: (String, String),
+    pub wbi: Option<WbiKeys>,
+    by_number: HashMap<u64, usize>,
+    secret: [u8; 16],
+}
+
+impl World {
+    /// Builds all rooms. Both addresses must be known by now.
+    pub fn new(options: SimulatorOptions, base: String, stream_port: u16) -> World {
+        let mut dice = StdRng::seed_from_u64(options.seed);
+        let mut rooms = Vec::new();
+        for number in 0..options.rooms {
+            let template = CAST[number % CAST.len()];
+            let (streamer, name) = if number < CAST.len() {
+                (template, template.name.to_owned())
+            } else {
+                let made_up = number as u64;
+                let streamer = Streamer {
+                    room_id: 40_000_000 + made_up,
+                    short_id: 0,
+                    uid: 4_000_000_000 + made_up,
+                    schedule: Schedule::Steady,
+                    ..template
+                };
+                (streamer, format!("{}{number}号", template.nick))
+            };
+            rooms.push(Room::new(streamer, name, true, Seal::Open, &mut dice));
+        }
+        for streamer in CAST.iter().skip(options.rooms).chain(EXTRAS) {
+            rooms.push(Room::new(*streamer, streamer.name.to_owned(), false, Seal::Open, &mut dice));
+        }
+        for &(room_id, uid, name, seal) in SEALED {
+            let streamer = Streamer { room_id, short_id: 0, uid, schedule: Schedule::OffAir, ..EXTRAS[0] };
+            rooms.push(Room::new(streamer, name.to_owned(), false, seal, &mut dice));
+        }
+        let rooms: Vec<Arc<Room>> = rooms.into_iter().map(Arc::new).collect();
+        let mut by_number = HashMap::new();
+        for (place, room) in rooms.iter().enumerate() {
+            by_number.insert(room.streamer.room_id, place);
+            if room.streamer.short_id != 0 {
+                by_number.insert(room.streamer.short_id, place);
+            }
+        }
+        let mut key = || format!("https://i0.hdslb.com/bfs/wbi/{:032x}.png", dice.random::<u128>());
+        let wbi_pictures = (key(), key());
+        let wbi = WbiKeys::from_urls(&wbi_pictures.0, &wbi_pictures.1);
+        World { options, base, stream_port, rooms, wbi_pictures, wbi, by_number, secret: rand::rng().random() }
+    }
+
+    /// The room with that long or short number.
+    pub fn room(&self, number: u64) -> Option<&Arc<Room>> {
+        self.by_number.get(&number).map(|place| &self.rooms[*place])
+    }
+
+    /// The room with that long number; the stream knows no other.
+    pub fn room_by_long_id(&self, number: u64) -> Option<&Arc<Room>> {
+        self.room(number).filter(|room| room.streamer.room_id == number)
+    }
+
+    /// The room of that streamer.
+    pub fn room_of(&self, uid: u64) -> Option<&Arc<Room>> {
+        self.rooms.iter().find(|room| room.streamer.uid == uid)
+    }
+
+    /// A stream token that only works for this user and this user agent.
+    pub fn mint(&self, uid: u64, user_agent: &str) -> String {
+        let nonce: [u8; 88] = rand::rng().random();
+        URL_SAFE_NO_PAD.encode([&nonce[..], &self.seal_of(&nonce, uid, user_agent)].concat())
+    }
+
+    /// Whether the token was minted here for them.
+    pub fn admits(&self, token: &str, uid: u64, user_agent: &str) -> bool {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        let Some((nonce, seal)) = bytes.split_at_checked(88) else { return false };
+        self.seal_of(nonce, uid, user_agent) == seal
+    }
+
+    fn seal_of(&self, nonce: &[u8], uid: u64, user_agent: &str) -> Vec<u8> {
+        let hash = Sha256::new().chain_update(self.secret).chain_update(nonce).chain_update(uid.to_be_bytes());
+        hash.chain_update(user_agent.as_bytes()).finalize().to_vec()
+    }
+
+    /// What was told in each room that ever had a listener and something to tell.
+    pub fn truth(&self) -> BTreeMap<u64, Truth> {
+        let told = self.rooms.iter().map(|room| (room.streamer.room_id, room.truth()));
+        told.filter(|(_, truth)| *truth != Truth::default()).collect()
+    }
+}
+
+/// Locks, also after a panic elsewhere: every value here is whole between two statements.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The clock, unix ms.
+pub(super) fn now_ms() -> i64 {
+    Utc::now().timestamp_millis()
+}
+
+/// Unix seconds as the platform writes local time: `2026-11-23 20:00:00`.
+pub(super) fn shanghai(unix_s: i64) -> String {
+    let zone = FixedOffset::east_opt(8 * 3600);
+    let time = DateTime::from_timestamp(unix_s, 0).zip(zone).map(|(time, zone)| time.with_timezone(&zone));
+    time.map_or_else(|| "0000-00-00 00:00:00".to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+fn new_live_key() -> String {
+    (700_000_000_000_000_000 + now_ms().unsigned_abs() % 1_000_000_000_000 * 10_000 + serial() % 10_000).to_string()
+}

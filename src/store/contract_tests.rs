@@ -1,0 +1,489 @@
+//! What both live stores promise, as one suite; then what only Redis has: its keys, as other programs see
+//! them, and its ways to fail.
+//!
+//! Needs `redis-server` on the path. A machine without it fails these tests rather than passing over them.
+
+use std::{collections::HashMap, io::Write, sync::Arc};
+
+use deadpool_redis::redis::{AsyncTypedCommands, Client, aio::MultiplexedConnection, cmd};
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+
+use super::{
+    DANMAKU_KEPT, GIFTS_KEPT, LiveStore, Position, RecentList, RoomTotals, StoreError, StoreKind,
+    embedded::EmbeddedStore,
+    fixtures::{RedisServer, danmaku, gift, guard, shared, super_chat},
+    redis::{RedisOptions, RedisStore},
+    spool::SpoolError,
+};
+use crate::domain::{Event, Gold, LiveStatus, RoomId, RoomInfo, Uid};
+
+/// Something in which a store lives and from which it can be opened again.
+enum Home {
+    Folder(tempfile::TempDir),
+    Server(RedisServer),
+}
+
+impl Home {
+    fn open(&self) -> Arc<dyn LiveStore> {
+        match self {
+            Home::Folder(folder) => Arc::new(EmbeddedStore::open(folder.path()).unwrap()),
+            Home::Server(server) => Arc::new(RedisStore::connect(&server.url(), RedisOptions::default()).unwrap()),
+        }
+    }
+}
+
+fn embedded() -> Home {
+    Home::Folder(tempfile::tempdir().unwrap())
+}
+
+fn redis() -> Home {
+    Home::Server(RedisServer::start(None))
+}
+
+/// Makes each of the functions below a test of both stores.
+macro_rules! promises {
+    ($($name:ident),* $(,)?) => {
+        mod embedded_store {
+            $(#[tokio::test] async fn $name() { super::$name(super::embedded()).await })*
+        }
+        mod redis_store {
+            $(#[tokio::test] async fn $name() { super::$name(super::redis()).await })*
+        }
+    };
+}
+
+promises!(
+    batches_come_back_in_order_and_whole,
+    a_read_ends_at_the_batch_that_fills_it,
+    forgotten_batches_are_gone_and_later_ones_stay,
+    recent_events_are_newest_first_and_capped,
+    everything_not_forgotten_survives_a_new_start,
+    the_status_says_what_is_waiting,
+    publishing_may_be_repeated,
+    a_foreign_position_is_refused,
+    an_empty_append_makes_no_batch,
+);
+
+async fn all(store: &Arc<dyn LiveStore>) -> Vec<Event> {
+    let batches = store.read_after(None, usize::MAX).await.unwrap();
+    batches.into_iter().flat_map(|batch| batch.events).collect()
+}
+
+async fn batches_come_back_in_order_and_whole(home: Home) {
+    let store = home.open();
+    let batches = [
+        vec![danmaku(1, 0, "一"), gift(2, 1, 15_003)],
+        vec![super_chat(1, 2, 9, 30_000)],
+        vec![guard(1, 3, 138_000), danmaku(2, 4, "\"quoted\"\n\u{0}\u{202e}")],
+    ];
+    for batch in &batches {
+        store.append(&shared(batch)).await.unwrap();
+    }
+    let read = store.read_after(None, usize::MAX).await.unwrap();
+    assert_eq!(read.iter().map(|batch| &batch.events).collect::<Vec<_>>(), batches.iter().collect::<Vec<_>>());
+    for (at, batch) in read.iter().enumerate() {
+        assert_eq!(store.read_after(Some(&batch.position), usize::MAX).await.unwrap(), read[at + 1..]);
+    }
+}
+
+async fn a_read_ends_at_the_batch_that_fills_it(home: Home) {
+    let store = home.open();
+    for n in 0..40 {
+        store.append(&shared(&[danmaku(1, 2 * n, "a"), danmaku(1, 2 * n + 1, "b")])).await.unwrap();
+    }
+    for (max_events, batches) in [(0, 1), (1, 1), (2, 1), (3, 2), (41, 21), (79, 40), (1000, 40)] {
+        assert_eq!(store.read_after(None, max_events).await.unwrap().len(), batches, "at most {max_events}");
+    }
+    let (mut position, mut seen) = (None, Vec::new());
+    while let [.., last] = &store.read_after(position.as_ref(), 7).await.unwrap()[..] {
+        for batch in store.read_after(position.as_ref(), 7).await.unwrap() {
+            seen.extend(batch.events);
+        }
+        position = Some(last.position.clone());
+    }
+    assert_eq!(seen, all(&store).await);
+}
+
+async fn forgotten_batches_are_gone_and_later_ones_stay(home: Home) {
+    let store = home.open();
+    for n in 0..5 {
+        store.append(&shared(&[danmaku(1, 2 * n, "a"), danmaku(1, 2 * n + 1, "b")])).await.unwrap();
+    }
+    let read = store.read_after(None, usize::MAX).await.unwrap();
+    assert_eq!(store.backlog(None).await.unwrap(), 10);
+    assert_eq!(store.backlog(Some(&read[1].position)).await.unwrap(), 6);
+    store.forget_through(&read[1].position).await.unwrap();
+    store.forget_through(&read[0].position).await.unwrap();
+    assert_eq!(store.read_after(None, usize::MAX).await.unwrap(), read[2..]);
+    assert_eq!(store.backlog(None).await.unwrap(), 6);
+    // Everything forgotten: what comes then is still later than what was.
+    store.forget_through(&read[4].position).await.unwrap();
+    assert_eq!(store.backlog(None).await.unwrap(), 0);
+    drop(store);
+    let store = home.open();
+    store.append(&shared(&[gift(1, 99, 100)])).await.unwrap();
+    let later = store.read_after(Some(&read[4].position), usize::MAX).await.unwrap();
+    assert_eq!(later.len(), 1, "found after the last position that was forgotten");
+}
+
+async fn recent_events_are_newest_first_and_capped(home: Home) {
+    let store = home.open();
+    let chat: Vec<Event> = (0..DANMAKU_KEPT as i64 + 20).map(|n| danmaku(1, n, "a")).collect();
+    for part in chat.chunks(77) {
+        store.append(&shared(part)).await.unwrap();
+    }
+    let gifts: Vec<Event> = (1000..1000 + GIFTS_KEPT as i64 + 1).map(|n| gift(1, n, 100)).collect();
+    store.append(&shared(&gifts)).await.unwrap();
+    store.append(&shared(&[danmaku(2, 5000, "elsewhere"), guard(1, 5001, 138_000)])).await.unwrap();
+
+    let newest = |events: &[Event], n: usize| events.iter().rev().take(n).cloned().collect::<Vec<_>>();
+    let room = RoomId(1);
+    assert_eq!(store.recent(room, RecentList::Danmaku, 3).await.unwrap(), newest(&chat, 3));
+    assert_eq!(store.recent(room, RecentList::Danmaku, 9999).await.unwrap(), newest(&chat, DANMAKU_KEPT));
+    assert_eq!(store.recent(room, RecentList::Gifts, 9999).await.unwrap(), newest(&gifts, GIFTS_KEPT));
+    assert_eq!(store.recent(room, RecentList::Gifts, 0).await.unwrap(), []);
+    assert_eq!(store.recent(RoomId(3), RecentList::Danmaku, 9).await.unwrap(), []);
+}
+
+async fn everything_not_forgotten_survives_a_new_start(home: Home) {
+    let store = home.open();
+    for n in 0..3 {
+        store.append(&shared(&[danmaku(1, n, "a")])).await.unwrap();
+    }
+    let before = store.read_after(None, usize::MAX).await.unwrap();
+    store.forget_through(&before[0].position).await.unwrap();
+    drop(store);
+    let store = home.open();
+    assert_eq!(store.read_after(None, usize::MAX).await.unwrap(), before[1..]);
+    assert_eq!(store.read_after(Some(&before[1].position), 1).await.unwrap(), before[2..]);
+    assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 1).await.unwrap(), before[2].events);
+}
+
+async fn the_status_says_what_is_waiting(home: Home) {
+    let store = home.open();
+    store.append(&shared(&[danmaku(1, 0, "a"), gift(1, 1, 0)])).await.unwrap();
+    let status = store.status().await.unwrap();
+    assert_eq!((status.kind, status.backlog), (store.kind(), 2));
+    assert!(status.memory_bytes.is_some_and(|bytes| bytes > 0));
+    assert_eq!(status.version.is_some(), store.kind() == StoreKind::Redis);
+    assert!(store.batching().max_events > 0);
+}
+
+async fn publishing_may_be_repeated(home: Home) {
+    let store = home.open();
+    for _ in 0..2 {
+        store.put_room(&info()).await.unwrap();
+        store.put_totals(RoomId(1), &totals()).await.unwrap();
+        store.put_active(&[RoomId(1), RoomId(2)]).await.unwrap();
+        store.put_active(&[]).await.unwrap();
+    }
+}
+
+async fn a_foreign_position_is_refused(home: Home) {
+    let store = home.open();
+    let foreign = Position("somewhere".into());
+    assert!(matches!(store.read_after(Some(&foreign), 1).await, Err(StoreError::Refused { .. })));
+    assert!(matches!(store.forget_through(&foreign).await, Err(StoreError::Refused { .. })));
+}
+
+async fn an_empty_append_makes_no_batch(home: Home) {
+    let store = home.open();
+    store.append(&[]).await.unwrap();
+    assert_eq!(store.read_after(None, 10).await.unwrap(), []);
+}
+
+fn info() -> RoomInfo {
+    RoomInfo {
+        short_id: 6,
+        uid: Uid(42),
+        uname: "主播".into(),
+        face: "https://i0.hdslb.com/face.jpg".into(),
+        title: "标题".into(),
+        cover: "https://i0.hdslb.com/cover.jpg".into(),
+        area_name: "虚拟主播".into(),
+        parent_area_name: "虚拟".into(),
+        status: LiveStatus::Live,
+        live_since_ms: Some(1_700_000_000_000),
+        online: 1234,
+        followers: 99,
+        ..RoomInfo::unknown(RoomId(1_962_481_108))
+    }
+}
+
+fn totals() -> RoomTotals {
+    RoomTotals { danmaku: 1234, gifts: 56, users: 789, gift_gold: Gold(1500), ..RoomTotals::default() }
+}
+
+#[tokio::test]
+async fn the_embedded_store_shows_what_was_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    store.put_room(&info()).await.unwrap();
+    store.put_totals(info().room_id, &totals()).await.unwrap();
+    store.put_active(&[info().room_id]).await.unwrap();
+    assert_eq!(store.published_room(info().room_id), Some(info()));
+    assert_eq!(store.published_totals(info().room_id), Some(totals()));
+    assert_eq!(store.published_active(), [info().room_id]);
+}
+
+#[tokio::test]
+async fn more_than_fits_into_memory_is_read_from_the_spool() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let mut written = Vec::new();
+    for n in 0..30 {
+        let batch: Vec<Event> = (0..1000).map(|m| danmaku(1, n * 1000 + m, "a")).collect();
+        store.append(&shared(&batch)).await.unwrap();
+        written.extend(batch);
+    }
+    let store: Arc<dyn LiveStore> = Arc::new(store);
+    assert!(all(&store).await == written);
+    let (mut position, mut read) = (None, 0);
+    while let [.., last] = &store.read_after(position.as_ref(), 1).await.unwrap()[..] {
+        assert_eq!(last.events[..], written[read..read + 1000]);
+        read += 1000;
+        store.forget_through(&last.position).await.unwrap();
+        position = Some(last.position.clone());
+    }
+    assert_eq!(read, written.len());
+    drop(store);
+}
+
+/// Where the child of the test below appends.
+const CHILD_FOLDER: &str = "BLM_TEST_SPOOL";
+
+#[tokio::test]
+#[ignore = "is the process that the next test kills"]
+async fn appends_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
+    let folder = std::path::PathBuf::from(folder);
+    let store = EmbeddedStore::open(&folder).unwrap();
+    let mut accepted = std::fs::File::create(folder.join("accepted")).unwrap();
+    for n in 0.. {
+        store.append(&shared(&[danmaku(1, n, "a")])).await.unwrap();
+        accepted.write_all(b".").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_survives_a_killed_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "store::contract_tests::appends_until_it_is_killed"])
+        .env(CHILD_FOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let accepted = || std::fs::metadata(folder.path().join("accepted")).map_or(0, |file| file.len());
+    while accepted() < 50 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let found = store.backlog(None).await.unwrap();
+    // One more may have been written than there was time to say so.
+    assert!((50..=found).contains(&accepted()) && found <= accepted() + 1, "{} accepted, {found} found", accepted());
+}
+
+#[tokio::test]
+async fn a_spool_made_anew_begins_after_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    store.append(&shared(&[danmaku(1, 0, "old")])).await.unwrap();
+    let old = store.read_after(None, 1).await.unwrap().remove(0).position;
+    drop(store);
+    std::fs::remove_file(folder.path().join("spool.db")).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    store.append(&shared(&[danmaku(1, 1, "new")])).await.unwrap();
+    assert_eq!(store.read_after(Some(&old), 1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_spool_that_cannot_be_used_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = EmbeddedStore::open(folder.path()).unwrap();
+    assert!(matches!(EmbeddedStore::open(folder.path()), Err(SpoolError::InUse(_))));
+    drop(first);
+    std::fs::write(folder.path().join("spool.db"), "this is no database, and long enough to be read as one".repeat(99))
+        .unwrap();
+    assert!(matches!(EmbeddedStore::open(folder.path()), Err(SpoolError::Unreadable { .. })));
+}
+
+async fn plain(server: &RedisServer) -> MultiplexedConnection {
+    Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+#[tokio::test]
+async fn other_programs_find_the_keys_of_the_contract() {
+    let server = RedisServer::start(None);
+    let store = RedisStore::connect(&server.url(), RedisOptions::default()).unwrap();
+    let mut redis = plain(&server).await;
+    let room = info().room_id;
+    store.append(&shared(&[danmaku(room.0, 0, "旧"), danmaku(room.0, 1, "新"), gift(room.0, 2, 200)])).await.unwrap();
+    store.put_room(&info()).await.unwrap();
+    store.put_totals(room, &totals()).await.unwrap();
+
+    let fields: HashMap<String, String> = redis.hgetall("room:1962481108:info").await.unwrap();
+    for (field, value) in [
+        ("title", "标题"),
+        ("uname", "主播"),
+        ("online", "1234"),
+        ("status", "1"),
+        ("face", "https://i0.hdslb.com/face.jpg"),
+        ("area_name", "虚拟主播"),
+        ("uid", "42"),
+        ("live_since_ms", "1700000000000"),
+    ] {
+        assert_eq!(fields[field], value, "{field}");
+    }
+    store.put_room(&RoomInfo { live_since_ms: None, ..info() }).await.unwrap();
+    assert!(!redis.hexists("room:1962481108:info", "live_since_ms").await.unwrap());
+
+    let list = redis.lrange("room:1962481108:danmaku", 0, -1).await.unwrap();
+    let newest: serde_json::Value = serde_json::from_str(&list[0]).unwrap();
+    assert_eq!(list.len(), 2);
+    assert_eq!(newest["message"], "新");
+    assert_eq!(newest["uid"], 1001);
+    assert_eq!(newest["username"], "用户1");
+    assert_eq!(newest["timestamp"], 1_700_000_000);
+    let list = redis.lrange("room:1962481108:gifts", 0, -1).await.unwrap();
+    let newest: serde_json::Value = serde_json::from_str(&list[0]).unwrap();
+    assert_eq!((&newest["gift_name"], &newest["num"]), (&"小花花".into(), &2.into()));
+    assert_eq!((newest["price"].as_f64(), newest["total_price"].as_f64()), (Some(0.1), Some(0.2)));
+    assert!(redis.ttl("room:1962481108:danmaku").await.unwrap().raw() > 0);
+
+    let fields: HashMap<String, String> = redis.hgetall("room:1962481108:stats").await.unwrap();
+    for (field, value) in
+        [("total_danmaku", "1234"), ("total_gifts", "56"), ("total_users", "789"), ("income_gold", "1500")]
+    {
+        assert_eq!(fields[field], value, "{field}");
+    }
+    assert_eq!(fields["last_update"].len(), 10, "unix s");
+    assert_eq!(redis.xlen("blm:stream").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_others_wrote_stays() {
+    let server = RedisServer::start(None);
+    let store = RedisStore::connect(&server.url(), RedisOptions::default()).unwrap();
+    let mut redis = plain(&server).await;
+    redis.set("theirs", "x").await.unwrap();
+    redis.hset("room:1:info", "their_field", "x").await.unwrap();
+    redis.lpush("room:1:danmaku", r#"{"uid":1,"username":"a","message":"b","timestamp":1}"#).await.unwrap();
+    store.put_active(&[RoomId(1), RoomId(2)]).await.unwrap();
+    store.put_active(&[RoomId(2), RoomId(3)]).await.unwrap();
+    store.put_room(&RoomInfo::unknown(RoomId(1))).await.unwrap();
+    let event = danmaku(1, 0, "ours");
+    store.append(&shared(std::slice::from_ref(&event))).await.unwrap();
+
+    let mut active: Vec<String> = redis.smembers("rooms:active").await.unwrap().into_iter().collect();
+    active.sort();
+    assert_eq!(active, ["2", "3"]);
+    assert!(redis.exists("theirs").await.unwrap());
+    assert!(redis.hexists("room:1:info", "their_field").await.unwrap());
+    assert_eq!(redis.llen("room:1:danmaku").await.unwrap(), 2);
+    assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), std::slice::from_ref(&event));
+    // A lost answer: the batch comes again, and is shown once.
+    store.append(&shared(std::slice::from_ref(&event))).await.unwrap();
+    assert_eq!(store.recent(RoomId(1), RecentList::Danmaku, 10).await.unwrap(), [event]);
+}
+
+#[tokio::test]
+async fn a_list_of_another_type_does_not_hold_up_the_stream() {
+    let server = RedisServer::start(None);
+    let store = RedisStore::connect(&server.url(), RedisOptions::default()).unwrap();
+    let mut redis = plain(&server).await;
+    redis.set("room:1:danmaku", "theirs").await.unwrap();
+    let events = [danmaku(1, 0, "a"), danmaku(2, 1, "b")];
+    store.append(&shared(&events)).await.unwrap();
+    assert_eq!(store.read_after(None, 9).await.unwrap()[0].events, events);
+    assert_eq!(redis.get("room:1:danmaku").await.unwrap().as_deref(), Some("theirs"));
+    assert_eq!(store.recent(RoomId(2), RecentList::Danmaku, 9).await.unwrap(), events[1..]);
+}
+
+#[tokio::test]
+async fn an_unreadable_batch_is_named_and_can_be_passed_over() {
+    let server = RedisServer::start(None);
+    let folder = tempfile::tempdir().unwrap();
+    for home in [Home::Server(server), Home::Folder(folder)] {
+        let store = home.open();
+        for n in 0..3 {
+            store.append(&shared(&[danmaku(1, n, "a")])).await.unwrap();
+        }
+        let batches = store.read_after(None, 9).await.unwrap();
+        drop(store);
+        let bad = match &home {
+            Home::Server(server) => {
+                let fields = [("n", "1"), ("e", "[{]")];
+                let id = plain(server).await.xadd("blm:stream", "*", &fields).await.unwrap();
+                Position(id.unwrap())
+            }
+            Home::Folder(folder) => {
+                let path = folder.path().join("spool.db");
+                let mut spool = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+                spool.batch_execute("INSERT INTO batch (events, payload) VALUES (1, '[{]')").unwrap();
+                Position((batches[2].position.0.parse::<i64>().unwrap() + 1).to_string())
+            }
+        };
+        let store = home.open();
+        store.append(&shared(&[danmaku(1, 4, "b")])).await.unwrap();
+        assert_eq!(store.read_after(None, 9).await.unwrap(), batches);
+        match store.read_after(Some(&batches[2].position), 9).await {
+            Err(StoreError::Unreadable { position, .. }) => assert_eq!(position, bad.0),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(store.read_after(Some(&bad), 9).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_long_backlog_is_counted_whole() {
+    let server = RedisServer::start(None);
+    let store = RedisStore::connect(&server.url(), RedisOptions::default()).unwrap();
+    for n in 0..300 {
+        store.append(&shared(&[danmaku(1, n, "a"), gift(1, n, 0)])).await.unwrap();
+    }
+    assert_eq!(store.backlog(None).await.unwrap(), 600);
+    assert_eq!(store.read_after(None, usize::MAX).await.unwrap().len(), 300);
+}
+
+#[tokio::test]
+async fn errors_say_whose_they_are_and_never_the_password() {
+    let server = RedisServer::start(Some("correct-horse"));
+    let with = |password: &str| format!("redis://:{password}@127.0.0.1:{}/0", server.port());
+    let right = RedisStore::connect(&with("correct-horse"), RedisOptions::default()).unwrap();
+    right.append(&shared(&[danmaku(1, 0, "a")])).await.unwrap();
+
+    let wrong = RedisStore::connect(&with("wrong-horse"), RedisOptions::default()).unwrap();
+    let error = wrong.append(&shared(&[danmaku(1, 0, "a")])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("wrong-horse"), "{error:?}");
+
+    // A full server takes nothing, and a stream that is no stream neither.
+    let mut redis = Client::open(with("correct-horse")).unwrap().get_multiplexed_async_connection().await.unwrap();
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec_async(&mut redis).await.unwrap();
+    let error = right.append(&shared(&[danmaku(1, 1, "a")])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    assert_eq!(right.backlog(None).await.unwrap(), 1);
+    cmd("CONFIG").arg("SET").arg("maxmemory").arg(0).exec_async(&mut redis).await.unwrap();
+    redis.set("blm:stream", "x").await.unwrap();
+    let error = right.append(&shared(&[danmaku(1, 0, "a")])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+
+    let url = with("correct-horse");
+    drop(server);
+    let error = right.append(&shared(&[danmaku(1, 0, "a")])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable(_)), "{error:?}");
+    let late = RedisStore::connect(&url, RedisOptions::default()).unwrap();
+    let error = late.status().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable(_)), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("horse"), "{error:?}");
+
+    for url in ["http://:horse@localhost", "redis://:horse", "redis://:ho@horse@local host:1", "redis://u:horse@x/y?z"]
+    {
+        let error = RedisStore::connect(url, RedisOptions::default()).err().expect(url);
+        assert!(!error.to_string().contains("horse") && !error.to_string().contains("ho@"), "{error}");
+    }
+}

@@ -1,0 +1,148 @@
+//! What the store's tests share: events to store, and a Redis server of one's own.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+};
+
+use super::{Batch, Position};
+use crate::domain::{
+    BlindBox, Body, CoinType, Danmaku, Event, EventId, Gauge, Gift, Gold, Guard, Medal, Receiver, RoomId, RoomNotice,
+    Source, SuperChat, Uid, User,
+};
+
+/// A moment to count from: 2023-11-14 22:13:20 UTC.
+pub(super) const T0: i64 = 1_700_000_000_000;
+
+/// The event number `n` of a room: at that ms after [`T0`], by a user of its own.
+pub(super) fn event(room: u64, n: i64, body: Body) -> Event {
+    Event {
+        id: EventId::of(T0 + n, &[&room.to_string(), body.kind().as_str(), &n.to_string()]),
+        room_id: RoomId(room),
+        timestamp_ms: T0 + n,
+        received_ms: T0 + n + 50,
+        source: Source::Live,
+        user: User { uid: Uid(1000 + n as u64), username: format!("用户{n}"), masked: false },
+        body,
+    }
+}
+
+pub(super) fn by(mut event: Event, uid: u64) -> Event {
+    event.user = User { uid: Uid(uid), username: format!("user {uid}"), masked: uid == 0 };
+    event
+}
+
+pub(super) fn danmaku(room: u64, n: i64, message: &str) -> Event {
+    let body = Danmaku {
+        message: message.to_owned(),
+        medal: Some(Medal { name: "猫粮".into(), level: 7 }),
+        user_level: Some(21),
+        guard_level: 3,
+        is_admin: true,
+        lottery: message == "抽奖",
+        reply_to: Some("别人".into()),
+        ..Danmaku::default()
+    };
+    event(room, n, Body::Danmaku(body))
+}
+
+pub(super) fn gift(room: u64, n: i64, paid: i64) -> Event {
+    let body = Gift {
+        gift_id: 31036,
+        gift_name: "小花花".into(),
+        num: 2,
+        coin_type: if paid == 0 { CoinType::Silver } else { CoinType::Gold },
+        price: Gold(paid / 2),
+        paid: Gold(paid),
+        value: Gold(paid),
+        blind_box: (paid == 15_003).then(|| BlindBox { name: "心动盲盒".into(), price: Gold(15_003) }),
+        receiver: Some(Receiver { uid: Uid(7), username: "主播".into() }),
+        medal: None,
+    };
+    event(room, n, Body::Gift(body))
+}
+
+pub(super) fn super_chat(room: u64, n: i64, number: i64, paid: i64) -> Event {
+    let body = SuperChat {
+        super_chat_id: number,
+        message: "加油".into(),
+        paid: Gold(paid),
+        start_time: 1_700_000_000,
+        end_time: 1_700_000_060,
+    };
+    event(room, n, Body::SuperChat(body))
+}
+
+pub(super) fn guard(room: u64, n: i64, paid: i64) -> Event {
+    let body = Guard { guard_level: 3, num: 1, unit: "月".into(), paid: Gold(paid), estimated: false };
+    event(room, n, Body::Guard(body))
+}
+
+pub(super) fn notice(room: u64, n: i64, title: &str) -> Event {
+    event(room, n, Body::RoomChange(RoomNotice { title: Some(title.into()), ..RoomNotice::default() }))
+}
+
+pub(super) fn gauge(room: u64, n: i64, gauge: Gauge) -> Event {
+    let mut event = event(room, n, Body::Gauge(gauge));
+    event.user = User::default();
+    event
+}
+
+pub(super) fn batch(position: &str, events: Vec<Event>) -> Batch {
+    Batch { position: Position(position.to_owned()), events }
+}
+
+pub(super) fn shared(events: &[Event]) -> Vec<Arc<Event>> {
+    events.iter().cloned().map(Arc::new).collect()
+}
+
+/// A redis-server on loopback that keeps nothing on disk and ends with this value.
+pub(super) struct RedisServer {
+    child: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl RedisServer {
+    pub(super) fn start(password: Option<&str>) -> RedisServer {
+        // Between finding a free port and the server taking it, somebody else may: then try another.
+        for _ in 0..5 {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let folder = tempfile::tempdir().unwrap();
+            let mut command = Command::new("redis-server");
+            command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
+            command.arg("--dir").arg(folder.path());
+            if let Some(password) = password {
+                command.args(["--requirepass", password]);
+            }
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(
+                "redis-server cannot be started: these tests need one; install it (Debian: apt-get install redis-server)",
+            );
+            // Its own word, and not a connection to the port: that might be somebody else's server.
+            let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            if said.any(|line| line.contains("Ready to accept connections")) {
+                return RedisServer { child, port, _folder: folder };
+            }
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        panic!("redis-server did not come up on five free ports")
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,137 @@
+//! What was not received, and what could not be read.
+//!
+//! A **gap** is an interval in which a monitored room had no connection; at most one is open per room,
+//! and one that a killed program left open is closed by the next connection. An unknown command is
+//! counted, with one example, so that nothing the upstream adds stays invisible.
+
+use diesel::{prelude::*, upsert::excluded};
+use serde::Serialize;
+
+use super::{
+    schema::{live_data_gap as gap, live_data_unknowncommand as unknown},
+    sqlite::{Database, QueryError, failed},
+};
+use crate::domain::RoomId;
+
+/// Text kept of an unknown command, in characters; one is enough to write a decoder by.
+const SAMPLE_CHARS: usize = 4000;
+
+/// An interval in which a room was not received.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// The room.
+    pub room_id: RoomId,
+    /// Since when, unix ms.
+    pub from_ms: i64,
+    /// Until when; none while it lasts.
+    pub to_ms: Option<i64>,
+    /// Why it is still open, or was at last.
+    pub reason: String,
+    /// Failed attempts to end it.
+    pub attempts: i64,
+}
+
+/// An upstream command that we do not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable, Selectable)]
+#[diesel(table_name = unknown)]
+pub struct UnknownCommand {
+    /// Its name.
+    pub cmd: String,
+    /// How often it came.
+    pub count: i64,
+    /// First seen, unix ms.
+    pub first_ms: i64,
+    /// Last seen, unix ms.
+    pub last_ms: i64,
+    /// The first that came.
+    pub sample: String,
+}
+
+impl Database {
+    /// A room is not received since `from_ms`. In a gap that is open already, counts one more attempt.
+    pub fn open_gap(&self, room: RoomId, from_ms: i64, reason: &str) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                let again = diesel::update(gap::table)
+                    .filter(gap::room_id.eq(room.0 as i64))
+                    .filter(gap::to_ms.is_null())
+                    .set((gap::attempts.eq(gap::attempts + 1), gap::reason.eq(reason)))
+                    .execute(writer)?;
+                if again > 0 {
+                    return Ok(());
+                }
+                diesel::insert_into(gap::table)
+                    .values((
+                        gap::room_id.eq(room.0 as i64),
+                        gap::from_ms.eq(from_ms),
+                        gap::reason.eq(reason),
+                        gap::attempts.eq(0),
+                    ))
+                    .execute(writer)
+                    .map(drop)
+            })
+            .map_err(failed("open a gap"))
+    }
+
+    /// The room is received again since `to_ms`. Does nothing when no gap is open.
+    pub fn close_gap(&self, room: RoomId, to_ms: i64) -> Result<(), QueryError> {
+        let open = gap::table.filter(gap::room_id.eq(room.0 as i64)).filter(gap::to_ms.is_null());
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                let from: Option<i64> = open.select(gap::from_ms).first(writer).optional()?;
+                let Some(from_ms) = from else { return Ok(()) };
+                // A clock that was set back must not make an interval that ends before it begins.
+                diesel::update(open).set(gap::to_ms.eq(to_ms.max(from_ms))).execute(writer).map(drop)
+            })
+            .map_err(failed("close a gap"))
+    }
+
+    /// The gaps of a room that touch `from_ms..to_ms`, oldest first.
+    pub fn gaps(&self, room: RoomId, from_ms: i64, to_ms: i64) -> Result<Vec<Gap>, QueryError> {
+        let rows: Vec<(i64, Option<i64>, String, i64)> = gap::table
+            .filter(gap::room_id.eq(room.0 as i64))
+            .filter(gap::from_ms.lt(to_ms))
+            .filter(gap::to_ms.is_null().or(gap::to_ms.gt(from_ms)))
+            .order((gap::from_ms, gap::id))
+            .select((gap::from_ms, gap::to_ms, gap::reason, gap::attempts))
+            .load(&mut self.reader()?)
+            .map_err(failed("list the gaps"))?;
+        Ok(rows
+            .into_iter()
+            .map(|(from_ms, to_ms, reason, attempts)| Gap { room_id: room, from_ms, to_ms, reason, attempts })
+            .collect())
+    }
+
+    /// `n` commands of that name came since they were last counted, the last at `now_ms`.
+    pub fn count_unknown(&self, cmd: &str, n: u64, sample: &str, now_ms: i64) -> Result<(), QueryError> {
+        let sample: String = sample.chars().take(SAMPLE_CHARS).collect();
+        diesel::insert_into(unknown::table)
+            .values((
+                unknown::cmd.eq(cmd),
+                unknown::count.eq(n as i64),
+                unknown::first_ms.eq(now_ms),
+                unknown::last_ms.eq(now_ms),
+                unknown::sample.eq(sample),
+            ))
+            .on_conflict(unknown::cmd)
+            .do_update()
+            .set((
+                unknown::count.eq(unknown::count + excluded(unknown::count)),
+                unknown::last_ms.eq(excluded(unknown::last_ms)),
+            ))
+            .execute(&mut *self.writer()?)
+            .map(drop)
+            .map_err(failed("count an unknown command"))
+    }
+
+    /// Every unknown command, the most frequent first.
+    pub fn unknown_commands(&self) -> Result<Vec<UnknownCommand>, QueryError> {
+        unknown::table
+            .order((unknown::count.desc(), unknown::cmd))
+            .select(UnknownCommand::as_select())
+            .load(&mut self.reader()?)
+            .map_err(failed("list the unknown commands"))
+    }
+}

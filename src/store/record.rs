@@ -1,0 +1,388 @@
+//! Moves batches into the history: rows, every sum over them and the position reached, in one transaction.
+//!
+//! The invariant of the whole program stands here: **an event is counted exactly when its row is new**.
+//! Which ids are there already is looked up inside the transaction, so a batch may come twice, an event
+//! may stand twice in a batch, and a killed program simply begins again at the position it committed.
+//!
+//! A row that the tables refuse because of what it holds must not hold up the others: the batch is halved
+//! until the event is found, and that one goes to `blm_deadletter`. When it is the database that fails
+//! (full, locked, read-only), nothing has happened, and the same call may be repeated.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::Utc;
+use diesel::{
+    prelude::*,
+    result::{DatabaseErrorKind, Error as DieselError},
+    sqlite::SqliteConnection,
+};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::{
+    Batch, Position, RoomTotals, StoreKind,
+    rows::{DanmakuRow, GaugeRow, GiftRow, GuardRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
+    schema::{
+        blm_cursor, blm_deadletter, blm_ledger, live_data_danmakudata, live_data_gauge, live_data_giftdata,
+        live_data_guard, live_data_interaction, live_data_liveroom, live_data_roomevent, live_data_superchat,
+    },
+    sqlite::{Database, QueryError},
+    sums::Sums,
+    tasks,
+};
+use crate::domain::{Body, Event, EventId, RoomId};
+
+/// Rows in one statement: near the best speed, and far from SQLite's 32,766 bound values.
+const ROWS_A_STATEMENT: usize = 500;
+
+/// What became of the events that were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// Rows written.
+    pub stored: u64,
+    /// Known already.
+    pub duplicate: u64,
+    /// Refused by the tables, kept in `blm_deadletter`.
+    pub dead_letter: u64,
+}
+
+impl Outcome {
+    /// How many were read; each has one of the three fates.
+    pub fn received(&self) -> u64 {
+        self.stored + self.duplicate + self.dead_letter
+    }
+}
+
+impl std::iter::Sum for Outcome {
+    fn sum<I: Iterator<Item = Outcome>>(outcomes: I) -> Outcome {
+        outcomes.fold(Outcome::default(), |sum, next| Outcome {
+            stored: sum.stored + next.stored,
+            duplicate: sum.duplicate + next.duplicate,
+            dead_letter: sum.dead_letter + next.dead_letter,
+        })
+    }
+}
+
+/// What one call of [`Database::record`] did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorded {
+    /// By room, for every room in the batches.
+    pub rooms: BTreeMap<RoomId, Outcome>,
+    /// The same rooms' totals, after it.
+    pub totals: HashMap<RoomId, RoomTotals>,
+}
+
+impl Recorded {
+    /// Over all rooms.
+    pub fn outcome(&self) -> Outcome {
+        self.rooms.values().copied().sum()
+    }
+}
+
+/// The history did not take the batches. Nothing has changed; the same call may be repeated.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    /// The database is not there to be written.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The transaction failed for a reason that is the database's: full, locked, read-only, damaged.
+    #[error("the history did not take a batch of {events} events")]
+    Transaction {
+        /// How many there were.
+        events: usize,
+        /// What SQLite says.
+        #[source]
+        source: DieselError,
+    },
+}
+
+impl Database {
+    /// Stores `batches`, which were read from the live store `store`, and remembers the last one's position.
+    pub fn record(&self, store: StoreKind, batches: &[Batch]) -> Result<Recorded, RecordError> {
+        let Some(last) = batches.last() else { return Ok(Recorded::default()) };
+        let events: Vec<&Event> = batches.iter().flat_map(|batch| &batch.events).collect();
+        let started = Utc::now().naive_utc();
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                let mut run = Run::default();
+                make_rooms(writer, events.iter().map(|event| event.room_id))?;
+                for chunk in events.chunks(ROWS_A_STATEMENT) {
+                    run.store(writer, chunk)?;
+                }
+                let Run { sums, rooms, last_error } = run;
+                let recorded_danmaku_and_gifts = sums.collected();
+                let recorded = Recorded { totals: sums.write(writer)?, rooms };
+                add_to_ledger(writer, &recorded.rooms)?;
+                set_cursor(writer, store, &last.position)?;
+                tasks::log_run(writer, started, recorded.outcome(), last_error.as_deref())?;
+                tasks::count(writer, recorded_danmaku_and_gifts, recorded.outcome().dead_letter, last_error)?;
+                Ok(recorded)
+            })
+            .map_err(|source| RecordError::Transaction { events: events.len(), source })
+    }
+
+    /// How far `store` has been moved into the history.
+    pub fn cursor(&self, store: StoreKind) -> Result<Option<Position>, QueryError> {
+        let position: Option<String> = blm_cursor::table
+            .find(store.as_str())
+            .select(blm_cursor::position)
+            .first(&mut self.reader()?)
+            .optional()
+            .map_err(super::sqlite::failed("read the cursor"))?;
+        Ok(position.map(Position))
+    }
+}
+
+/// What has happened so far within one transaction.
+#[derive(Default)]
+struct Run {
+    sums: Sums,
+    rooms: BTreeMap<RoomId, Outcome>,
+    last_error: Option<String>,
+}
+
+impl Run {
+    /// Stores `events`, or all but those that the tables refuse.
+    fn store(&mut self, writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<()> {
+        match writer.transaction(|writer| store_rows(writer, events)) {
+            Ok(new) => {
+                for (event, new) in events.iter().zip(new) {
+                    let outcome = self.rooms.entry(event.room_id).or_default();
+                    self.sums.touch(event.room_id);
+                    if new {
+                        outcome.stored += 1;
+                        self.sums.add(event);
+                    } else {
+                        outcome.duplicate += 1;
+                    }
+                }
+                Ok(())
+            }
+            Err(error) if !is_about_the_data(&error) => Err(error),
+            Err(error) => match events {
+                [] => Err(error),
+                [event] => self.bury(writer, event, error),
+                _ => {
+                    let (older, newer) = events.split_at(events.len() / 2);
+                    self.store(writer, older)?;
+                    self.store(writer, newer)
+                }
+            },
+        }
+    }
+
+    fn bury(&mut self, writer: &mut SqliteConnection, event: &Event, error: DieselError) -> QueryResult<()> {
+        let error = error.to_string();
+        let payload = serde_json::to_string(event).unwrap_or_else(|unwritable| format!("{event:?} ({unwritable})"));
+        let buried = diesel::insert_into(blm_deadletter::table)
+            .values((
+                blm_deadletter::event_id.eq(event.id.to_string()),
+                blm_deadletter::room_id.eq(event.room_id.0 as i64),
+                blm_deadletter::payload.eq(payload),
+                blm_deadletter::error.eq(&error),
+                blm_deadletter::at.eq(Utc::now().naive_utc()),
+            ))
+            .on_conflict(blm_deadletter::event_id)
+            .do_nothing()
+            .execute(writer)?;
+        let outcome = self.rooms.entry(event.room_id).or_default();
+        self.sums.touch(event.room_id);
+        if buried == 1 {
+            outcome.dead_letter += 1;
+            self.last_error = Some(format!("event {}: {error}", event.id));
+        } else {
+            outcome.duplicate += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a statement failed because of what was to be stored, and not because of the database.
+fn is_about_the_data(error: &DieselError) -> bool {
+    match error {
+        DieselError::SerializationError(_) | DieselError::DeserializationError(_) => true,
+        DieselError::QueryBuilderError(_) | DieselError::InvalidCString(_) => true,
+        DieselError::DatabaseError(kind, details) => match kind {
+            DatabaseErrorKind::UniqueViolation
+            | DatabaseErrorKind::ForeignKeyViolation
+            | DatabaseErrorKind::NotNullViolation
+            | DatabaseErrorKind::CheckViolation => true,
+            // diesel has no kinds for these two of SQLite's.
+            _ => matches!(details.message(), "string or blob too big" | "datatype mismatch"),
+        },
+        _ => false,
+    }
+}
+
+/// Makes the row that others refer to, for every room that has none yet.
+pub(super) fn make_rooms(writer: &mut SqliteConnection, rooms: impl Iterator<Item = RoomId>) -> QueryResult<()> {
+    let rooms: HashSet<RoomId> = rooms.collect();
+    for room in rooms {
+        let id = live_data_liveroom::room_id.eq(room.0 as i64);
+        let known: bool =
+            diesel::select(diesel::dsl::exists(live_data_liveroom::table.filter(id))).get_result(writer)?;
+        if !known {
+            diesel::insert_into(live_data_liveroom::table)
+                .values((id, live_data_liveroom::title.eq(""), live_data_liveroom::uname.eq("")))
+                .execute(writer)?;
+        }
+    }
+    Ok(())
+}
+
+/// Inserts the rows of one table whose id is not there yet, and marks them in `new`.
+macro_rules! insert_new {
+    ($writer:expr, $table:ident, $rows:expr, $new:expr) => {{
+        let rows: Vec<(usize, EventId, _)> = $rows;
+        if !rows.is_empty() {
+            let ids: Vec<String> = rows.iter().map(|(_, id, _)| id.to_string()).collect();
+            let known: Vec<String> =
+                $table::table.filter($table::event_id.eq_any(&ids)).select($table::event_id).load($writer)?;
+            let mut seen: HashSet<String> = known.into_iter().collect();
+            let mut fresh = Vec::with_capacity(rows.len());
+            for ((at, _, row), id) in rows.into_iter().zip(ids) {
+                if seen.insert(id) {
+                    $new[at] = true;
+                    fresh.push(row);
+                }
+            }
+            if !fresh.is_empty() {
+                diesel::insert_into($table::table)
+                    .values(&fresh)
+                    .on_conflict($table::event_id)
+                    .do_nothing()
+                    .execute($writer)?;
+            }
+        }
+    }};
+}
+
+/// Writes what is new among `events`, and says of each whether it was.
+fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<Vec<bool>> {
+    let mut new = vec![false; events.len()];
+    let mut danmaku = Vec::new();
+    let mut gifts = Vec::new();
+    let mut super_chats = Vec::new();
+    let mut guards = Vec::new();
+    let mut interactions = Vec::new();
+    let mut room_events = Vec::new();
+    let mut gauges = Vec::new();
+    for (at, event) in events.iter().enumerate() {
+        match &event.body {
+            Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
+            Body::Gift(body) => gifts.push((at, event.id, GiftRow::new(event, body))),
+            Body::SuperChat(body) => super_chats.push((at, event.id, SuperChatRow::new(event, body))),
+            Body::Guard(body) => guards.push((at, event.id, GuardRow::new(event, body))),
+            Body::Enter(medal) | Body::Follow(medal) | Body::Share(medal) | Body::Like(medal) => {
+                interactions.push((at, event.id, InteractionRow::new(event, medal)));
+            }
+            Body::Live(notice)
+            | Body::Preparing(notice)
+            | Body::CutOff(notice)
+            | Body::Warning(notice)
+            | Body::RoomLock(notice)
+            | Body::RoomChange(notice) => room_events.push((at, event.id, RoomEventRow::new(event, notice))),
+            Body::SuperChatDelete { ids } => {
+                room_events.push((at, event.id, RoomEventRow::of_deletion(event, ids)));
+            }
+            Body::Gauge(_) => gauges.push(at),
+        }
+    }
+    insert_new!(writer, live_data_danmakudata, danmaku, new);
+    insert_new!(writer, live_data_giftdata, gifts, new);
+    insert_new!(writer, live_data_superchat, super_chats, new);
+    insert_new!(writer, live_data_guard, guards, new);
+    insert_new!(writer, live_data_interaction, interactions, new);
+    insert_new!(writer, live_data_roomevent, room_events, new);
+    for at in gauges {
+        new[at] = store_gauge(writer, events[at])?;
+    }
+    for event in events {
+        if let Body::SuperChatDelete { ids } = &event.body {
+            mark_deleted(writer, event.room_id, ids)?;
+        }
+    }
+    Ok(new)
+}
+
+/// Takes a gauge over into its room's minute; false if the row knew all of it.
+///
+/// Whatever the order they come in, the newest value of each number stays, as far as one row can tell:
+/// an older event only fills in what no newer one has said.
+fn store_gauge(writer: &mut SqliteConnection, event: &Event) -> QueryResult<bool> {
+    let Body::Gauge(gauge) = &event.body else { return Ok(false) };
+    let (room, minute_ms, id) = (event.room_id, minute_of(event.timestamp_ms), event.id.to_string());
+    let known: Option<GaugeRow> = live_data_gauge::table
+        .find((room.0 as i64, minute_ms))
+        .select(GaugeRow::as_select())
+        .first(writer)
+        .optional()?;
+    let row = match known {
+        None => GaugeRow::new(id, room, minute_ms, gauge),
+        Some(known) if id > known.event_id => {
+            let mut merged = known.gauge();
+            merged.update(gauge);
+            GaugeRow::new(id, room, minute_ms, &merged)
+        }
+        Some(known) => {
+            let mut merged = *gauge;
+            merged.update(&known.gauge());
+            if merged == known.gauge() {
+                return Ok(false);
+            }
+            GaugeRow::new(known.event_id, room, minute_ms, &merged)
+        }
+    };
+    diesel::insert_into(live_data_gauge::table)
+        .values(&row)
+        .on_conflict((live_data_gauge::room_id, live_data_gauge::minute_ms))
+        .do_update()
+        .set(&row)
+        .execute(writer)?;
+    Ok(true)
+}
+
+fn mark_deleted(writer: &mut SqliteConnection, room: RoomId, ids: &[i64]) -> QueryResult<()> {
+    for ids in ids.chunks(ROWS_A_STATEMENT) {
+        diesel::update(live_data_superchat::table)
+            .filter(live_data_superchat::room_id.eq(room.0 as i64))
+            .filter(live_data_superchat::super_chat_id.eq_any(ids))
+            .set(live_data_superchat::deleted.eq(true))
+            .execute(writer)?;
+    }
+    Ok(())
+}
+
+fn add_to_ledger(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Outcome>) -> QueryResult<()> {
+    use diesel::upsert::excluded;
+    for (room, outcome) in rooms {
+        diesel::insert_into(blm_ledger::table)
+            .values((
+                blm_ledger::room_id.eq(room.0 as i64),
+                blm_ledger::stored.eq(outcome.stored as i64),
+                blm_ledger::duplicate.eq(outcome.duplicate as i64),
+                blm_ledger::dead_letter.eq(outcome.dead_letter as i64),
+            ))
+            .on_conflict(blm_ledger::room_id)
+            .do_update()
+            .set((
+                blm_ledger::stored.eq(blm_ledger::stored + excluded(blm_ledger::stored)),
+                blm_ledger::duplicate.eq(blm_ledger::duplicate + excluded(blm_ledger::duplicate)),
+                blm_ledger::dead_letter.eq(blm_ledger::dead_letter + excluded(blm_ledger::dead_letter)),
+            ))
+            .execute(writer)?;
+    }
+    Ok(())
+}
+
+fn set_cursor(writer: &mut SqliteConnection, store: StoreKind, position: &Position) -> QueryResult<()> {
+    diesel::replace_into(blm_cursor::table)
+        .values((blm_cursor::store.eq(store.as_str()), blm_cursor::position.eq(&position.0)))
+        .execute(writer)?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -1,0 +1,202 @@
+//! Rooms and settings: what the program is told to do, and what it knows about whom it watches.
+//!
+//! A room has a row from the first moment anything of it is stored; `monitored` says whether it is to be
+//! watched. Taking a room off the list keeps its history; [`Database::erase`] is the one way to lose it.
+
+use chrono::{NaiveDateTime, Utc};
+use diesel::prelude::*;
+use serde::Serialize;
+
+use super::{
+    record::make_rooms,
+    schema::{
+        blm_deadletter, blm_ledger, blm_roomtotal, blm_roomuser, blm_setting, live_data_danmakudata, live_data_gap,
+        live_data_gauge, live_data_giftdata, live_data_guard, live_data_interaction, live_data_liveroom as room,
+        live_data_minute, live_data_roomevent, live_data_superchat,
+    },
+    sqlite::{Database, QueryError, failed},
+};
+use crate::domain::{LiveStatus, RoomId, RoomInfo, Uid};
+
+/// A room as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoredRoom {
+    /// What was last known about it.
+    pub info: RoomInfo,
+    /// To be watched.
+    pub monitored: bool,
+    /// Monitored, but a person has paused it.
+    pub paused: bool,
+}
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = room, treat_none_as_default_value = false, treat_none_as_null = true)]
+struct InfoRow {
+    room_id: i64,
+    title: String,
+    uname: String,
+    face: Option<String>,
+    online: Option<i64>,
+    status: Option<i64>,
+    updated_at: Option<NaiveDateTime>,
+    short_id: i64,
+    uid: i64,
+    cover: String,
+    area_name: String,
+    parent_area_name: String,
+    live_since_ms: Option<i64>,
+    followers: i64,
+}
+
+impl InfoRow {
+    fn new(info: &RoomInfo, now: NaiveDateTime) -> InfoRow {
+        InfoRow {
+            room_id: info.room_id.0 as i64,
+            title: info.title.clone(),
+            uname: info.uname.clone(),
+            face: Some(info.face.clone()).filter(|face| !face.is_empty()),
+            online: Some(info.online),
+            status: Some(info.status.into()),
+            updated_at: Some(now),
+            short_id: info.short_id as i64,
+            uid: info.uid.0 as i64,
+            cover: info.cover.clone(),
+            area_name: info.area_name.clone(),
+            parent_area_name: info.parent_area_name.clone(),
+            live_since_ms: info.live_since_ms,
+            followers: info.followers,
+        }
+    }
+
+    fn info(self) -> RoomInfo {
+        RoomInfo {
+            room_id: RoomId(self.room_id as u64),
+            short_id: self.short_id as u64,
+            uid: Uid(self.uid as u64),
+            uname: self.uname,
+            face: self.face.unwrap_or_default(),
+            title: self.title,
+            cover: self.cover,
+            area_name: self.area_name,
+            parent_area_name: self.parent_area_name,
+            status: LiveStatus::from(self.status.unwrap_or(0)),
+            live_since_ms: self.live_since_ms,
+            online: self.online.unwrap_or(0),
+            followers: self.followers,
+        }
+    }
+}
+
+type Row = (InfoRow, bool, bool);
+
+fn stored((info, monitored, paused): Row) -> StoredRoom {
+    StoredRoom { info: info.info(), monitored, paused }
+}
+
+impl Database {
+    /// The rooms to watch, paused ones included, in the order they were added.
+    pub fn monitored(&self) -> Result<Vec<StoredRoom>, QueryError> {
+        let rows: Vec<Row> = room::table
+            .filter(room::monitored.eq(true))
+            .order(room::id)
+            .select((InfoRow::as_select(), room::monitored, room::paused))
+            .load(&mut self.reader()?)
+            .map_err(failed("list the monitored rooms"))?;
+        Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// One room, monitored or with a history only.
+    pub fn room(&self, id: RoomId) -> Result<Option<StoredRoom>, QueryError> {
+        let row: Option<Row> = room::table
+            .filter(room::room_id.eq(id.0 as i64))
+            .select((InfoRow::as_select(), room::monitored, room::paused))
+            .first(&mut self.reader()?)
+            .optional()
+            .map_err(failed("read a room"))?;
+        Ok(row.map(stored))
+    }
+
+    /// Keeps what is known about a room now.
+    pub fn save_room(&self, info: &RoomInfo) -> Result<(), QueryError> {
+        let row = InfoRow::new(info, Utc::now().naive_utc());
+        diesel::insert_into(room::table)
+            .values(&row)
+            .on_conflict(room::room_id)
+            .do_update()
+            .set(&row)
+            .execute(&mut *self.writer()?)
+            .map(drop)
+            .map_err(failed("save a room"))
+    }
+
+    /// Puts a room on the list of those to watch, or takes it off; its history stays.
+    pub fn set_monitored(&self, id: RoomId, monitored: bool) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                make_rooms(writer, [id].into_iter())?;
+                diesel::update(room::table)
+                    .filter(room::room_id.eq(id.0 as i64))
+                    .set((room::monitored.eq(monitored), room::paused.eq(false)))
+                    .execute(writer)
+                    .map(drop)
+            })
+            .map_err(failed("change the list of rooms"))
+    }
+
+    /// A person pauses or resumes a room.
+    pub fn set_paused(&self, id: RoomId, paused: bool) -> Result<(), QueryError> {
+        diesel::update(room::table)
+            .filter(room::room_id.eq(id.0 as i64))
+            .set(room::paused.eq(paused))
+            .execute(&mut *self.writer()?)
+            .map(drop)
+            .map_err(failed("pause or resume a room"))
+    }
+
+    /// Deletes the whole history of a room. The room itself stays on the list if it is monitored.
+    pub fn erase(&self, id: RoomId) -> Result<(), QueryError> {
+        let number = id.0 as i64;
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                macro_rules! erase_from {
+                    ($($table:ident),*) => {$(
+                        diesel::delete($table::table).filter($table::room_id.eq(number)).execute(writer)?;
+                    )*};
+                }
+                erase_from!(live_data_danmakudata, live_data_giftdata, live_data_superchat, live_data_guard);
+                erase_from!(live_data_interaction, live_data_roomevent, live_data_gauge, live_data_minute);
+                erase_from!(live_data_gap, blm_roomtotal, blm_roomuser, blm_ledger, blm_deadletter);
+                diesel::delete(room::table)
+                    .filter(room::room_id.eq(number))
+                    .filter(room::monitored.eq(false))
+                    .execute(writer)
+                    .map(drop)
+            })
+            .map_err(failed("erase a room"))
+    }
+
+    /// The value of a setting that was made in the program.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, QueryError> {
+        blm_setting::table
+            .find(key)
+            .select(blm_setting::value)
+            .first(&mut self.reader()?)
+            .optional()
+            .map_err(failed("read a setting"))
+    }
+
+    /// Keeps a setting; none removes it.
+    pub fn set_setting(&self, key: &str, value: Option<&str>) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        match value {
+            Some(value) => diesel::replace_into(blm_setting::table)
+                .values((blm_setting::key.eq(key), blm_setting::value.eq(value)))
+                .execute(&mut *writer),
+            None => diesel::delete(blm_setting::table.find(key)).execute(&mut *writer),
+        }
+        .map(drop)
+        .map_err(failed("keep a setting"))
+    }
+}

@@ -1,0 +1,313 @@
+//! Everything that is counted from rows: totals, minutes, users.
+//!
+//! [`Sums::add`] sees each row that was really new exactly once; [`Sums::write`] adds the result to what
+//! the tables hold, within the caller's transaction. So every sum equals a count over the rows. Adding
+//! happens here and not in SQL because SQLite turns an overflowing sum into a float, and a hostile
+//! amount must not do that to a room's income: ours stop at the largest number.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::{prelude::*, sqlite::SqliteConnection};
+
+use super::{
+    RoomTotals,
+    rows::minute_of,
+    schema::{blm_roomtotal, blm_roomuser, live_data_minute},
+};
+use crate::domain::{Body, Event, Gold, RoomId};
+
+/// What a run of new rows adds up to.
+#[derive(Default)]
+pub(super) struct Sums {
+    rooms: BTreeMap<i64, RoomTotals>,
+    users: BTreeMap<(i64, i64), UserRow>,
+    minutes: BTreeMap<(i64, i64), MinuteRow>,
+}
+
+impl Sums {
+    /// The totals of this room are wanted, even if nothing is added to them.
+    pub(super) fn touch(&mut self, room: RoomId) {
+        self.rooms.entry(room.0 as i64).or_default();
+    }
+
+    /// Chat lines and gifts so far, for the row of the task that collects them.
+    pub(super) fn collected(&self) -> (i64, i64) {
+        self.rooms.values().fold((0, 0), |(danmaku, gifts), room| (danmaku + room.danmaku, gifts + room.gifts))
+    }
+
+    /// Counts an event whose row was new.
+    pub(super) fn add(&mut self, event: &Event) {
+        let room_id = event.room_id.0 as i64;
+        let room = self.rooms.entry(room_id).or_default();
+        // A time that lies ahead of our clock is wrong; it must not stay the newest for ever.
+        room.last_event_ms = room.last_event_ms.max(event.timestamp_ms.min(event.received_ms));
+        let paid = event.paid();
+        let mut minute = MinuteRow::empty(room_id, minute_of(event.timestamp_ms));
+        match &event.body {
+            Body::Danmaku(danmaku) => {
+                room.danmaku += 1;
+                minute.danmaku = 1;
+                minute.lottery = danmaku.lottery.into();
+            }
+            Body::Gift(_) => {
+                room.gifts += 1;
+                room.gift_gold += paid;
+                minute.gifts = 1;
+                minute.gift_gold = paid.0;
+            }
+            Body::SuperChat(_) => {
+                room.super_chats += 1;
+                room.super_chat_gold += paid;
+                minute.super_chats = 1;
+                minute.super_chat_gold = paid.0;
+            }
+            Body::Guard(_) => {
+                room.guards += 1;
+                room.guard_gold += paid;
+                minute.guards = 1;
+                minute.guard_gold = paid.0;
+            }
+            Body::Enter(_) => minute.enters = 1,
+            _ => return,
+        }
+        let chat = minute.danmaku == 1;
+        if event.user.masked && (chat || !paid.is_zero()) {
+            room.masked += 1;
+        }
+        self.minutes
+            .entry((room_id, minute.minute_ms))
+            .or_insert_with(|| MinuteRow::empty(room_id, minute.minute_ms))
+            .add(&minute);
+
+        let uid = event.user.uid.0 as i64;
+        if uid != 0 && !event.user.masked && minute.enters == 0 {
+            let user = UserRow {
+                room_id,
+                uid,
+                username: event.user.username.clone(),
+                first_ms: event.timestamp_ms,
+                last_ms: event.timestamp_ms,
+                danmaku: minute.danmaku,
+                gifts: minute.gifts,
+                paid_gold: paid.0,
+            };
+            match self.users.get_mut(&(room_id, uid)) {
+                Some(known) => known.add(&user),
+                None => {
+                    self.users.insert((room_id, uid), user);
+                }
+            }
+        }
+    }
+
+    /// Adds all of it to the tables and gives back the totals of every room that was touched.
+    pub(super) fn write(mut self, writer: &mut SqliteConnection) -> QueryResult<HashMap<RoomId, RoomTotals>> {
+        for (key, user) in self.users {
+            let known: Option<UserRow> =
+                blm_roomuser::table.find(key).select(UserRow::as_select()).first(writer).optional()?;
+            let was_counted = known.as_ref().is_some_and(UserRow::is_counted);
+            let user = match known {
+                Some(mut known) => {
+                    known.add(&user);
+                    known
+                }
+                None => user,
+            };
+            if user.is_counted() && !was_counted {
+                self.rooms.entry(key.0).or_default().users += 1;
+            }
+            diesel::insert_into(blm_roomuser::table)
+                .values(&user)
+                .on_conflict((blm_roomuser::room_id, blm_roomuser::uid))
+                .do_update()
+                .set(&user)
+                .execute(writer)?;
+        }
+        for (key, minute) in self.minutes {
+            let known: Option<MinuteRow> =
+                live_data_minute::table.find(key).select(MinuteRow::as_select()).first(writer).optional()?;
+            let mut sum = known.unwrap_or_else(|| MinuteRow::empty(key.0, key.1));
+            sum.add(&minute);
+            diesel::insert_into(live_data_minute::table)
+                .values(&sum)
+                .on_conflict((live_data_minute::room_id, live_data_minute::minute_ms))
+                .do_update()
+                .set(&sum)
+                .execute(writer)?;
+        }
+        let mut totals = HashMap::with_capacity(self.rooms.len());
+        for (room_id, room) in self.rooms {
+            let known: Option<TotalRow> =
+                blm_roomtotal::table.find(room_id).select(TotalRow::as_select()).first(writer).optional()?;
+            let sum = known.map(|row| row.totals()).unwrap_or_default().plus(&room);
+            if sum != RoomTotals::default() {
+                let row = TotalRow::new(room_id, &sum);
+                diesel::insert_into(blm_roomtotal::table)
+                    .values(&row)
+                    .on_conflict(blm_roomtotal::room_id)
+                    .do_update()
+                    .set(&row)
+                    .execute(writer)?;
+            }
+            totals.insert(RoomId(room_id as u64), sum);
+        }
+        Ok(totals)
+    }
+}
+
+impl RoomTotals {
+    /// The sum of two rooms' totals, or of a room's totals and what came to them.
+    pub(super) fn plus(&self, other: &RoomTotals) -> RoomTotals {
+        RoomTotals {
+            danmaku: self.danmaku.saturating_add(other.danmaku),
+            gifts: self.gifts.saturating_add(other.gifts),
+            super_chats: self.super_chats.saturating_add(other.super_chats),
+            guards: self.guards.saturating_add(other.guards),
+            users: self.users.saturating_add(other.users),
+            masked: self.masked.saturating_add(other.masked),
+            gift_gold: self.gift_gold + other.gift_gold,
+            super_chat_gold: self.super_chat_gold + other.super_chat_gold,
+            guard_gold: self.guard_gold + other.guard_gold,
+            last_event_ms: self.last_event_ms.max(other.last_event_ms),
+        }
+    }
+
+    /// Everything that was paid.
+    pub fn income(&self) -> Gold {
+        self.gift_gold + self.super_chat_gold + self.guard_gold
+    }
+}
+
+/// A room's totals as they are stored.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = blm_roomtotal)]
+pub(super) struct TotalRow {
+    pub(super) room_id: i64,
+    danmaku: i64,
+    gifts: i64,
+    super_chats: i64,
+    guards: i64,
+    users: i64,
+    masked: i64,
+    gift_gold: i64,
+    super_chat_gold: i64,
+    guard_gold: i64,
+    last_event_ms: i64,
+}
+
+impl TotalRow {
+    fn new(room_id: i64, totals: &RoomTotals) -> TotalRow {
+        TotalRow {
+            room_id,
+            danmaku: totals.danmaku,
+            gifts: totals.gifts,
+            super_chats: totals.super_chats,
+            guards: totals.guards,
+            users: totals.users,
+            masked: totals.masked,
+            gift_gold: totals.gift_gold.0,
+            super_chat_gold: totals.super_chat_gold.0,
+            guard_gold: totals.guard_gold.0,
+            last_event_ms: totals.last_event_ms,
+        }
+    }
+
+    pub(super) fn totals(&self) -> RoomTotals {
+        RoomTotals {
+            danmaku: self.danmaku,
+            gifts: self.gifts,
+            super_chats: self.super_chats,
+            guards: self.guards,
+            users: self.users,
+            masked: self.masked,
+            gift_gold: Gold(self.gift_gold),
+            super_chat_gold: Gold(self.super_chat_gold),
+            guard_gold: Gold(self.guard_gold),
+            last_event_ms: self.last_event_ms,
+        }
+    }
+}
+
+/// A known user in a room.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = blm_roomuser)]
+pub(super) struct UserRow {
+    pub(super) room_id: i64,
+    pub(super) uid: i64,
+    pub(super) username: String,
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
+    pub(super) danmaku: i64,
+    pub(super) gifts: i64,
+    pub(super) paid_gold: i64,
+}
+
+impl UserRow {
+    /// Chatted or paid, and so counts among the room's users. A giver of free gifts alone does not.
+    fn is_counted(&self) -> bool {
+        self.danmaku > 0 || self.paid_gold > 0
+    }
+
+    fn add(&mut self, newer: &UserRow) {
+        if newer.last_ms >= self.last_ms {
+            self.username.clone_from(&newer.username);
+        }
+        self.first_ms = self.first_ms.min(newer.first_ms);
+        self.last_ms = self.last_ms.max(newer.last_ms);
+        self.danmaku = self.danmaku.saturating_add(newer.danmaku);
+        self.gifts = self.gifts.saturating_add(newer.gifts);
+        self.paid_gold = self.paid_gold.saturating_add(newer.paid_gold);
+    }
+}
+
+/// A room's minute as it is stored; also what a longer stretch of time adds up to.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = live_data_minute)]
+pub(super) struct MinuteRow {
+    pub(super) room_id: i64,
+    pub(super) minute_ms: i64,
+    pub(super) danmaku: i64,
+    pub(super) lottery: i64,
+    pub(super) gifts: i64,
+    pub(super) super_chats: i64,
+    pub(super) guards: i64,
+    pub(super) enters: i64,
+    pub(super) gift_gold: i64,
+    pub(super) super_chat_gold: i64,
+    pub(super) guard_gold: i64,
+}
+
+impl MinuteRow {
+    /// Nothing happened.
+    fn empty(room_id: i64, minute_ms: i64) -> MinuteRow {
+        MinuteRow {
+            room_id,
+            minute_ms,
+            danmaku: 0,
+            lottery: 0,
+            gifts: 0,
+            super_chats: 0,
+            guards: 0,
+            enters: 0,
+            gift_gold: 0,
+            super_chat_gold: 0,
+            guard_gold: 0,
+        }
+    }
+
+    fn add(&mut self, other: &MinuteRow) {
+        for (mine, theirs) in [
+            (&mut self.danmaku, other.danmaku),
+            (&mut self.lottery, other.lottery),
+            (&mut self.gifts, other.gifts),
+            (&mut self.super_chats, other.super_chats),
+            (&mut self.guards, other.guards),
+            (&mut self.enters, other.enters),
+            (&mut self.gift_gold, other.gift_gold),
+            (&mut self.super_chat_gold, other.super_chat_gold),
+            (&mut self.guard_gold, other.guard_gold),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
