@@ -48,7 +48,8 @@ async fn rooms_are_added_by_long_id_short_id_and_link_and_everything_else_is_ref
     assert_eq!(status, 201, "a link: {body}");
     let (status, body) = monitor.add_room(&(ROOM + 2).to_string()).await;
     assert_eq!(status, 201, "a long id: {body}");
-    for typed in ["abc", "", "-5", "0", "12345678901234567890123", "https://www.bilibili.com/video/BV1xx", "41; rm -rf"] {
+    for typed in ["abc", "", "-5", "0", "12345678901234567890123", "https://www.bilibili.com/video/BV1xx", "41; rm -rf"]
+    {
         refused(&monitor.add_room(typed).await, 400, typed);
     }
     let no_json = monitor.administrate(Method::POST, "/live/api/admin/rooms/", json!([1, 2])).await;
@@ -166,7 +167,8 @@ async fn a_port_in_use_stops_the_start_and_is_named() {
 async fn an_unreadable_database_stops_the_start_and_is_named() {
     let setup = Setup::new();
     fs::create_dir_all(setup.folder().join("data")).expect("a folder");
-    fs::write(setup.database(), "this is no database, but it is long enough to be taken for one".repeat(20)).expect("written");
+    fs::write(setup.database(), "this is no database, but it is long enough to be taken for one".repeat(20))
+        .expect("written");
     let (status, said) = setup.fail().await;
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("live.db"), "names the file: {said}");

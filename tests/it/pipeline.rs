@@ -26,7 +26,11 @@ pub async fn history_is(monitor: &Monitor, stories: &[Story]) {
 fn history_holds(monitor: &Monitor, stories: &[Story]) -> Result<(), String> {
     same_rows("danmaku", &monitor.rows(DANMAKU, "live_data_danmakudata"), &together(stories, |o| &o.danmaku))?;
     same_rows("gifts", &monitor.rows(GIFTS, "live_data_giftdata"), &together(stories, |o| &o.gifts))?;
-    same_rows("super chats", &monitor.rows(SUPER_CHATS, "live_data_superchat"), &together(stories, |o| &o.super_chats))?;
+    same_rows(
+        "super chats",
+        &monitor.rows(SUPER_CHATS, "live_data_superchat"),
+        &together(stories, |o| &o.super_chats),
+    )?;
     same_rows("guards", &monitor.rows(GUARDS, "live_data_guard"), &together(stories, |o| &o.guards))?;
     let interactions = monitor.rows("id", "live_data_interaction").len();
     same(interactions, stories.iter().map(|story| story.outcome.interactions).sum())
@@ -78,10 +82,8 @@ async fn everything_sent_over_brotli_zlib_and_plain_is_everywhere_exactly_once()
     // In SQLite.
     history_is(&monitor, &stories).await;
     let beginnings = monitor.rows("room_id, live_key", "live_data_roomevent WHERE kind = 'live'");
-    let wanted: Vec<Value> = rooms
-        .iter()
-        .map(|room| json!({"room_id": room.room_id, "live_key": format!("{}77", room.room_id)}))
-        .collect();
+    let wanted: Vec<Value> =
+        rooms.iter().map(|room| json!({"room_id": room.room_id, "live_key": format!("{}77", room.room_id)})).collect();
     same_rows("beginnings of broadcasts", &beginnings, &wanted).expect("LIVE comes twice and begins once");
 
     // On the push, each once, the same ids as in the history.
@@ -148,7 +150,8 @@ async fn room_figures_are(monitor: &Monitor, room: u64, outcome: &Outcome) {
         let listed = pages(monitor, &format!("/live/api/room/{room}/{path}/"), path).await;
         assert_eq!(listed.len(), wanted.len(), "{path} of room {room}, page by page");
         let text = |row: &Value| format!("{} {} {}", row["uid"], row["username"], row["message"]);
-        let (mut got, mut wanted): (Vec<_>, Vec<_>) = (listed.iter().map(text).collect(), wanted.iter().map(text).collect());
+        let (mut got, mut wanted): (Vec<_>, Vec<_>) =
+            (listed.iter().map(text).collect(), wanted.iter().map(text).collect());
         got.sort();
         wanted.sort();
         assert_eq!(got, wanted, "{path} of room {room}");

@@ -44,7 +44,9 @@ async fn the_push_greets_with_the_rooms_and_brings_events_and_what_changed() {
     fake.send(A, &Story::chat(&rooms[0], 5).messages);
     eventually("the lines came by push", async || same(listener.texts(), texts(0, 5))).await;
     let event = listener.events().remove(0);
-    for field in ["id", "kind", "room_id", "timestamp", "timestamp_ms", "received_ms", "uid", "username", "masked", "source"] {
+    for field in
+        ["id", "kind", "room_id", "timestamp", "timestamp_ms", "received_ms", "uid", "username", "masked", "source"]
+    {
         assert!(!event[field].is_null(), "an event lacks {field}: {event}");
     }
     assert_eq!((&event["room_id"], &event["source"]), (&json!(A), &json!("live")));
@@ -81,9 +83,11 @@ async fn a_listener_gets_only_the_rooms_and_kinds_it_asked_for() {
     assert!(only_a.events().iter().all(|event| event["room_id"] == A && event["kind"] == "danmaku"));
     assert!(changing.events().iter().all(|event| event["room_id"] == A && event["kind"] == "danmaku"));
     assert!(only_gifts.events().iter().all(|event| event["kind"] == "gift" || event["kind"] == "super_chat"));
-    assert!(only_a.of_type("rooms").iter().all(|frame| {
-        frame["rooms"].as_array().is_some_and(|rooms| rooms.iter().all(|room| room["room_id"] == A))
-    }));
+    assert!(
+        only_a.of_type("rooms").iter().all(|frame| {
+            frame["rooms"].as_array().is_some_and(|rooms| rooms.iter().all(|room| room["room_id"] == A))
+        })
+    );
 }
 
 #[tokio::test]

@@ -47,7 +47,8 @@ async fn with_redis_the_history_is_the_same_and_the_original_keys_have_the_origi
 async fn room_keys_are(redis: &mut Connection, room: &Room, story: &Story) {
     let key = |what: &str| format!("room:{}:{what}", room.room_id);
     let info: HashMap<String, String> = redis.hgetall(key("info")).expect("info is a hash");
-    let field = |name: &str| info.get(name).map(String::as_str).unwrap_or_else(|| panic!("info has no {name}: {info:?}"));
+    let field =
+        |name: &str| info.get(name).map(String::as_str).unwrap_or_else(|| panic!("info has no {name}: {info:?}"));
     assert_eq!((field("title"), field("uname")), (room.title.as_str(), room.uname.as_str()));
     assert_eq!((field("status"), field("uid")), ("1", room.uid.to_string().as_str()));
     assert_eq!(field("area_name"), room.area_name);
@@ -70,7 +71,10 @@ async fn room_keys_are(redis: &mut Connection, room: &Room, story: &Story) {
         let entries: Vec<Value> = entries.iter().map(|text| serde_json::from_str(text).expect("JSON")).collect();
         assert_eq!(entries.len(), wanted.len(), "{list} of room {}", room.room_id);
         for entry in &entries {
-            assert!(fields.iter().all(|field| !entry[*field].is_null()), "{list}: one of {fields:?} is missing: {entry}");
+            assert!(
+                fields.iter().all(|field| !entry[*field].is_null()),
+                "{list}: one of {fields:?} is missing: {entry}"
+            );
         }
         let newest = entries.first().map(|entry| entry["timestamp"].as_i64());
         let latest = entries.iter().map(|entry| entry["timestamp"].as_i64()).max();

@@ -216,10 +216,8 @@ impl FakeBilibili {
     /// Waits until every one of the rooms has been entered `times` times and is listened to.
     pub async fn wait_for(&self, rooms: &[u64], times: usize) {
         eventually("all rooms are connected", async || {
-            let missing: Vec<_> = rooms
-                .iter()
-                .filter(|room| self.connects(**room) < times || !self.is_heard(**room))
-                .collect();
+            let missing: Vec<_> =
+                rooms.iter().filter(|room| self.connects(**room) < times || !self.is_heard(**room)).collect();
             if missing.is_empty() {
                 Ok(())
             } else {

@@ -27,9 +27,9 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
         world.blame(format!("{}: the User-Agent {agent:?} is no browser's", request.path()));
         return risk_control();
     }
-    let query: Vec<(String, String)> =
-        form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
-    let number = |name: &str| query.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.parse::<u64>().ok());
+    let query: Vec<(String, String)> = form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
+    let number =
+        |name: &str| query.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.parse::<u64>().ok());
     match request.path() {
         "/x/web-interface/nav" => reply(
             -101,

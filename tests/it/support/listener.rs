@@ -37,9 +37,12 @@ impl Listener {
             }
         });
         let listener = Listener { frames, socket: sink, reading };
-        eventually("the push says hello", async || {
-            if listener.frames().is_empty() { Err("nothing".into()) } else { Ok(()) }
-        })
+        eventually(
+            "the push says hello",
+            async || {
+                if listener.frames().is_empty() { Err("nothing".into()) } else { Ok(()) }
+            },
+        )
         .await;
         assert_eq!(listener.frames()[0]["type"], "hello", "the first frame is the greeting");
         listener

@@ -274,8 +274,7 @@ async fn answer(request: RequestBuilder) -> (u16, Value) {
 
 /// Rows of a SQLite file: `columns` (`name, expression AS name, …`) as one JSON object each.
 pub fn rows(database: &Path, columns: &str, from: &str) -> Vec<Value> {
-    let mut connection =
-        SqliteConnection::establish(&database.to_string_lossy()).expect("the database can be opened");
+    let mut connection = SqliteConnection::establish(&database.to_string_lossy()).expect("the database can be opened");
     let pragmas = "PRAGMA busy_timeout = 20000; PRAGMA query_only = ON;";
     diesel::connection::SimpleConnection::batch_execute(&mut connection, pragmas).expect("pragmas are taken");
     let pairs: Vec<String> = columns
@@ -286,8 +285,7 @@ pub fn rows(database: &Path, columns: &str, from: &str) -> Vec<Value> {
         })
         .collect();
     let query = format!("SELECT json_object({}) AS row FROM {from}", pairs.join(", "));
-    let rows: Vec<Row> =
-        sql_query(&query).load(&mut connection).unwrap_or_else(|error| panic!("{query}: {error}"));
+    let rows: Vec<Row> = sql_query(&query).load(&mut connection).unwrap_or_else(|error| panic!("{query}: {error}"));
     rows.iter().map(|row| serde_json::from_str(&row.row).expect("SQLite writes JSON")).collect()
 }
 

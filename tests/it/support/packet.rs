@@ -74,8 +74,7 @@ pub fn frames(messages: &[Value], packing: Packing) -> Vec<Frame> {
 }
 
 fn packed(messages: &[Value], packing: Packing) -> Vec<u8> {
-    let run: Vec<u8> =
-        messages.iter().flat_map(|message| packet(0, MESSAGE, message.to_string().as_bytes())).collect();
+    let run: Vec<u8> = messages.iter().flat_map(|message| packet(0, MESSAGE, message.to_string().as_bytes())).collect();
     match packing {
         _ if messages.len() == 1 => run,
         Packing::Plain => run,

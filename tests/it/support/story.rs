@@ -176,11 +176,8 @@ impl Story {
     pub fn danmaku(&mut self, text: &str, cmd: &str, masked: bool, kind: i64) {
         let (n, ms) = self.step();
         let (uid, name) = Story::user(n);
-        let (uid, name) = if masked {
-            (0, format!("{}***", name.chars().next().unwrap_or('某')))
-        } else {
-            (uid, name)
-        };
+        let (uid, name) =
+            if masked { (0, format!("{}***", name.chars().next().unwrap_or('某'))) } else { (uid, name) };
         let extra = json!({"send_from_me": false, "mode": 0, "color": 16_777_215, "dm_type": 0, "font_size": 25,
             "player_mode": 1, "show_player_type": 0, "content": text, "user_hash": "2718281828", "emoticon_unique": "",
             "bulge_display": 0, "recommend_score": 3, "id_str": format!("{n:032x}"), "emots": null,
@@ -346,9 +343,11 @@ impl Story {
         self.plain(json!({"cmd": "ONLINE_RANK_COUNT", "data": {"count": 30 + round, "count_text": "30+",
             "online_count": 300 + round, "online_count_text": "300+"}}));
         self.plain(json!({"cmd": "LIKE_INFO_V3_UPDATE", "data": {"click_count": 5000 + round}}));
-        self.plain(json!({"cmd": "DANMU_MSG_MIRROR", "dm_v2": "", "info": [[0, 1, 25, 1, ms, n, 0, "0badcafe", 0, 0, 0],
+        self.plain(
+            json!({"cmd": "DANMU_MSG_MIRROR", "dm_v2": "", "info": [[0, 1, 25, 1, ms, n, 0, "0badcafe", 0, 0, 0],
             "别的房间说的话", [uid, name, 0, 0, 0, 10_000, 1, ""], [], [11, 0, 1, ">50000"], ["", ""], 0, 0, null,
-            {"ts": ms / 1000, "ct": "0"}, 0]}));
+            {"ts": ms / 1000, "ct": "0"}, 0]}),
+        );
         self.plain(json!({"cmd": "RECALL_DANMU_MSG", "data": {"recall_type": 2, "target_id": uid}}));
         self.plain(json!({"cmd": "STOP_LIVE_ROOM_LIST", "data": {"room_id_list": [1, 2, 3]}}));
     }
@@ -407,7 +406,9 @@ impl Story {
         self.repeats.extend(repeats);
         self.messages.extend(told);
         let paid = if estimated { 198_000 } else { 138_000 };
-        self.outcome.guards.push(json!({"room_id": self.room, "uid": uid, "username": name, "guard_level": 3, "num": 1,
+        self.outcome
+            .guards
+            .push(json!({"room_id": self.room, "uid": uid, "username": name, "guard_level": 3, "num": 1,
             "unit": "月", "paid_gold": paid, "price": cny(paid), "estimated": i64::from(estimated), "s": s}));
     }
 
