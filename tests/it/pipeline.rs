@@ -112,6 +112,8 @@ async fn everything_sent_over_brotli_zlib_and_plain_is_everywhere_exactly_once()
     }
     system_figures_are(&monitor, &stories).await;
 
+    pages_say_the_same(&monitor, &rooms[0], &stories[0].outcome).await;
+
     // In the books.
     let ledger = books_balance(&monitor).await;
     let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
@@ -175,6 +177,35 @@ async fn pages(monitor: &Monitor, path: &str, name: &str) -> Vec<Value> {
     }
 }
 
+/// The figures that the server draws on the room's page.
+async fn pages_say_the_same(monitor: &Monitor, room: &Room, outcome: &Outcome) {
+    let page = monitor.page(&format!("/live/room/{}/", room.room_id)).await;
+    let gold = |amount: i64| format!("¥{}", yuan(amount));
+    let [gifts, super_chats, guards] = outcome.paid();
+    for wanted in [
+        format!("data-f=\"danmaku\" title=\"{}\"", outcome.danmaku.len()),
+        format!("data-f=\"income\">{}<", gold(outcome.income_gold())),
+        format!("data-f=\"gift_gold\">{}<", gold(gifts)),
+        format!("data-f=\"super_chat_gold\">{}<", gold(super_chats)),
+        format!("data-f=\"guard_gold\">{}<", gold(guards)),
+    ] {
+        assert!(page.contains(&wanted), "the room's page does not say {wanted}");
+    }
+}
+
+/// Gold as the pages write it: CNY, two decimals, thousands apart.
+fn yuan(gold: i64) -> String {
+    let digits = (gold / 1000).to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text}.{:02}", gold % 1000 / 10)
+}
+
 async fn system_figures_are(monitor: &Monitor, stories: &[Story]) {
     let stats = monitor.data("/live/api/system/stats/").await["stats"].take();
     let sum = |part: fn(&Outcome) -> usize| stories.iter().map(|story| part(&story.outcome)).sum::<usize>();
@@ -233,10 +264,25 @@ async fn what_the_upstream_repeats_after_a_reconnect_is_not_counted_twice() {
         same(listener.ids("danmaku").len(), told.iter().map(|story| story.outcome.danmaku.len()).sum())
     })
     .await;
-    // Between the two connections the room was not received, and the program says so.
-    let gaps = monitor.data(&format!("/live/api/room/{}/gaps/", rooms[0].room_id)).await;
-    let closed = |gap: &Value| gap["from_ms"].is_i64() && gap["to_ms"].is_i64();
-    assert!(gaps["gaps"].as_array().is_some_and(|gaps| gaps.iter().any(closed)), "the gap is on record: {gaps}");
+}
+
+#[tokio::test]
+async fn the_time_between_two_connections_is_on_record_as_a_gap() {
+    let room = Room::new(92_000_301, Packing::Plain);
+    let fake = FakeBilibili::start([room.clone()]);
+    let monitor = Setup::watching(&fake, &[room.room_id]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    monitor.wait_for_state(room.room_id, "live").await;
+    fake.drop_connections(room.room_id);
+    fake.wait_for(&[room.room_id], 2).await;
+    eventually("a closed gap is listed", async || {
+        let gaps = monitor.data(&format!("/live/api/room/{}/gaps/", room.room_id)).await["gaps"].take();
+        let closed = |gap: &Value| {
+            gap["to_ms"].as_i64() >= gap["from_ms"].as_i64() && gap["to_ms"].is_i64() && gap["reason"].is_string()
+        };
+        if gaps.as_array().is_some_and(|gaps| gaps.iter().any(closed)) { Ok(()) } else { Err(gaps.to_string()) }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -246,6 +292,7 @@ async fn what_a_room_says_of_itself_shows_in_the_list_of_rooms() {
     let monitor = Setup::watching(&fake, &[room.room_id]).start().await;
     fake.wait_for(&[room.room_id], 1).await;
     monitor.wait_for_state(room.room_id, "live").await;
+    eventually("the connection is kept alive", async || same(fake.heartbeats(room.room_id) > 0, true)).await;
     let entry = monitor.room(room.room_id).await.unwrap_or_default();
     assert_eq!((&entry["title"], &entry["uname"]), (&json!(room.title), &json!(room.uname)));
     assert_eq!((&entry["status"], &entry["uid"]), (&json!(1), &json!(room.uid)));

@@ -52,8 +52,8 @@ async fn the_push_greets_with_the_rooms_and_brings_events_and_what_changed() {
     assert_eq!((&event["room_id"], &event["source"]), (&json!(A), &json!("live")));
     eventually("a rooms frame brings the new count", async || {
         let frames = listener.of_type("rooms");
-        let counts = frames.iter().flat_map(|frame| frame["rooms"].as_array().cloned().unwrap_or_default());
-        let last = counts.filter(|room| room["room_id"] == A).next_back().unwrap_or_default();
+        let mut counts = frames.iter().flat_map(|frame| frame["rooms"].as_array().cloned().unwrap_or_default());
+        let last = counts.rfind(|room| room["room_id"] == A).unwrap_or_default();
         same(&last["counts"]["danmaku"], &json!(5))?;
         same(&last["state"], &json!("live"))
     })

@@ -122,19 +122,35 @@ fn check_signature(query: &[(String, String)]) -> Result<(), String> {
     if (unix_ms() / 1000 - time).abs() > 600 {
         return Err(format!("wts {time} is old"));
     }
-    let mut signed: Vec<(&str, String)> = query
+    let signed: Vec<(&str, &str)> =
+        query.iter().filter(|(key, _)| key != "w_rid").map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let (text, wanted) = sign(&signed, IMG_KEY, SUB_KEY);
+    if given == wanted { Ok(()) } else { Err(format!("w_rid is {given}, not {wanted}, for {text}")) }
+}
+
+/// What is signed, and its signature.
+fn sign(parameters: &[(&str, &str)], img_key: &str, sub_key: &str) -> (String, String) {
+    let mut sorted: Vec<(&str, String)> = parameters
         .iter()
-        .filter(|(key, _)| key != "w_rid")
-        .map(|(key, value)| (key.as_str(), value.chars().filter(|c| !"!'()*".contains(*c)).collect()))
+        .map(|(key, value)| (*key, value.chars().filter(|c| !"!'()*".contains(*c)).collect()))
         .collect();
-    signed.sort();
+    sorted.sort();
     let encode = |text: &str| utf8_percent_encode(text, UNRESERVED).to_string();
-    let text: Vec<String> = signed.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
-    let both: Vec<char> = IMG_KEY.chars().chain(SUB_KEY.chars()).collect();
+    let text: Vec<String> = sorted.iter().map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
+    let text = text.join("&");
+    let both: Vec<char> = img_key.chars().chain(sub_key.chars()).collect();
     let key: String = MIX.iter().map(|at| both[*at]).collect();
-    let digest = Md5::digest(format!("{}{key}", text.join("&")));
-    let wanted: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    if given == wanted { Ok(()) } else { Err(format!("w_rid is {given}, not {wanted}, for {}", text.join("&"))) }
+    let signature = Md5::digest(format!("{text}{key}")).iter().map(|byte| format!("{byte:02x}")).collect();
+    (text, signature)
+}
+
+#[test]
+fn the_fake_signs_as_the_published_vectors_do() {
+    let (img, sub) = ("7cd084941338484aae1ad9425b84077c", "4932caff0ff746eab6f01bf08b70ac45");
+    let call = [("web_location", "444.8"), ("id", "1017"), ("wts", "1748266797"), ("type", "0")];
+    assert_eq!(sign(&call, img, sub).1, "cf24f88ea0cbb61e7b29aed0c070187d");
+    let spaces = [("foo", "one one four"), ("bar", "五一四"), ("baz", "1919810"), ("wts", "1702204169")];
+    assert_eq!(sign(&spaces, img, sub).1, "04e50b58980e3e3cee8cbc0cc4c1c530");
 }
 
 /// A room by its long or short number.

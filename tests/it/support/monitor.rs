@@ -128,7 +128,8 @@ impl Setup {
         if let Some(stdout) = process.0.stdout.take() {
             said.extend(BufReader::new(stdout).lines().map_while(Result::ok).map(|line| line + "\n"));
         }
-        (status.code(), said + &self.stderr())
+        said.push_str(&self.stderr());
+        (status.code(), said)
     }
 }
 
@@ -279,7 +280,7 @@ pub fn rows(database: &Path, columns: &str, from: &str) -> Vec<Value> {
     diesel::connection::SimpleConnection::batch_execute(&mut connection, pragmas).expect("pragmas are taken");
     let pairs: Vec<String> = columns
         .split(", ")
-        .map(|column| match column.split_once(" AS ") {
+        .map(|column| match column.rsplit_once(" AS ") {
             Some((expression, name)) => format!("'{name}', {expression}"),
             None => format!("'{column}', {column}"),
         })
