@@ -99,7 +99,7 @@ pub struct SimulateArgs {
     #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
     pub pace: f64,
     /// What is logged, as a tracing filter
-    #[arg(long, env = "BLM_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, env = "BLM_LOG", default_value = DEFAULT_LOG, value_name = "FILTER")]
     pub log: String,
 }
 
@@ -205,6 +205,9 @@ const CONNECTS_PER_SECOND_BILIBILI: f64 = 1.0;
 /// A rig of one's own takes what the gate is built for.
 const CONNECTS_PER_SECOND_RIG: f64 = 50.0;
 
+/// What the web server says of itself at every start is of no use to anybody.
+const DEFAULT_LOG: &str = "info,actix_server=warn";
+
 /// Secrets, read from the environment only.
 const SECRETS: [&str; 2] = ["BLM_ADMIN_PASSWORD", "BLM_ADMIN_TOKEN"];
 
@@ -215,7 +218,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Usage(#[from] clap::Error),
     /// The file is not there, or not readable.
-    #[error("the settings file {} cannot be read: {source}", path.display())]
+    #[error("the settings file {} cannot be read ({source}): give a file that is there with --config FILE", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -307,7 +310,8 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "http://HOST:PORT or https://HOST:PORT",
         });
     }
-    let default_pace = if upstream.is_some() || args.demo { CONNECTS_PER_SECOND_RIG } else { CONNECTS_PER_SECOND_BILIBILI };
+    let default_pace =
+        if upstream.is_some() || args.demo { CONNECTS_PER_SECOND_RIG } else { CONNECTS_PER_SECOND_BILIBILI };
     let connects_per_second = args.connects_per_second.or(file.connects_per_second).unwrap_or(default_pace);
     if !(0.01..=1000.0).contains(&connects_per_second) {
         return Err(ConfigError::Value {
@@ -343,7 +347,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         connects_per_second,
         sync_interval: Duration::from_millis(sync_interval_ms),
         shutdown: Duration::from_secs(shutdown_seconds),
-        log: args.log.or(file.log).unwrap_or_else(|| "info".into()),
+        log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         log_format: args.log_format.or(file.log_format),
         demo: args.demo,
         admin_password: secret(SECRETS[0]),
@@ -433,7 +437,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_what_is_accepted() {
-        let cases: [(&[&str], Option<(&str, &str)>, &[&str]); 9] = [
+        type Case<'a> = (&'a [&'a str], Option<(&'a str, &'a str)>, &'a [&'a str]);
+        let cases: [Case; 9] = [
             (&[], Some(("c.toml", "lisen = \"x\"")), &["lisen", "listen"]),
             (&[], Some(("c.json", r#"{"lisen": "x"}"#)), &["lisen", "listen"]),
             (&[], Some(("c.toml", "listen = \"nowhere\"")), &["listen"]),

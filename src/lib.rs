@@ -59,7 +59,7 @@ pub mod upstream;
 pub mod actors;
 
 /// The door for browsers and programs.
-#[cfg(any())] pub mod web;
+pub mod web;
 
 /// A fake Bilibili for demonstration and tests; reached over sockets only.
 pub mod simulator;
@@ -71,5 +71,4 @@ pub mod config;
 pub mod telemetry;
 
 /// Starts in order, stops in reverse.
-#[cfg(any())]
 pub mod app;

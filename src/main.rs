@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use bilibili_live_monitor::{
-    app::{self, Outcome},
+    app::{self, Outcome, StartError},
     config::{self, ConfigError, Plan},
     telemetry,
 };
@@ -21,7 +21,10 @@ fn main() -> ExitCode {
     };
     match run(plan) {
         Ok(outcome) => ExitCode::from(outcome.status()),
-        Err(error) => failed(NOT_STARTED, &format!("{error:#}")),
+        Err(error) => {
+            let mend = error.downcast_ref::<StartError>().and_then(StartError::mend);
+            failed(NOT_STARTED, &format!("{error:#}{}", mend.map_or_else(String::new, |mend| format!("\n{mend}"))))
+        }
     }
 }
 

@@ -3,7 +3,12 @@
 //! Readable lines on the terminal, or JSON; the same lines go to a file per day under the data folder,
 //! where the last ones stay. A panic is a log line as well, with its text and place.
 
-use std::{io::IsTerminal, panic, path::Path};
+use std::{
+    fs,
+    io::{self, IsTerminal},
+    panic,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
@@ -18,7 +23,9 @@ const DAYS_KEPT: usize = 14;
 #[derive(Debug, Error)]
 pub enum TelemetryError {
     /// The filter is not one.
-    #[error("--log {filter:?} is not a log filter ({source}); accepted is for example info, or info,bilibili_live_monitor=debug")]
+    #[error(
+        "--log {filter:?} is not a log filter ({source}); accepted is for example info, or info,bilibili_live_monitor=debug"
+    )]
     Filter {
         /// What was given.
         filter: String,
@@ -26,20 +33,27 @@ pub enum TelemetryError {
         source: ParseError,
     },
     /// The log file cannot be made.
-    #[error("the log file cannot be made under {folder}: {source}")]
+    #[error("the log file cannot be made under {}: choose a folder that this user may write with --data-dir DIR", folder.display())]
     File {
         /// Where.
-        folder: String,
+        folder: PathBuf,
         /// Why.
         source: InitError,
+    },
+    /// The folder of the log files is not there and cannot be made.
+    #[error("the log folder {} cannot be made: choose a place that this user may write with --data-dir DIR", folder.display())]
+    Folder {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
     },
 }
 
 /// Starts logging to the terminal and, with a folder, to files in it.
 pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> Result<(), TelemetryError> {
-    let parse = || {
-        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
-    };
+    let parse =
+        || EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source });
     let terminal = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let terminal = match format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => terminal.with_target(false).with_filter(parse()?).boxed(),
@@ -48,13 +62,15 @@ pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> R
     let file = match folder {
         None => None,
         Some(folder) => {
+            fs::create_dir_all(folder)
+                .map_err(|source| TelemetryError::Folder { folder: folder.to_owned(), source })?;
             let appender = RollingFileAppender::builder()
                 .rotation(Rotation::DAILY)
                 .filename_prefix("monitor")
                 .filename_suffix("log")
                 .max_log_files(DAYS_KEPT)
                 .build(folder)
-                .map_err(|source| TelemetryError::File { folder: folder.display().to_string(), source })?;
+                .map_err(|source| TelemetryError::File { folder: folder.to_owned(), source })?;
             Some(fmt::layer().with_writer(appender).with_ansi(false).with_target(false).with_filter(parse()?))
         }
     };

@@ -121,37 +121,38 @@ async fn broadcast(spec: BroadcastSpec) -> Exit {
     }
 }
 
-/// Events of the last minute, by second.
+/// Events of the last minute: by second, and their sum.
 struct Pace {
-    seconds: [(u32, u32); 60],
+    seconds: [Rates; 60],
     now: usize,
+    sum: Rates,
 }
 
 impl Default for Pace {
     fn default() -> Pace {
-        Pace { seconds: [(0, 0); 60], now: 0 }
+        Pace { seconds: [Rates::default(); 60], now: 0, sum: Rates::default() }
     }
 }
 
 impl Pace {
     fn count(&mut self, kind: Kind) {
-        let (danmaku, events) = &mut self.seconds[self.now];
-        *danmaku += u32::from(kind == Kind::Danmaku);
-        *events += 1;
+        for rates in [&mut self.seconds[self.now], &mut self.sum] {
+            rates.danmaku_per_minute += u64::from(kind == Kind::Danmaku);
+            rates.events_per_minute += 1;
+        }
     }
 
     fn rates(&self) -> Rates {
-        self.seconds.iter().fold(Rates::default(), |sum, (danmaku, events)| Rates {
-            danmaku_per_minute: sum.danmaku_per_minute + u64::from(*danmaku),
-            events_per_minute: sum.events_per_minute + u64::from(*events),
-        })
+        self.sum
     }
 
     /// Moves on; false when nothing came for a minute.
     fn next_second(&mut self) -> bool {
         self.now = (self.now + 1) % self.seconds.len();
-        self.seconds[self.now] = (0, 0);
-        self.rates() != Rates::default()
+        let leaving = std::mem::take(&mut self.seconds[self.now]);
+        self.sum.danmaku_per_minute -= leaving.danmaku_per_minute;
+        self.sum.events_per_minute -= leaving.events_per_minute;
+        self.sum != Rates::default()
     }
 }
 

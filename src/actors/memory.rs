@@ -16,7 +16,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{domain::{Event, EventId}, protocol::GuardMerge};
+use crate::{
+    domain::{Event, EventId},
+    protocol::GuardMerge,
+};
 
 /// Events remembered per room: more than the upstream repeats, which is what was on display.
 const EVENTS_KEPT: usize = 512;

@@ -13,6 +13,8 @@ use crate::domain::RoomId;
 /// Where lives are led.
 pub struct Placement {
     arbiters: Vec<Arbiter>,
+    /// How many rooms live on each.
+    rooms: Vec<usize>,
     homes: HashMap<RoomId, usize>,
 }
 
@@ -23,25 +25,28 @@ impl Placement {
     /// On threads of their own.
     pub fn on_threads() -> Placement {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Placement { arbiters: (0..cores.saturating_sub(1).clamp(1, MOST)).map(|_| arbiter()).collect(), homes: HashMap::new() }
+        let threads = cores.saturating_sub(1).clamp(1, MOST);
+        Placement {
+            arbiters: (0..threads).map(|_| arbiter()).collect(),
+            rooms: vec![0; threads],
+            homes: HashMap::new(),
+        }
     }
 
     /// On the thread of the supervisor.
     pub fn inline() -> Placement {
-        Placement { arbiters: Vec::new(), homes: HashMap::new() }
+        Placement { arbiters: Vec::new(), rooms: Vec::new(), homes: HashMap::new() }
     }
 
     /// The home of a new life of `room`.
     pub fn home(&mut self, room: RoomId) -> ArbiterHandle {
-        if self.arbiters.is_empty() {
+        let Some(quietest) = (0..self.rooms.len()).min_by_key(|home| self.rooms[*home]) else {
             return Arbiter::current();
-        }
-        let mut rooms = vec![0; self.arbiters.len()];
-        for home in self.homes.values() {
-            rooms[*home] += 1;
-        }
-        let quietest = (0..rooms.len()).min_by_key(|home| rooms[*home]).unwrap_or(0);
-        let home = *self.homes.entry(room).or_insert(quietest);
+        };
+        let home = *self.homes.entry(room).or_insert_with(|| {
+            self.rooms[quietest] += 1;
+            quietest
+        });
         if !self.arbiters[home].alive() {
             self.arbiters[home] = arbiter();
         }
@@ -50,7 +55,9 @@ impl Placement {
 
     /// The room lives nowhere any more.
     pub fn leave(&mut self, room: RoomId) {
-        self.homes.remove(&room);
+        if let Some(home) = self.homes.remove(&room) {
+            self.rooms[home] -= 1;
+        }
     }
 
     /// Ends all threads; to be called when no room lives.

@@ -4,11 +4,7 @@
 //! the store does not answer the batch stays in hand and is tried again for ever: the lane fills, sheds
 //! by its policy, and shows. Also publishes what is known about the rooms. Ends when the lane has ended.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Context};
 use tokio::{
@@ -20,7 +16,7 @@ use tracing::{error, info};
 
 use super::wall::Wall;
 use crate::{
-    domain::{Event, RoomId, RoomInfo},
+    domain::Event,
     store::{LiveStore, StoreError},
     supervise::{
         exit::Exit,
@@ -85,7 +81,7 @@ async fn write(spec: WriterSpec) -> Exit {
     let WriterSpec { inbox, live, vitals, .. } = &spec;
     let mut inbox = inbox.lock().await;
     let batching = live.batching();
-    let mut published = Published::default();
+    let mut published = 0;
     let mut publish = interval(PUBLISH);
     publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
     vitals.enter(State::Running);
@@ -95,8 +91,9 @@ async fn write(spec: WriterSpec) -> Exit {
             biased;
             _ = publish.tick() => {
                 vitals.doing(Doing::WaitingForLiveStore);
-                if let Err(error) = published.bring_up_to_date(&spec).await {
-                    vitals.failed_with(error.to_string(), None);
+                match publish_news(&spec, published).await {
+                    Ok(generation) => published = generation,
+                    Err(error) => vitals.failed_with(error.to_string(), None),
                 }
             }
             more = inbox.fill(batching.max_events, batching.linger) => {
@@ -136,28 +133,14 @@ async fn append(spec: &WriterSpec, inbox: &mut Inbox<Arc<Event>>) {
     spec.appended.notify_one();
 }
 
-/// What was last published about the rooms.
-#[derive(Default)]
-struct Published {
-    rooms: HashMap<RoomId, RoomInfo>,
-    active: Option<Vec<RoomId>>,
-}
-
-impl Published {
-    async fn bring_up_to_date(&mut self, spec: &WriterSpec) -> Result<(), StoreError> {
-        let active = spec.wall.rooms();
-        if self.active.as_ref() != Some(&active) {
-            spec.live.put_active(&active).await?;
-            self.active = Some(active.clone());
-        }
-        self.rooms.retain(|room, _| active.binary_search(room).is_ok());
-        for room in active {
-            let Some(info) = spec.wall.info(room) else { continue };
-            if self.rooms.get(&room) != Some(&info) {
-                spec.live.put_room(&info).await?;
-                self.rooms.insert(room, info);
-            }
-        }
-        Ok(())
+/// Publishes what has become known about rooms since `generation`; returns how far that goes.
+async fn publish_news(spec: &WriterSpec, generation: u64) -> Result<u64, StoreError> {
+    let news = spec.wall.news_since(generation);
+    if let Some(rooms) = &news.rooms {
+        spec.live.put_active(rooms).await?;
     }
+    for info in &news.infos {
+        spec.live.put_room(info).await?;
+    }
+    Ok(news.generation)
 }

@@ -7,8 +7,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, ResponseActFuture, ResponseFuture,
-    WrapFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    ResponseFuture, WrapFuture,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::{sync::watch, time::Instant};

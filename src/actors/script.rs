@@ -15,7 +15,10 @@ use serde_json::{Value, json};
 use tokio::{io::DuplexStream, select, time::sleep};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, protocol::Role},
+    tungstenite::{
+        Message,
+        protocol::{Role, WebSocketConfig},
+    },
 };
 
 use crate::{
@@ -103,7 +106,7 @@ impl Upstream for Script {
         let acts = self.next_life(room);
         let panics = acts.iter().any(|act| matches!(act, Act::PanicThem));
         tokio::spawn(serve(ours, acts));
-        let connection = WebSocketStream::from_raw_socket(theirs, Role::Client, None).await;
+        let connection = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(small())).await;
         if panics {
             return Ok(Box::new(connection.map(|message| match message {
                 Ok(Message::Text(_)) => panic!("scripted"),
@@ -114,8 +117,13 @@ impl Upstream for Script {
     }
 }
 
+/// Thousands of connections in one test.
+fn small() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(4 << 10)
+}
+
 async fn serve(pipe: DuplexStream, acts: Vec<Act>) {
-    let mut socket = WebSocketStream::from_raw_socket(pipe, Role::Server, None).await;
+    let mut socket = WebSocketStream::from_raw_socket(pipe, Role::Server, Some(small())).await;
     // The first packet is the client's authentication.
     if socket.next().await.is_none() {
         return;

@@ -9,7 +9,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -124,24 +124,28 @@ impl RoomSupervisor {
 
     /// Compares what should run with what does.
     fn reconcile(&mut self, ctx: &mut Context<Self>) {
-        let wishes = self.spec.desired.rooms().clone();
-        for (room, wish) in &wishes {
-            match self.children.get(room) {
-                None if !wish.paused && !self.draining => self.begin(*room, wish.clone(), ctx),
-                None => {}
-                Some(child) if wish.paused || self.draining => child.let_go(),
-                Some(_) => {}
-            }
-        }
-        let unwanted = self.children.iter().filter(|(room, _)| !wishes.contains_key(room));
-        let unwanted: Vec<RoomId> = unwanted.map(|(room, _)| *room).collect();
-        for room in unwanted {
-            match self.children.get(&room) {
-                Some(child) if child.leash.is_some() => child.let_go(),
-                _ => self.forget(room),
-            }
+        let mut rooms: BTreeSet<RoomId> = self.spec.desired.rooms().keys().copied().collect();
+        rooms.extend(self.children.keys());
+        for room in rooms {
+            self.reconcile_room(room, ctx);
         }
         self.check_drained(ctx);
+    }
+
+    /// The same for one room.
+    fn reconcile_room(&mut self, room: RoomId, ctx: &mut Context<Self>) {
+        let wish = self.spec.desired.rooms().get(&room).cloned();
+        match (wish, self.children.get(&room)) {
+            (Some(wish), None) if !wish.paused && !self.draining => self.begin(room, wish, ctx),
+            (Some(_), None) => {}
+            (Some(wish), Some(child)) => {
+                if wish.paused || self.draining {
+                    child.let_go();
+                }
+            }
+            (None, Some(child)) if child.leash.is_some() => child.let_go(),
+            (None, _) => self.forget(room),
+        }
     }
 
     /// Begins the next life of a room.
@@ -195,9 +199,7 @@ impl RoomSupervisor {
         let (after, state, text) = match verdict {
             // Its work ended although the room is wanted, as when a supervisor died in between.
             Verdict::Forget => (Duration::from_secs(1), State::Backoff, "restart in 1.0 s".to_owned()),
-            Verdict::Restart { after } => {
-                (after, State::Backoff, format!("restart in {:.1} s", after.as_secs_f64()))
-            }
+            Verdict::Restart { after } => (after, State::Backoff, format!("restart in {:.1} s", after.as_secs_f64())),
             Verdict::Park { probe, why } => (probe, State::Failed, format!("failed: {}", why.as_str())),
         };
         if state == State::Failed || matches!(exit, Exit::Panicked(_) | Exit::Vanished) {
@@ -230,7 +232,10 @@ impl RoomSupervisor {
         let storm = self.deaths.len() > many;
         if storm && !self.storm {
             let deaths = self.deaths.len();
-            warn!(deaths, "{deaths} rooms fell within 10 s: the cause is the upstream's or our network's; no room is blamed");
+            warn!(
+                deaths,
+                "{deaths} rooms fell within 10 s: the cause is the upstream's or our network's; no room is blamed"
+            );
         }
         self.storm = storm;
         storm
@@ -349,7 +354,7 @@ impl Handler<Watch> for RoomSupervisor {
             self.children.remove(&room);
             self.show(room, &wish.vitals, State::Paused, None);
         }
-        self.reconcile(ctx);
+        self.reconcile_room(room, ctx);
     }
 }
 
@@ -363,10 +368,7 @@ impl Handler<Unwatch> for RoomSupervisor {
 
     fn handle(&mut self, Unwatch(room): Unwatch, ctx: &mut Context<Self>) {
         self.spec.desired.rooms().remove(&room);
-        if !self.children.contains_key(&room) {
-            self.forget(room);
-        }
-        self.reconcile(ctx);
+        self.reconcile_room(room, ctx);
     }
 }
 
@@ -423,7 +425,8 @@ impl Handler<Exited<RoomId>> for RoomSupervisor {
         let Exited { child: room, life, exit } = exited;
         if self.children.get(&room).is_some_and(|child| child.life == life) {
             self.bury(room, &exit, ctx);
-            self.reconcile(ctx);
+            self.reconcile_room(room, ctx);
+            self.check_drained(ctx);
         }
     }
 }

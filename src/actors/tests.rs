@@ -64,9 +64,8 @@ struct World {
 
 /// Runs a test on a paused system.
 fn on_paused_time(test: impl Future<Output = ()>) {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")
-    };
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     System::with_tokio_rt(runtime).block_on(test);
 }
 
@@ -146,7 +145,10 @@ impl World {
     fn log(&self) -> Vec<String> {
         let mut deaths = self.board.deaths();
         deaths.reverse();
-        deaths.iter().map(|death| format!("{} life {} {} -> {}", death.name, death.life, death.text, death.verdict)).collect()
+        deaths
+            .iter()
+            .map(|death| format!("{} life {} {} -> {}", death.name, death.life, death.text, death.verdict))
+            .collect()
     }
 
     fn state(&self, room: u64) -> State {

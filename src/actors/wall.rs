@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError, RwLock},
+    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use serde::Serialize;
@@ -22,6 +22,8 @@ use crate::{
 #[derive(Clone, Debug)]
 struct Card {
     info: RoomInfo,
+    /// The generation in which `info` last changed.
+    info_generation: u64,
     state: State,
     state_since_ms: i64,
     error: Option<String>,
@@ -140,45 +142,103 @@ impl From<&Card> for RoomSummary {
 /// All rooms.
 #[derive(Default)]
 pub struct Wall {
-    cards: RwLock<BTreeMap<RoomId, Card>>,
+    inner: RwLock<Inner>,
     changed: Mutex<BTreeSet<RoomId>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    cards: BTreeMap<RoomId, Card>,
+    /// Counts changes of what is known about rooms, and of which rooms there are.
+    generation: u64,
+    /// The generation in which a room came or went.
+    rooms_generation: u64,
+}
+
+impl Inner {
+    fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
+}
+
+/// What has changed in what is known about rooms since a generation, for those who write it down.
+#[derive(Debug, Default)]
+pub struct News {
+    /// To be given the next time.
+    pub generation: u64,
+    /// Rooms of which something new is known.
+    pub infos: Vec<RoomInfo>,
+    /// All rooms, if one came or went.
+    pub rooms: Option<Vec<RoomId>>,
 }
 
 impl Wall {
     /// Puts a room up, or replaces what is known about one that is there.
     pub fn put(&self, info: RoomInfo) {
         let room = info.room_id;
-        self.cards
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(room)
-            .and_modify(|card| card.info = info.clone())
-            .or_insert_with(|| Card {
-                info,
-                state: State::Waiting,
-                state_since_ms: unix_ms(),
-                error: None,
-                totals: RoomTotals::default(),
-                rates: Rates::default(),
-                gauges: Gauge::default(),
-            });
+        let mut inner = self.write();
+        if inner.cards.contains_key(&room) {
+            drop(inner);
+            self.learn(room, |known| *known = info);
+            return;
+        }
+        let generation = inner.next_generation();
+        inner.rooms_generation = generation;
+        let card = Card {
+            info,
+            info_generation: generation,
+            state: State::Waiting,
+            state_since_ms: unix_ms(),
+            error: None,
+            totals: RoomTotals::default(),
+            rates: Rates::default(),
+            gauges: Gauge::default(),
+        };
+        inner.cards.insert(room, card);
         self.mark(room);
     }
 
     /// Takes a room down.
     pub fn remove(&self, room: RoomId) {
-        self.cards.write().unwrap_or_else(PoisonError::into_inner).remove(&room);
-        self.mark(room);
+        let mut inner = self.write();
+        if inner.cards.remove(&room).is_some() {
+            inner.rooms_generation = inner.next_generation();
+            self.mark(room);
+        }
     }
 
     /// Changes what is known about a room.
     pub fn learn(&self, room: RoomId, learn: impl FnOnce(&mut RoomInfo)) {
-        self.change(room, |card| learn(&mut card.info));
+        let mut inner = self.write();
+        let generation = inner.generation + 1;
+        let Some(card) = inner.cards.get_mut(&room) else { return };
+        let before = card.info.clone();
+        learn(&mut card.info);
+        if card.info != before {
+            card.info_generation = generation;
+            inner.generation = generation;
+            self.mark(room);
+        }
     }
 
     /// What is known about a room.
     pub fn info(&self, room: RoomId) -> Option<RoomInfo> {
-        self.cards.read().unwrap_or_else(PoisonError::into_inner).get(&room).map(|card| card.info.clone())
+        self.read().cards.get(&room).map(|card| card.info.clone())
+    }
+
+    /// What has become known since `generation`; everything for 0.
+    pub fn news_since(&self, generation: u64) -> News {
+        let inner = self.read();
+        if inner.generation == generation {
+            return News { generation, ..News::default() };
+        }
+        let new = inner.cards.values().filter(|card| card.info_generation > generation);
+        News {
+            generation: inner.generation,
+            infos: new.map(|card| card.info.clone()).collect(),
+            rooms: (inner.rooms_generation > generation).then(|| inner.cards.keys().copied().collect()),
+        }
     }
 
     /// Its state, and why it is not received.
@@ -197,12 +257,12 @@ impl Wall {
         self.change(room, |card| card.totals = totals);
     }
 
-    /// How fast its events come; unchanged rates are no change.
+    /// How fast its events come.
     pub fn set_rates(&self, room: RoomId, rates: Rates) {
-        let same =
-            self.cards.read().unwrap_or_else(PoisonError::into_inner).get(&room).is_none_or(|card| card.rates == rates);
-        if !same {
-            self.change(room, |card| card.rates = rates);
+        let mut inner = self.write();
+        if let Some(card) = inner.cards.get_mut(&room).filter(|card| card.rates != rates) {
+            card.rates = rates;
+            self.mark(room);
         }
     }
 
@@ -213,36 +273,64 @@ impl Wall {
 
     /// One room.
     pub fn summary(&self, room: RoomId) -> Option<RoomSummary> {
-        self.cards.read().unwrap_or_else(PoisonError::into_inner).get(&room).map(RoomSummary::from)
+        self.read().cards.get(&room).map(RoomSummary::from)
     }
 
     /// All rooms, by number.
     pub fn summaries(&self) -> Vec<RoomSummary> {
-        self.cards.read().unwrap_or_else(PoisonError::into_inner).values().map(RoomSummary::from).collect()
+        self.read().cards.values().map(RoomSummary::from).collect()
     }
 
     /// Numbers of all rooms.
     pub fn rooms(&self) -> Vec<RoomId> {
-        self.cards.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        self.read().cards.keys().copied().collect()
     }
 
     /// Rooms changed since the last call; those that are gone come without a summary.
     pub fn take_changed(&self) -> Vec<(RoomId, Option<RoomSummary>)> {
         let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
-        let cards = self.cards.read().unwrap_or_else(PoisonError::into_inner);
-        changed.into_iter().map(|room| (room, cards.get(&room).map(RoomSummary::from))).collect()
+        let inner = self.read();
+        changed.into_iter().map(|room| (room, inner.cards.get(&room).map(RoomSummary::from))).collect()
     }
 
     fn change(&self, room: RoomId, change: impl FnOnce(&mut Card)) {
-        let mut cards = self.cards.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(card) = cards.get_mut(&room) {
+        if let Some(card) = self.write().cards.get_mut(&room) {
             change(card);
-            drop(cards);
             self.mark(room);
         }
     }
 
     fn mark(&self, room: RoomId) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(room);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_are_told_once_and_only_when_there_are_any() {
+        let wall = Wall::default();
+        wall.put(RoomInfo::unknown(RoomId(1)));
+        wall.put(RoomInfo::unknown(RoomId(2)));
+        let news = wall.news_since(0);
+        assert_eq!((news.infos.len(), news.rooms.as_deref()), (2, Some([RoomId(1), RoomId(2)].as_slice())));
+        wall.learn(RoomId(2), |_| {});
+        assert_eq!(wall.news_since(news.generation).generation, news.generation, "nothing was learnt");
+        wall.learn(RoomId(2), |info| info.title = "新标题".into());
+        let later = wall.news_since(news.generation);
+        assert_eq!((later.infos.len(), later.rooms), (1, None));
+        wall.remove(RoomId(1));
+        let last = wall.news_since(later.generation);
+        assert_eq!((last.infos.len(), last.rooms), (0, Some(vec![RoomId(2)])));
     }
 }

@@ -12,6 +12,7 @@
 pub mod embedded;
 pub mod redis;
 mod spool;
+pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
 mod rows;

@@ -118,15 +118,26 @@ impl Database {
 
     /// Keeps what is known about a room now.
     pub fn save_room(&self, info: &RoomInfo) -> Result<(), QueryError> {
-        let row = InfoRow::new(info, Utc::now().naive_utc());
-        diesel::insert_into(room::table)
-            .values(&row)
-            .on_conflict(room::room_id)
-            .do_update()
-            .set(&row)
-            .execute(&mut *self.writer()?)
-            .map(drop)
-            .map_err(failed("save a room"))
+        self.save_rooms(std::slice::from_ref(info))
+    }
+
+    /// Keeps what is known about rooms now, in one transaction.
+    pub fn save_rooms(&self, infos: &[RoomInfo]) -> Result<(), QueryError> {
+        let now = Utc::now().naive_utc();
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                for row in infos.iter().map(|info| InfoRow::new(info, now)) {
+                    diesel::insert_into(room::table)
+                        .values(&row)
+                        .on_conflict(room::room_id)
+                        .do_update()
+                        .set(&row)
+                        .execute(writer)?;
+                }
+                Ok(())
+            })
+            .map_err(failed("save what is known about rooms"))
     }
 
     /// Puts a room on the list of those to watch, or takes it off; its history stays.

@@ -229,15 +229,14 @@ impl Upstream for Bilibili {
     }
 
     async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
-        let unreachable = |why: String| AskError::Unreachable { call: "the stream", why: format!("{}: {why}", host.host) };
+        let unreachable =
+            |why: String| AskError::Unreachable { call: "the stream", why: format!("{}: {why}", host.host) };
         let (scheme, port) = if self.plain { ("ws", host.ws_port) } else { ("wss", host.wss_port) };
         let mut request = format!("{scheme}://{}:{port}/sub", host.host)
             .into_client_request()
             .map_err(|error| unreachable(error.to_string()))?;
         request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static(USER_AGENT));
-        request
-            .headers_mut()
-            .insert(header::ORIGIN, header::HeaderValue::from_static("https://live.bilibili.com"));
+        request.headers_mut().insert(header::ORIGIN, header::HeaderValue::from_static("https://live.bilibili.com"));
         let stream =
             TcpStream::connect((host.host.as_str(), port)).await.map_err(|error| unreachable(error.to_string()))?;
         let _ = stream.set_nodelay(true);

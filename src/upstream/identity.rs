@@ -3,7 +3,6 @@
 //! Shared by all rooms, because a new identity per connection is itself suspicious and the stream token
 //! is bound to the one that fetched it. Anonymous; accounts are not built yet.
 
-
 use tokio::time::{Duration, Instant};
 
 use crate::protocol::{Buvid, WbiKeys};

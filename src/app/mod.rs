@@ -5,10 +5,12 @@
 //! end of theirs, the sync empties the live store, and the browsers, who have seen all of it, are let go
 //! last. Every stage has a deadline and says what it left behind.
 
+mod outcome;
+mod signals;
+
 use std::{
     io::{self, Write},
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    net::TcpListener,
     sync::{Arc, Mutex as StdMutex},
     time::Duration,
 };
@@ -16,15 +18,15 @@ use std::{
 use actix::{Addr, Arbiter};
 use rand::RngExt;
 use tempfile::TempDir;
-use thiserror::Error;
 use tokio::{
     select,
-    signal::unix::{SignalKind, signal},
     sync::{Mutex, Notify, watch},
     time::{Instant, interval, sleep, timeout_at},
 };
 use tracing::{error, info, warn};
 
+pub use self::outcome::{Outcome, StartError};
+use self::signals::{Signals, signals};
 use crate::{
     actors::{
         broadcast::BroadcastSpec,
@@ -40,19 +42,19 @@ use crate::{
         wall::Wall,
     },
     config::{Secret, Settings, SimulateArgs},
-    domain::{Event, RoomRef},
+    domain::{Event, RoomId, RoomRef},
     simulator::{Simulator, SimulatorOptions},
     store::{
         LiveStore,
         embedded::EmbeddedStore,
         redis::{RedisOptions, RedisStore},
-        sqlite::{Database, OpenError, QueryError},
+        sqlite::{Database, QueryError},
     },
     supervise::{
         lane::{LaneGauge, WhenFull, lane},
         vitals::{Board, Vitals, unix_ms},
     },
-    upstream::{AskError, Bilibili, Gate},
+    upstream::{Bilibili, Gate},
     web,
 };
 
@@ -64,75 +66,6 @@ const RECORD_POLICY: WhenFull = WhenFull::KeepDurable { reserve: RECORD_LANE / 4
 const VIEW_LANE: usize = 4096;
 /// How often the books are compared with what is really on the way.
 const AUDIT: Duration = Duration::from_secs(20);
-
-/// Why the program did not start. The text says how to mend it.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The address of the pages is taken, or not ours.
-    #[error("cannot listen on {listen}: {source}; choose another with --listen ADDR:PORT (port 0 picks a free one)")]
-    Listen {
-        /// The address.
-        listen: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The data folder cannot be used.
-    #[error("the data folder {} cannot be used: {source}; choose another with --data-dir", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The history cannot be opened.
-    #[error(transparent)]
-    Database(#[from] OpenError),
-    /// The history cannot be read.
-    #[error("the database cannot be used: {0}")]
-    Query(#[from] QueryError),
-    /// The live store cannot be opened.
-    #[error("the live store cannot be opened: {0}")]
-    LiveStore(String),
-    /// Bilibili cannot be asked at all.
-    #[error("{0}")]
-    Upstream(#[from] AskError),
-    /// The simulator did not start.
-    #[error("the simulator cannot be started: {0}")]
-    Simulator(io::Error),
-    /// Something of the system's.
-    #[error("{what}: {source}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// Why not.
-        source: io::Error,
-    },
-}
-
-/// How a run ended, as an exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing was left behind.
-    Clean,
-    /// A stage left something; it has said what.
-    LeftSomething,
-    /// An actor spent its restart budget.
-    GaveUp,
-    /// Interrupted twice.
-    Interrupted,
-}
-
-impl Outcome {
-    /// The contract's exit status.
-    pub fn status(self) -> u8 {
-        match self {
-            Outcome::Clean => 0,
-            Outcome::LeftSomething => 1,
-            Outcome::GaveUp => 70,
-            Outcome::Interrupted => 130,
-        }
-    }
-}
 
 /// Collects, stores and serves until told to stop.
 pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
@@ -152,8 +85,13 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
 
 /// Serves the simulator until told to stop.
 pub async fn simulate(args: SimulateArgs) -> Result<Outcome, StartError> {
-    let options =
-        SimulatorOptions { listen: args.listen, rooms: args.rooms, seed: args.seed, pace: args.pace, ..SimulatorOptions::default() };
+    let options = SimulatorOptions {
+        listen: args.listen,
+        rooms: args.rooms,
+        seed: args.seed,
+        pace: args.pace,
+        ..SimulatorOptions::default()
+    };
     let simulator = Simulator::start(options).await.map_err(StartError::Simulator)?;
     say(&format!("simulator on {}", simulator.base_url()));
     say(&format!("watch it with: bilibili-live-monitor --upstream {}", simulator.base_url()));
@@ -163,7 +101,10 @@ pub async fn simulate(args: SimulateArgs) -> Result<Outcome, StartError> {
 }
 
 /// A line for whoever started the program, or reads its output.
-#[expect(clippy::print_stdout, reason = "the address, and a password made at the first start, are the program's output")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the address, and a password made at the first start, are the program's output"
+)]
 fn say(line: &str) {
     println!("{line}");
     // A closed output is no reason to stop.
@@ -202,6 +143,7 @@ struct App {
     finish_sync: watch::Sender<bool>,
     web: web::Server,
     ledger: Arc<Ledger>,
+    database: Database,
     signals: Signals,
 }
 
@@ -225,7 +167,8 @@ impl App {
         let database = blocking(move || Database::open(&path)).await??;
         let (live, live_for_web) = open_live_store(&settings).await?;
 
-        let (board, wall, ledger) = (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
+        let (board, wall, ledger) =
+            (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
         let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref())?);
         let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
@@ -290,7 +233,7 @@ impl App {
         let web = web::serve(
             listener,
             web::Web {
-                rooms: rooms.clone(),
+                rooms: Arc::new(rooms.clone()),
                 sync,
                 database: database.clone(),
                 live: live_for_web.clone(),
@@ -307,7 +250,7 @@ impl App {
 
         watch_rooms(&rooms, &database, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), record_gauge, live, database.clone()));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, signals })
+        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -359,7 +302,14 @@ impl App {
         }
         self.finish_sync.send_replace(true);
         if !finished(root::SYNC, by(8)).await {
-            left.push("not everything was stored in SQLite in time; what is in the live store follows at the next start".to_owned());
+            left.push(
+                "not everything was stored in SQLite in time; what is in the live store follows at the next start"
+                    .to_owned(),
+            );
+        }
+        let last_words = left.first().cloned();
+        if let Err(error) = self.database.run(move |database| database.finish_task(last_words.as_deref())).await {
+            left.push(format!("the end of this run is not written down: {error}"));
         }
         self.web.stop(by(9)).await;
 
@@ -401,14 +351,12 @@ fn kind_of(name: &str) -> &'static str {
 async fn open_live_store(settings: &Settings) -> Result<(Arc<dyn LiveStore>, Arc<dyn LiveStore>), StartError> {
     match &settings.redis {
         Some(url) => {
-            let open = || RedisStore::connect(url, RedisOptions::default()).map_err(|error| StartError::LiveStore(error.to_string()));
+            let open = || RedisStore::connect(url, RedisOptions::default());
             Ok((Arc::new(open()?), Arc::new(open()?)))
         }
         None => {
             let folder = settings.data_dir.clone();
-            let store = blocking(move || EmbeddedStore::open(&folder))
-                .await?
-                .map_err(|error| StartError::LiveStore(format!("{:#}", anyhow::Error::new(error))))?;
+            let store = blocking(move || EmbeddedStore::open(&folder)).await??;
             let store: Arc<dyn LiveStore> = Arc::new(store);
             Ok((store.clone(), store))
         }
@@ -440,6 +388,8 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
 async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) -> Result<(), StartError> {
     let (stored, totals) =
         database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
+    let ids: Vec<RoomId> = stored.iter().map(|room| room.info.room_id).collect();
+    database.run(move |database| database.start_task(&ids)).await?;
     for room in stored {
         let id = room.info.room_id;
         let totals = totals.get(&id).copied().unwrap_or_default();
@@ -483,44 +433,10 @@ async fn audit(ledger: Arc<Ledger>, lane: Arc<LaneGauge>, live: Arc<dyn LiveStor
         ledger.audit(backlog + lane.reading().depth as u64);
         let reading = ledger.reading();
         if !reading.balanced {
-            error!(unaccounted = reading.unaccounted, "the ledger does not balance: {} events are unaccounted for", reading.unaccounted);
+            error!(
+                unaccounted = reading.unaccounted,
+                "the ledger does not balance: {} events are unaccounted for", reading.unaccounted
+            );
         }
     }
-}
-
-/// SIGTERM and SIGINT, counted.
-#[derive(Clone)]
-struct Signals(watch::Receiver<u32>);
-
-impl Signals {
-    async fn first(&mut self) {
-        self.at_least(1).await;
-    }
-
-    async fn second(&mut self) {
-        self.at_least(2).await;
-    }
-
-    async fn at_least(&mut self, times: u32) {
-        if self.0.wait_for(|seen| *seen >= times).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-fn signals() -> Result<Signals, StartError> {
-    let failed = |source| StartError::System { what: "signals cannot be received", source };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let (seen, receiver) = watch::channel(0);
-    actix::spawn(async move {
-        loop {
-            select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            seen.send_modify(|seen| *seen += 1);
-        }
-    });
-    Ok(Signals(receiver))
 }

@@ -1,0 +1,84 @@
+//! Changes asked for by programs, and by pages of ours that sent the session's token.
+//!
+//! [`AdminAuth::admit`](crate::web::AdminAuth::admit) comes first in every call: who may not is told so
+//! before the rest of the request is looked at.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use serde_json::{Value, json};
+
+use super::{
+    answer, answer_as,
+    params::{self, Params},
+};
+use crate::{
+    domain::{RoomId, RoomRef},
+    web::{Site, error::Refusal},
+};
+
+/// POST `/admin/rooms/`.
+pub async fn add(request: HttpRequest, body: web::Bytes, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    site.web.auth.admit(&request, None)?;
+    let body: Value =
+        serde_json::from_slice(&body).map_err(|e| Refusal::bad_parameter(format!("the body is not JSON: {e}")))?;
+    let typed = match &body["room"] {
+        Value::String(typed) => typed.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return Err(Refusal::bad_parameter("room: give a number or a link")),
+    };
+    let room: RoomRef = typed.parse().map_err(not_a_room)?;
+    let info = site.web.rooms.add(room).await?;
+    Ok(answer_as(StatusCode::CREATED, json!({"room": info, "room_id": info.room_id})))
+}
+
+/// What was typed names no room.
+pub fn not_a_room(error: crate::domain::RoomRefError) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "not_a_room", error.to_string())
+}
+
+/// DELETE `/admin/rooms/{id}/`.
+pub async fn remove(
+    request: HttpRequest,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
+    site.web.auth.admit(&request, None)?;
+    let erase = params::text(&params, "erase") == Some("true");
+    site.web.rooms.remove(RoomId(*room), erase).await?;
+    Ok(answer(json!({"room_id": *room, "erased": erase})))
+}
+
+/// POST `/admin/rooms/{id}/pause/`.
+pub async fn pause(request: HttpRequest, room: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    site.web.auth.admit(&request, None)?;
+    site.web.rooms.pause(RoomId(*room)).await?;
+    Ok(answer(json!({"room_id": *room, "paused": true})))
+}
+
+/// POST `/admin/rooms/{id}/resume/`.
+pub async fn resume(
+    request: HttpRequest,
+    room: web::Path<u64>,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
+    site.web.auth.admit(&request, None)?;
+    site.web.rooms.resume(RoomId(*room)).await?;
+    Ok(answer(json!({"room_id": *room, "paused": false})))
+}
+
+/// POST `/admin/rooms/{id}/restart/`.
+pub async fn restart(
+    request: HttpRequest,
+    room: web::Path<u64>,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
+    site.web.auth.admit(&request, None)?;
+    site.web.rooms.restart(RoomId(*room)).await?;
+    Ok(answer(json!({"room_id": *room, "restarting": true})))
+}
+
+/// POST `/admin/sync/`.
+pub async fn sync(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    site.web.auth.admit(&request, None)?;
+    Ok(answer(json!({"sync": site.web.sync.sync_now().await?})))
+}

@@ -1,0 +1,94 @@
+//! Stored events, newest first, a page at a time.
+//!
+//! The cursor of an answer is the id of its last event: asking again with it as `before` goes on exactly
+//! there, whatever has been stored meanwhile.
+
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::{
+    answer,
+    params::{self, Params},
+    rooms,
+};
+use crate::{
+    domain::RoomId,
+    store::{
+        queries::{Events, Filter, Page},
+        sqlite::{Database, QueryError},
+    },
+    supervise::vitals::unix_ms,
+    web::{Site, error::Refusal},
+};
+
+/// A question to the history for a page of events.
+type Question = fn(&Database, &Filter, &Page) -> Result<Events, QueryError>;
+
+/// GET `/room/{id}/danmaku/`.
+pub async fn danmaku(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    list("danmaku", Database::danmaku, RoomId(*room), &params, &site).await
+}
+
+/// GET `/room/{id}/gifts/`.
+pub async fn gifts(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    list("gifts", Database::gifts, RoomId(*room), &params, &site).await
+}
+
+/// GET `/room/{id}/superchats/`.
+pub async fn super_chats(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    list("superchats", Database::super_chats, RoomId(*room), &params, &site).await
+}
+
+/// GET `/room/{id}/guards/`.
+pub async fn guards(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    list("guards", Database::guards, RoomId(*room), &params, &site).await
+}
+
+async fn list(
+    name: &'static str,
+    question: Question,
+    room: RoomId,
+    params: &Params,
+    site: &Site,
+) -> Result<HttpResponse, Refusal> {
+    let page = params::page(params)?;
+    let filter = params::filter(params, Some(room))?;
+    rooms::known(site, room).await?;
+    let found = site.ask("listing events", move |database| question(database, &filter, &page)).await?;
+    let mut data = json!({
+        "room_id": room,
+        "count": found.events.len(),
+        "has_more": found.has_more,
+        "cursor": found.events.last().map(|event| event.id),
+        "timestamp": unix_ms() / 1000,
+    });
+    data[name] = json!(found.events);
+    Ok(answer(data))
+}
+
+/// GET `/danmaku-browser/`: the rooms that something happened in last, each with its newest danmaku and gifts.
+pub async fn browser(params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    let limit = params::limit(&params)?.min(100);
+    let mut watched = site.web.wall.summaries();
+    watched.sort_by_key(|room| (std::cmp::Reverse(room.last_event_ms), room.info.room_id));
+    let has_more = watched.len() > limit;
+    watched.truncate(limit);
+    let rooms = site
+        .ask("listing the newest events", move |database| {
+            let page = Page { limit: 20, before: None, since: None };
+            watched
+                .into_iter()
+                .map(|summary| {
+                    let filter = Filter { room: Some(summary.info.room_id), ..Filter::default() };
+                    let mut room = json!(summary);
+                    room["danmaku"] = json!(database.danmaku(&filter, &page)?.events);
+                    room["gifts"] = json!(database.gifts(&filter, &page)?.events);
+                    Ok(room)
+                })
+                .collect::<Result<Vec<Value>, QueryError>>()
+        })
+        .await?;
+    Ok(answer(json!({
+        "count": rooms.len(), "has_more": has_more, "rooms": rooms, "timestamp": unix_ms() / 1000,
+    })))
+}

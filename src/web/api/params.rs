@@ -1,0 +1,117 @@
+//! What stands in a query string: limits, moments, cursors.
+//!
+//! A moment is unix ms, ISO 8601 (China's time where no zone is given, as on the pages), or the opaque
+//! cursor of the answer before, which is the id of an event.
+
+use std::collections::HashMap;
+
+use actix_web::web::Query;
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
+
+use crate::{
+    domain::{EventId, RoomId, Uid},
+    store::queries::{Cursor, Filter, PAGE_MAX, Page},
+    web::error::Refusal,
+};
+
+/// Parameters by name.
+pub type Params = Query<HashMap<String, String>>;
+
+/// Rows of a page that did not say how many.
+const PAGE_DEFAULT: usize = 50;
+
+/// The value of a parameter; an empty one is none.
+pub fn text<'a>(params: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
+    params.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+/// `limit`, from 1 to [`PAGE_MAX`].
+pub fn limit(params: &HashMap<String, String>) -> Result<usize, Refusal> {
+    let Some(value) = text(params, "limit") else { return Ok(PAGE_DEFAULT) };
+    match value.parse() {
+        Ok(limit) if limit > 0 => Ok(PAGE_MAX.min(limit)),
+        _ => Err(Refusal::bad_parameter(format!("limit: {value:?} is not a number from 1 to {PAGE_MAX}"))),
+    }
+}
+
+/// `limit`, `before` (or `cursor`) and `since`.
+pub fn page(params: &HashMap<String, String>) -> Result<Page, Refusal> {
+    let place = |name| text(params, name).map(|value| place(name, value)).transpose();
+    let before = match place("before")? {
+        Some(before) => Some(before),
+        None => place("cursor")?,
+    };
+    Ok(Page { limit: limit(params)?, before, since: place("since")? })
+}
+
+/// `q` and `uid`, in a room or in all.
+pub fn filter(params: &HashMap<String, String>, room: Option<RoomId>) -> Result<Filter, Refusal> {
+    let uid = text(params, "uid")
+        .map(|uid| uid.parse().map(Uid).map_err(|_| Refusal::bad_parameter(format!("uid: {uid:?} is not a number"))));
+    Ok(Filter { room, q: text(params, "q").map(|q| q.chars().take(200).collect()), uid: uid.transpose()? })
+}
+
+/// A moment, unix ms.
+pub fn moment(params: &HashMap<String, String>, name: &'static str) -> Result<Option<i64>, Refusal> {
+    let found = text(params, name).map(|value| place(name, value)).transpose()?;
+    Ok(found.map(|place| match place {
+        Cursor::Ms(ms) => ms,
+        Cursor::Event(id) => id.timestamp_ms(),
+    }))
+}
+
+fn place(name: &str, value: &str) -> Result<Cursor, Refusal> {
+    if let Ok(ms) = value.parse::<i64>() {
+        return Ok(Cursor::Ms(ms));
+    }
+    if let Ok(id) = value.parse::<EventId>() {
+        return Ok(Cursor::Event(id));
+    }
+    iso(value).map(Cursor::Ms).ok_or_else(|| {
+        Refusal::bad_parameter(format!(
+            "{name}: {value:?} is neither unix ms, nor ISO 8601 such as 2026-01-31T20:00:00+08:00, nor a cursor"
+        ))
+    })
+}
+
+fn iso(value: &str) -> Option<i64> {
+    // A plus that was not encoded arrives as a space.
+    if let Ok(moment) = DateTime::parse_from_rfc3339(&value.replace(' ', "+")) {
+        return Some(moment.timestamp_millis());
+    }
+    let china = FixedOffset::east_opt(8 * 3600)?;
+    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
+    let naive = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(value, form).ok());
+    let naive = naive.or_else(|| NaiveDate::parse_from_str(value, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))?;
+    Some(naive.and_local_timezone(china).single()?.timestamp_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_or_refused() {
+        let id = EventId::of(1_700_000_000_123, &["x"]);
+        for (value, expected) in [
+            ("1700000000000", Some(Cursor::Ms(1_700_000_000_000))),
+            ("2023-11-14T22:13:20Z", Some(Cursor::Ms(1_700_000_000_000))),
+            ("2023-11-15T06:13:20 08:00", Some(Cursor::Ms(1_700_000_000_000))),
+            ("2023-11-15T06:13:20", Some(Cursor::Ms(1_700_000_000_000))),
+            ("2023-11-15", Some(Cursor::Ms(1_699_977_600_000))),
+            (&id.to_string(), Some(Cursor::Event(id))),
+            ("yesterday", None),
+            ("2023-13-01", None),
+        ] {
+            assert_eq!(place("before", value).ok(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn limits_have_bounds() {
+        for (value, expected) in [("", Some(50)), ("7", Some(7)), ("99999", Some(1000)), ("0", None), ("-1", None)] {
+            let params = HashMap::from([("limit".to_owned(), value.to_owned())]);
+            assert_eq!(limit(&params).ok(), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Rooms and their totals.
+//!
+//! Totals are those of the stored history; the length of a capped list is never one. The original's
+//! fields keep their names beside ours.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    answer,
+    params::{self, Params},
+};
+use crate::{
+    actors::wall::{Counts, Income, RoomSummary},
+    domain::{LiveStatus, RoomId, RoomInfo},
+    store::RoomTotals,
+    supervise::vitals::unix_ms,
+    web::{Site, error::Refusal},
+};
+
+/// Rooms one batch may name.
+const BATCH_MAX: usize = 50;
+
+/// A room that is watched, or of which history is stored; with its totals.
+pub struct Known {
+    /// What is known about it.
+    pub info: RoomInfo,
+    /// What is stored.
+    pub totals: RoomTotals,
+    /// As it is now, when it is watched.
+    pub summary: Option<RoomSummary>,
+}
+
+/// Finds a room on the wall or in the history.
+pub async fn known(site: &Site, room: RoomId) -> Result<Known, Refusal> {
+    let summary = site.web.wall.summary(room);
+    let (stored, totals) = site
+        .ask("reading a room", move |database| {
+            let room = (database.room(room)?, database.totals(room)?);
+            Ok(room)
+        })
+        .await?;
+    let info = match (&summary, stored) {
+        (Some(summary), _) => summary.info.clone(),
+        (None, Some(stored)) => stored.info,
+        (None, None) => return Err(Refusal::no_such_room(room)),
+    };
+    Ok(Known { info, totals, summary })
+}
+
+fn stats_of(totals: &RoomTotals) -> Value {
+    json!({
+        "total_danmaku": totals.danmaku,
+        "total_gifts": totals.gifts,
+        "total_super_chats": totals.super_chats,
+        "total_guards": totals.guards,
+        "total_users": totals.users,
+        "masked": totals.masked,
+        "last_update": totals.last_event_ms.div_euclid(1000),
+        "last_event_ms": totals.last_event_ms,
+        "income": Income::from(totals),
+    })
+}
+
+fn room_info(known: &Known) -> Value {
+    let mut info = json!(known.info);
+    info["monitored"] = json!(known.summary.is_some());
+    if let Some(summary) = &known.summary {
+        info["state"] = json!(summary.state);
+        info["error"] = json!(summary.error);
+        info["rates"] = json!(summary.rates);
+        info["gauges"] = json!(summary.gauges);
+    }
+    info
+}
+
+/// GET `/rooms/`.
+pub async fn list(params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    let all = site.web.wall.summaries();
+    let total = all.len();
+    let wanted: fn(&RoomSummary) -> bool = match params::text(&params, "status").unwrap_or("all") {
+        "all" => |_| true,
+        "live" => |room| room.info.status == LiveStatus::Live,
+        "offline" => |room| room.info.status != LiveStatus::Live,
+        other => return Err(Refusal::bad_parameter(format!("status: {other:?} is none of all, live, offline"))),
+    };
+    let live = all.iter().filter(|room| room.info.status == LiveStatus::Live).count();
+    let stats = json!({
+        "total_rooms": total,
+        "live_rooms": live,
+        "offline_rooms": total - live,
+        "total_danmaku": all.iter().map(|room| room.counts.danmaku).sum::<i64>(),
+        "total_gifts": all.iter().map(|room| room.counts.gifts).sum::<i64>(),
+        "income": all.iter().map(|room| room.income.total_gold).sum::<crate::domain::Gold>().cny(),
+        "danmaku_per_minute": all.iter().map(|room| room.rates.danmaku_per_minute).sum::<u64>(),
+    });
+    let mut rooms: Vec<RoomSummary> = all.into_iter().filter(wanted).collect();
+    let key: fn(&RoomSummary) -> i64 = match params::text(&params, "sort").unwrap_or("danmaku") {
+        "danmaku" => |room| room.counts.danmaku,
+        "gifts" => |room| room.counts.gifts,
+        "income" => |room| room.income.total_gold.0,
+        "updated" => |room| room.last_event_ms,
+        other => {
+            return Err(Refusal::bad_parameter(format!("sort: {other:?} is none of danmaku, gifts, income, updated")));
+        }
+    };
+    rooms.sort_by_key(|room| (std::cmp::Reverse(key(room)), room.info.room_id));
+    let limit = params::limit(&params)?;
+    let skip: usize = match params::text(&params, "cursor").or(params::text(&params, "before")) {
+        Some(cursor) => cursor.parse().map_err(|_| Refusal::bad_parameter("cursor: not one of this list"))?,
+        None => 0,
+    };
+    let matching = rooms.len();
+    let page: Vec<RoomSummary> = rooms.into_iter().skip(skip).take(limit).collect();
+    let next = skip + page.len();
+    let has_more = next < matching;
+    let cursor = has_more.then(|| next.to_string());
+    Ok(answer(json!({
+        "count": page.len(),
+        "has_more": has_more,
+        "pagination": {"count": page.len(), "total": matching, "limit": limit, "has_more": has_more, "cursor": cursor},
+        "rooms": page,
+        "stats": stats,
+        "timestamp": unix_ms() / 1000,
+    })))
+}
+
+/// GET `/system/stats/`.
+pub async fn system_stats(site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    let (all, totals) =
+        site.ask("adding up the history", |database| Ok((database.all_totals()?, database.system_totals()?))).await?;
+    let watched = site.web.wall.summaries();
+    let live = watched.iter().filter(|room| room.info.status == LiveStatus::Live).count();
+    let mut stats = stats_of(&totals);
+    stats["total_rooms"] = json!(watched.len());
+    stats["active_rooms"] = json!(watched.len());
+    stats["live_rooms"] = json!(live);
+    stats["rooms_with_history"] = json!(all.len());
+    stats["counts"] = json!(Counts::from(&totals));
+    stats["danmaku_per_minute"] = json!(watched.iter().map(|room| room.rates.danmaku_per_minute).sum::<u64>());
+    stats["database_bytes"] = json!(site.web.database.size_bytes());
+    Ok(answer(json!({"stats": stats, "timestamp": unix_ms() / 1000})))
+}
+
+/// GET `/room/{id}/stats/`.
+pub async fn stats(room: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    let known = known(&site, RoomId(*room)).await?;
+    Ok(answer(json!({
+        "room_id": known.info.room_id,
+        "room_info": room_info(&known),
+        "stats": stats_of(&known.totals),
+        "timestamp": unix_ms() / 1000,
+    })))
+}
+
+/// What a batch asks for.
+#[derive(Deserialize)]
+pub struct Batch {
+    room_ids: Vec<RoomId>,
+}
+
+/// POST `/batch/rooms/stats/`. It changes nothing and needs no sign-in.
+pub async fn batch(batch: web::Json<Batch>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    if batch.room_ids.len() > BATCH_MAX {
+        return Err(Refusal::bad_parameter(format!("room_ids: at most {BATCH_MAX}")));
+    }
+    let mut rooms = serde_json::Map::new();
+    let mut missing = Vec::new();
+    for room in &batch.room_ids {
+        match known(&site, *room).await {
+            Ok(known) => {
+                let stats = json!({"room_info": room_info(&known), "stats": stats_of(&known.totals)});
+                rooms.insert(room.to_string(), stats);
+            }
+            Err(refusal) if refusal.status == 404 => missing.push(room),
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Ok(answer(json!({"count": rooms.len(), "rooms": rooms, "missing": missing, "timestamp": unix_ms() / 1000})))
+}

@@ -1,0 +1,163 @@
+//! What happened in a room over time, and when it was not received.
+//!
+//! Every point says which share of it was covered: 1 for all, 0 for nothing, null where nobody knows,
+//! because the room was not watched yet. A quiet minute and a minute that was missed must not look alike.
+
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::{
+    answer,
+    params::{self, Params},
+    rooms,
+};
+use crate::{
+    domain::RoomId,
+    store::{
+        gaps::Gap,
+        queries::{Cursor, Filter, Page},
+        series::{Step, TrendPoint},
+        sqlite::{Database, QueryError},
+    },
+    supervise::vitals::unix_ms,
+    web::{Site, error::Refusal},
+};
+
+/// Points of one answer.
+const POINTS_MAX: i64 = 10_000;
+
+/// A stretch of time and how it is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// First ms.
+    pub from_ms: i64,
+    /// First ms after it.
+    pub to_ms: i64,
+    /// Width of its points.
+    pub step: Step,
+}
+
+/// GET `/room/{id}/trend/`.
+pub async fn trend(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    let room = RoomId(*room);
+    let step = match params::text(&params, "step").unwrap_or("minute") {
+        "minute" => Step::Minute,
+        "hour" => Step::Hour,
+        "day" => Step::Day,
+        other => return Err(Refusal::bad_parameter(format!("step: {other:?} is none of minute, hour, day"))),
+    };
+    let to_ms = params::moment(&params, "to")?.unwrap_or_else(unix_ms);
+    let default_span = step.ms() * if step == Step::Minute { 120 } else { 48 };
+    let from_ms = params::moment(&params, "from")?.unwrap_or(to_ms.saturating_sub(default_span));
+    if from_ms >= to_ms || from_ms < 0 {
+        return Err(Refusal::bad_parameter("from: must be before to"));
+    }
+    if (to_ms - from_ms) / step.ms() > POINTS_MAX {
+        return Err(Refusal::bad_parameter(format!("from, to: more than {POINTS_MAX} points; take a wider step")));
+    }
+    rooms::known(&site, room).await?;
+    let stretch = Stretch { from_ms, to_ms, step };
+    let (points, gauges) = site
+        .ask("reading a trend", move |database| {
+            let points = series(database, room, stretch)?;
+            let gauges = if step == Step::Minute { database.gauges(room, from_ms, to_ms)? } else { Vec::new() };
+            Ok((points, gauges))
+        })
+        .await?;
+    Ok(answer(json!({
+        "room_id": room, "step_ms": step.ms(), "from_ms": from_ms, "to_ms": to_ms,
+        "count": points.len(), "has_more": false, "points": points, "gauges": gauges,
+    })))
+}
+
+/// GET `/room/{id}/gaps/`.
+pub async fn gaps(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    let room = RoomId(*room);
+    let from_ms = params::moment(&params, "since")?.or(params::moment(&params, "from")?).unwrap_or(0);
+    let to_ms = params::moment(&params, "before")?.or(params::moment(&params, "to")?).unwrap_or_else(unix_ms);
+    let limit = params::limit(&params)?;
+    rooms::known(&site, room).await?;
+    let mut gaps = site.ask("listing gaps", move |database| database.gaps(room, from_ms, to_ms)).await?;
+    gaps.reverse();
+    let has_more = gaps.len() > limit;
+    gaps.truncate(limit);
+    let cursor = gaps.last().filter(|_| has_more).map(|gap| gap.from_ms.to_string());
+    Ok(answer(json!({
+        "room_id": room, "count": gaps.len(), "has_more": has_more, "cursor": cursor, "gaps": gaps,
+    })))
+}
+
+/// Every point of a stretch, also those in which nothing happened.
+pub fn series(database: &Database, room: RoomId, stretch: Stretch) -> Result<Vec<Value>, QueryError> {
+    let Stretch { from_ms, to_ms, step } = stretch;
+    let points = database.trend(room, from_ms, to_ms, step)?;
+    let gaps = database.gaps(room, step.start_of(from_ms), to_ms)?;
+    let filter = Filter { room: Some(room), ..Filter::default() };
+    let earlier = Page { limit: 1, before: Some(Cursor::Ms(step.start_of(from_ms))), since: None };
+    let watched_before = !database.danmaku(&filter, &earlier)?.events.is_empty()
+        || !database.room_events(&filter, &earlier)?.events.is_empty();
+    let first_point = points.first().map(|point| point.at_ms);
+    let first_gap = gaps.first().map(|gap| gap.from_ms);
+    let known_from = if watched_before { Some(i64::MIN) } else { first_point.into_iter().chain(first_gap).min() };
+    Ok(fill(&points, stretch, |from, to| covered(from, to.min(unix_ms()), known_from, &gaps)))
+}
+
+fn fill(points: &[TrendPoint], stretch: Stretch, coverage: impl Fn(i64, i64) -> Option<f64>) -> Vec<Value> {
+    let mut stored = points.iter().peekable();
+    let mut all = Vec::new();
+    let mut at_ms = stretch.step.start_of(stretch.from_ms);
+    while at_ms < stretch.to_ms {
+        let point = match stored.next_if(|point| point.at_ms == at_ms) {
+            Some(point) => *point,
+            None => TrendPoint { at_ms, ..TrendPoint::default() },
+        };
+        let mut value = json!(point);
+        value["income"] = json!((point.gift_gold + point.super_chat_gold + point.guard_gold).cny());
+        value["coverage"] = json!(coverage(at_ms, at_ms + stretch.step.ms()));
+        all.push(value);
+        at_ms += stretch.step.ms();
+    }
+    all
+}
+
+/// The share of `from..to` in which the room was received; none where it was not watched yet.
+fn covered(from: i64, to: i64, known_from: Option<i64>, gaps: &[Gap]) -> Option<f64> {
+    let known_from = known_from?.max(from);
+    if known_from >= to {
+        return None;
+    }
+    let missed: i64 =
+        gaps.iter().map(|gap| (gap.to_ms.unwrap_or(i64::MAX).min(to) - gap.from_ms.max(known_from)).max(0)).sum();
+    let received = (to - known_from - missed).max(0);
+    Some((received as f64 / (to - from) as f64 * 1000.0).round() / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_tells_a_quiet_minute_from_a_missed_one() {
+        let gap = |from_ms, to_ms| Gap { room_id: RoomId(1), from_ms, to_ms, reason: "lost".into(), attempts: 1 };
+        for (name, from, to, known_from, gaps, expected) in [
+            ("watched", 0, 60, Some(i64::MIN), vec![], Some(1.0)),
+            ("half missed", 0, 60, Some(i64::MIN), vec![gap(30, Some(90))], Some(0.5)),
+            ("a gap that lasts", 60, 120, Some(i64::MIN), vec![gap(30, None)], Some(0.0)),
+            ("not watched yet", 0, 60, Some(60), vec![], None),
+            ("watched from the middle", 0, 60, Some(30), vec![], Some(0.5)),
+            ("never heard of", 0, 60, None, vec![], None),
+            ("in the future", 60, 50, Some(i64::MIN), vec![], None),
+        ] {
+            assert_eq!(covered(from, to, known_from, &gaps), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn steps_without_events_are_there_too() {
+        let stretch = Stretch { from_ms: 61_000, to_ms: 240_000, step: Step::Minute };
+        let stored = [TrendPoint { at_ms: 120_000, danmaku: 3, ..TrendPoint::default() }];
+        let all = fill(&stored, stretch, |_, _| None);
+        let seen: Vec<_> = all.iter().map(|point| (point["at_ms"].as_i64(), point["danmaku"].as_i64())).collect();
+        assert_eq!(seen, [(Some(60_000), Some(0)), (Some(120_000), Some(3)), (Some(180_000), Some(0))]);
+    }
+}

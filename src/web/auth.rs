@@ -1,0 +1,339 @@
+//! Who may change something.
+//!
+//! One administrator with a password (argon2), signed in by form: the session is a random number in a
+//! cookie, of which only the hash is kept here, and every write carries the session's token as well.
+//! Programs send a bearer token instead. Whoever cannot show either gets 401 and nothing happens; a
+//! request that a foreign page made is refused whatever it carries. Wrong passwords make an address wait.
+//!
+//! Passwords, tokens and cookies are never logged and never served.
+
+use std::{
+    collections::HashMap,
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, SameSite, time::Duration as CookieAge},
+    http::{StatusCode, header},
+};
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use tokio::{sync::Semaphore, time::Instant};
+
+use super::error::Refusal;
+
+/// The cookie of a signed-in session.
+pub const SESSION_COOKIE: &str = "blm_session";
+/// Where programs that use the cookie send the session's token.
+pub const TOKEN_HEADER: &str = "X-CSRF-Token";
+
+/// How long a session lasts.
+const SESSION_LASTS: Duration = Duration::from_secs(12 * 3600);
+/// Sessions kept; the oldest goes first.
+const SESSIONS_KEPT: usize = 100;
+/// Wrong passwords that cost nothing yet.
+const FREE_TRIES: u32 = 5;
+/// Addresses remembered for their wrong passwords.
+const ADDRESSES_KEPT: usize = 10_000;
+
+type Digested = [u8; 32];
+
+/// Keeps the password's hash, the programs' token and who is signed in.
+pub struct AdminAuth {
+    password_hash: Option<String>,
+    token: Option<Digested>,
+    sessions: Mutex<HashMap<Digested, Session>>,
+    failures: Mutex<HashMap<IpAddr, Failures>>,
+    /// Hashing is made to be costly: two at a time for the whole program.
+    verifying: Semaphore,
+}
+
+struct Session {
+    csrf: String,
+    until: Instant,
+}
+
+struct Failures {
+    count: u32,
+    last: Instant,
+}
+
+/// A session that has just begun.
+pub struct SignedIn {
+    /// What goes into the cookie.
+    pub id: String,
+}
+
+/// Who asks for a change.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admin {
+    /// A person, signed in by form.
+    Person,
+    /// A program with a bearer token.
+    Program,
+}
+
+/// A password for the first start: plain for the person, hashed for the database.
+pub fn make_password() -> (String, String) {
+    // Without characters that are easily taken for each other.
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let bytes: [u8; 20] = rand::random();
+    let mut plain = String::new();
+    for (i, byte) in bytes.iter().enumerate() {
+        if i > 0 && i % 5 == 0 {
+            plain.push('-');
+        }
+        plain.push(char::from(LETTERS[usize::from(byte % 32)]));
+    }
+    let hashed = hash(&plain);
+    (plain, hashed)
+}
+
+/// The hash of a password, for storing.
+pub fn hash(plain: &str) -> String {
+    let hash: PasswordHash =
+        Argon2::default().hash_password(plain.as_bytes()).expect("the default parameters and salt are valid");
+    hash.to_string()
+}
+
+impl AdminAuth {
+    /// `password` from the environment wins over `stored_hash`; with neither nobody can sign in.
+    pub fn new(password: Option<String>, token: Option<String>, stored_hash: Option<String>) -> AdminAuth {
+        AdminAuth {
+            password_hash: password.filter(|password| !password.is_empty()).map(|plain| hash(&plain)).or(stored_hash),
+            token: token.filter(|token| !token.is_empty()).map(|token| digest(&token)),
+            sessions: Mutex::default(),
+            failures: Mutex::default(),
+            verifying: Semaphore::new(2),
+        }
+    }
+
+    /// Begins a session if the password is right.
+    pub async fn sign_in(&self, address: IpAddr, password: String) -> Result<SignedIn, Refusal> {
+        self.admit_try(address)?;
+        let wrong = || Refusal::new(StatusCode::UNAUTHORIZED, "wrong_password", "the password is wrong");
+        let known = self.password_hash.clone().ok_or_else(wrong)?;
+        let _turn = self.verifying.acquire().await.map_err(|e| Refusal::inside("signing in", e))?;
+        let right = actix_web::web::block(move || {
+            PasswordHash::new(&known)
+                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        })
+        .await
+        .map_err(|e| Refusal::inside("signing in", e))?;
+        if !right {
+            self.note_failure(address);
+            return Err(wrong());
+        }
+        self.locked(&self.failures).remove(&address);
+        let (id, csrf) = (random_text(), random_text());
+        let mut sessions = self.locked(&self.sessions);
+        sessions.retain(|_, session| session.until > Instant::now());
+        if sessions.len() >= SESSIONS_KEPT
+            && let Some(oldest) = sessions.iter().min_by_key(|(_, session)| session.until).map(|(id, _)| *id)
+        {
+            sessions.remove(&oldest);
+        }
+        sessions.insert(digest(&id), Session { csrf, until: Instant::now() + SESSION_LASTS });
+        Ok(SignedIn { id })
+    }
+
+    /// Ends the session of this request.
+    pub fn sign_out(&self, request: &HttpRequest) {
+        if let Some(cookie) = request.cookie(SESSION_COOKIE) {
+            self.locked(&self.sessions).remove(&digest(cookie.value()));
+        }
+    }
+
+    /// The token of the visitor's session, if the visitor is signed in.
+    pub fn session_token(&self, request: &HttpRequest) -> Option<String> {
+        let cookie = request.cookie(SESSION_COOKIE)?;
+        let sessions = self.locked(&self.sessions);
+        let session = sessions.get(&digest(cookie.value()))?;
+        (session.until > Instant::now()).then(|| session.csrf.clone())
+    }
+
+    /// Lets a write through, or says why not. `form_token` is the one that came in the form, if it was a form.
+    pub fn admit(&self, request: &HttpRequest, form_token: Option<&str>) -> Result<Admin, Refusal> {
+        same_origin(request)?;
+        if let Some(value) = request.headers().get(header::AUTHORIZATION) {
+            let shown = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+            return match (shown, self.token) {
+                // Two hashes are compared, so the time tells nothing about the token.
+                (Some(shown), Some(token)) if digest(shown) == token => Ok(Admin::Program),
+                _ => Err(Refusal::sign_in_first()),
+            };
+        }
+        let token = self.session_token(request).ok_or_else(Refusal::sign_in_first)?;
+        let header = request.headers().get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
+        match form_token.or(header) {
+            Some(shown) if digest(shown) == digest(&token) => Ok(Admin::Person),
+            _ => Err(Refusal::forged("the token of the form is missing or old; load the page again")),
+        }
+    }
+
+    fn admit_try(&self, address: IpAddr) -> Result<(), Refusal> {
+        let failures = self.locked(&self.failures);
+        let Some(failed) = failures.get(&address) else { return Ok(()) };
+        let wait = waiting_time(failed.count).saturating_sub(failed.last.elapsed());
+        if wait.is_zero() {
+            return Ok(());
+        }
+        Err(Refusal::later(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_tries",
+            "too many wrong passwords from this address",
+            wait.as_secs() + 1,
+        ))
+    }
+
+    fn note_failure(&self, address: IpAddr) {
+        let mut failures = self.locked(&self.failures);
+        if failures.len() >= ADDRESSES_KEPT {
+            failures.retain(|_, failed| failed.last.elapsed() < Duration::from_secs(900));
+        }
+        let failed = failures.entry(address).or_insert(Failures { count: 0, last: Instant::now() });
+        if failed.last.elapsed() > Duration::from_secs(3600) {
+            failed.count = 0;
+        }
+        failed.count += 1;
+        failed.last = Instant::now();
+        tracing::warn!(%address, tries = failed.count, "web: wrong administrator password");
+    }
+
+    fn locked<'a, T>(&self, of: &'a Mutex<T>) -> MutexGuard<'a, T> {
+        of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// 1 s after the free tries, doubling up to 15 min.
+fn waiting_time(failures: u32) -> Duration {
+    match failures.checked_sub(FREE_TRIES) {
+        None => Duration::ZERO,
+        Some(over) => Duration::from_secs((1u64 << over.min(10)).min(900)),
+    }
+}
+
+fn digest(text: &str) -> Digested {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn random_text() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+/// Refuses what a page of another site sent. Programs send no Origin.
+pub fn same_origin(request: &HttpRequest) -> Result<(), Refusal> {
+    let text = |name| request.headers().get(name).map(|value: &header::HeaderValue| value.to_str().unwrap_or("?"));
+    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
+    let host = text(header::HOST).unwrap_or_default();
+    let from = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    if !host.is_empty() && from.eq_ignore_ascii_case(host) {
+        return Ok(());
+    }
+    Err(Refusal::forged("this request was made by a page of another site"))
+}
+
+/// Where a request comes from. A proxy on this machine is believed about the address before it.
+pub fn address_of(request: &HttpRequest) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
+    if !peer.to_canonical().is_loopback() {
+        return peer;
+    }
+    let forwarded = request.headers().get("X-Forwarded-For").and_then(|value| value.to_str().ok());
+    forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse().ok()).unwrap_or(peer)
+}
+
+/// The cookie that carries a session, or takes it away.
+pub fn session_cookie(request: &HttpRequest, signed_in: Option<SignedIn>) -> Cookie<'static> {
+    let (id, age) = match signed_in {
+        Some(SignedIn { id }) => (id, SESSION_LASTS.as_secs()),
+        None => (String::new(), 0),
+    };
+    Cookie::build(SESSION_COOKIE, id)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(request.connection_info().scheme() == "https")
+        .max_age(CookieAge::seconds(i64::try_from(age).unwrap_or(0)))
+        .finish()
+}
+
+impl std::fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignedIn")?;
+        f.write_char('…')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[actix_web::test]
+    async fn writes_need_a_person_with_the_forms_token_or_a_program_with_its_token() {
+        let auth = AdminAuth::new(Some("secret".into()), Some("robot".into()), None);
+        let signed_in = auth.sign_in(HERE, "secret".into()).await.expect("the password is right");
+        let asked = |headers: &[(&'static str, &str)]| {
+            let mut request = TestRequest::post().insert_header(("Host", "here:8000"));
+            for (name, value) in headers {
+                request = request.insert_header((*name, *value));
+            }
+            request.to_http_request()
+        };
+        let cookie = format!("{SESSION_COOKIE}={}", signed_in.id);
+        let csrf = auth.session_token(&asked(&[("Cookie", &cookie)])).expect("signed in");
+        let table: [(&[(&'static str, &str)], Option<&str>, Result<Admin, u16>); 12] = [
+            (&[], None, Err(401)),
+            (&[("Cookie", "blm_session=guess")], Some(&csrf), Err(401)),
+            (&[("Cookie", &cookie)], None, Err(403)),
+            (&[("Cookie", &cookie)], Some("wrong"), Err(403)),
+            (&[("Cookie", &cookie)], Some(&csrf), Ok(Admin::Person)),
+            (&[("Cookie", &cookie), (TOKEN_HEADER, &csrf)], None, Ok(Admin::Person)),
+            (&[("Cookie", &cookie), ("Origin", "http://here:8000")], Some(&csrf), Ok(Admin::Person)),
+            (&[("Cookie", &cookie), ("Origin", "http://evil.example")], Some(&csrf), Err(403)),
+            (&[("Cookie", &cookie), ("Origin", "null")], Some(&csrf), Err(403)),
+            (&[("Authorization", "Bearer robot")], None, Ok(Admin::Program)),
+            (&[("Authorization", "Bearer robo")], None, Err(401)),
+            (&[("Authorization", "Bearer robot"), ("Origin", "http://evil.example")], None, Err(403)),
+        ];
+        for (headers, form_token, expected) in table {
+            let found = auth.admit(&asked(headers), form_token).map_err(|refusal| refusal.status.as_u16());
+            assert_eq!(found, expected, "{headers:?} {form_token:?}");
+        }
+        auth.sign_out(&asked(&[("Cookie", &cookie)]));
+        assert_eq!(auth.session_token(&asked(&[("Cookie", &cookie)])), None);
+    }
+
+    #[actix_web::test]
+    async fn without_password_and_token_nobody_comes_in() {
+        let auth = AdminAuth::new(None, Some(String::new()), None);
+        assert_eq!(auth.sign_in(HERE, String::new()).await.expect_err("nobody").status, 401);
+        let request = TestRequest::post().insert_header(("Authorization", "Bearer ")).to_http_request();
+        assert_eq!(auth.admit(&request, None).expect_err("nobody").status, 401);
+    }
+
+    #[actix_web::test]
+    async fn wrong_passwords_make_an_address_wait() {
+        let (plain, hashed) = make_password();
+        let auth = AdminAuth::new(None, None, Some(hashed));
+        for _ in 0..FREE_TRIES {
+            assert_eq!(auth.sign_in(HERE, "wrong".into()).await.expect_err("wrong").status, 401);
+        }
+        let refusal = auth.sign_in(HERE, plain.clone()).await.expect_err("must wait, even with the right one");
+        assert_eq!((refusal.status.as_u16(), refusal.retry_after), (429, Some(1)));
+        let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+        assert!(auth.sign_in(other, plain).await.is_ok());
+    }
+}

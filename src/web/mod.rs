@@ -1,0 +1,239 @@
+//! The door for browsers and programs: every route, and what a page or a call may hold.
+//!
+//! Pages are complete as the server draws them and kept alive by push; nothing polls. Reading needs no
+//! sign-in, every write does ([`auth`]). This folder holds no actor's address: it knows rooms through
+//! [`Desk`], figures through the wall, the ring, the board and the ledger, and history through queries.
+//!
+//! ```text
+//! pages, admin, debug   HTML          api/*    JSON, in the contract's envelope
+//! socket, push          what is live  assets   files, from inside the program
+//! ```
+
+pub mod admin;
+pub mod api;
+pub mod assets;
+pub mod auth;
+pub mod debug;
+mod desk;
+pub mod error;
+pub mod i18n;
+pub mod pages;
+pub mod push;
+pub mod socket;
+pub mod view;
+
+#[cfg(test)]
+mod tests {}
+
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
+
+use actix_web::{
+    App, HttpServer,
+    dev::ServerHandle,
+    http::header,
+    middleware::{Compress, DefaultHeaders},
+    web::{self, Data, ServiceConfig, get, post, resource},
+};
+
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
+use self::{error::Refusal, view::Views};
+use crate::{
+    actors::{handles::SyncHandle, ledger::Ledger, ring::Ring, wall::Wall},
+    store::{
+        LiveStore,
+        sqlite::{Database, QueryError},
+    },
+    supervise::vitals::{Board, unix_ms},
+};
+
+/// What the door is given.
+pub struct Web {
+    /// Adds, removes and steers rooms.
+    pub rooms: Arc<dyn Desk>,
+    /// Runs a sync now.
+    pub sync: SyncHandle,
+    /// The history.
+    pub database: Database,
+    /// The live store, for its status.
+    pub live: Arc<dyn LiveStore>,
+    /// The rooms as they are.
+    pub wall: Arc<Wall>,
+    /// What goes to live connections.
+    pub ring: Arc<Ring>,
+    /// Vitals of all actors.
+    pub board: Arc<Board>,
+    /// Where every event went.
+    pub ledger: Arc<Ledger>,
+    /// Who may change something.
+    pub auth: Arc<AdminAuth>,
+    /// The rest.
+    pub options: WebOptions,
+}
+
+/// What may be set.
+#[derive(Clone, Debug, Default)]
+pub struct WebOptions {
+    /// The data is simulated; every page says so.
+    pub demo: bool,
+    /// A configured upstream: pictures may come from there, even without TLS.
+    pub upstream_origin: Option<Url>,
+}
+
+impl WebOptions {
+    fn pictures_from(&self) -> Option<String> {
+        self.upstream_origin.as_ref().map(|url| url.origin().ascii_serialization()).filter(|origin| origin != "null")
+    }
+}
+
+/// Live connections in all, and from one address.
+const SESSIONS: usize = 2000;
+const SESSIONS_PER_ADDRESS: usize = 20;
+/// Threads that answer; waiting is done elsewhere.
+const WORKERS: usize = 2;
+
+/// What every handler holds.
+pub struct Site {
+    web: Web,
+    views: Views,
+    sessions: Arc<Sessions>,
+    memo: Arc<push::RoomsMemo>,
+    health: debug::Memo,
+    started_ms: i64,
+}
+
+impl Site {
+    /// Reads the templates and makes place for sessions.
+    pub fn new(web: Web) -> io::Result<Data<Site>> {
+        let views = Views::new(web.options.pictures_from().as_deref())
+            .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
+        let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
+        let (memo, health) = (Arc::default(), debug::Memo::default());
+        Ok(Data::new(Site { web, views, sessions, memo, health, started_ms: unix_ms() }))
+    }
+
+    /// A reading of the program's health, at most a second old.
+    async fn health_json(&self) -> Arc<str> {
+        self.health.json(self).await
+    }
+
+    /// Asks the history, where it may block. `what` is for the log and for the person who asked.
+    async fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        question: impl FnOnce(&Database) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.web.database.run(question).await.map_err(|error| Refusal::inside(what, error))
+    }
+}
+
+/// The open door.
+pub struct Server {
+    handle: ServerHandle,
+    sessions: Arc<Sessions>,
+}
+
+/// Opens the door on a listener. Signals are the program's own business.
+pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
+    let site = Site::new(web)?;
+    let sessions = site.sessions.clone();
+    let pictures_from = site.web.options.pictures_from();
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(Compress::default())
+            .wrap(safe_headers(pictures_from.as_deref()))
+            .app_data(site.clone())
+            .configure(configure)
+    })
+    .on_connect(socket::on_connect)
+    .workers(WORKERS)
+    .h1_write_buffer_size(32 * 1024)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    actix_web::rt::spawn(sessions.clone().reap());
+    Ok(Server { handle, sessions })
+}
+
+impl Server {
+    /// `/readyz` says no from now on and new live connections are refused; those that are there read on.
+    pub fn refuse_new(&self) {
+        self.sessions.refuse_new();
+    }
+
+    /// Says goodbye to live connections, cuts those that do not take it, and ends by `deadline`.
+    pub async fn stop(&self, deadline: Instant) {
+        self.sessions.say_goodbye();
+        let now = Instant::now();
+        let patience = deadline.saturating_duration_since(now) / 2;
+        while self.sessions.count() > 0 && now.elapsed() < patience {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.sessions.cut_all();
+        if timeout_at(deadline, self.handle.stop(true)).await.is_err() {
+            self.handle.stop(false).await;
+        }
+    }
+}
+
+/// What browsers are told to forbid: no script or style but our files, no framing, no guessing of types.
+pub fn safe_headers(upstream_origin: Option<&str>) -> DefaultHeaders {
+    let pictures = upstream_origin.unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https: {pictures}; \
+         connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    DefaultHeaders::new()
+        .add((header::CONTENT_SECURITY_POLICY, policy))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
+        .add((header::REFERRER_POLICY, "same-origin"))
+        .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Permissions-Policy", "camera=(), microphone=(), geolocation=()"))
+}
+
+/// With and without the last slash.
+fn both(path: &str) -> [String; 2] {
+    let path = path.trim_end_matches('/');
+    [format!("{path}/"), path.to_owned()]
+}
+
+/// Every route.
+pub fn configure(cfg: &mut ServiceConfig) {
+    cfg.app_data(web::PathConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
+        .app_data(web::QueryConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
+        .app_data(web::FormConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
+        .app_data(
+            web::JsonConfig::default()
+                .limit(64 * 1024)
+                .error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()),
+        );
+
+    cfg.route("/", get().to(pages::root))
+        .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(pages::dashboard)))
+        .service(resource(both("/live/danmaku/")).route(get().to(pages::danmaku)))
+        .service(resource(both("/live/charts/")).route(get().to(pages::charts)))
+        .service(resource(both("/live/room/{room}/")).route(get().to(pages::room)))
+        .service(resource(both("/live/debug/")).route(get().to(debug::page)));
+
+    cfg.service(resource(both("/live/admin/")).route(get().to(admin::page)))
+        .service(resource("/live/admin/sign-in").route(post().to(admin::sign_in)))
+        .service(resource("/live/admin/sign-out").route(post().to(admin::sign_out)))
+        .service(resource("/live/admin/rooms/preview").route(post().to(admin::preview)))
+        .service(resource("/live/admin/rooms/add").route(post().to(admin::add)))
+        .service(resource("/live/admin/rooms/{room}/{action}").route(post().to(admin::steer)))
+        .service(resource("/live/admin/sync").route(post().to(admin::sync)));
+
+    cfg.service(resource(both("/live/ws/")).route(get().to(socket::websocket)))
+        .service(resource("/static/{path:.*}").route(get().to(assets::file)))
+        .service(resource("/favicon.ico").route(get().to(assets::favicon)))
+        .service(resource(both("/healthz")).route(get().to(debug::healthz)))
+        .service(resource(both("/readyz")).route(get().to(debug::readyz)));
+
+    cfg.service(web::scope("/live/api").configure(api::configure)).default_service(web::to(pages::nowhere));
+}

@@ -1,0 +1,353 @@
+//! The pages for readers: dashboard, danmaku browser, charts, room.
+//!
+//! Each is drawn complete from the wall and the history, so it is right without scripts; the scripts then
+//! keep it right by push. A page asks the history once, in one piece of blocking work.
+
+use std::collections::{BTreeMap, HashMap};
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, web};
+use serde_json::{Value, json};
+
+use super::{
+    Site,
+    api::{
+        params::{self, Params},
+        trend::{Stretch, series},
+    },
+    error::Refusal,
+    view::Frame,
+};
+use crate::{
+    actors::wall::{Counts, Income, RoomSummary},
+    domain::{Event, Gold, LiveStatus, RoomId},
+    store::{
+        queries::{Events, Filter, Page},
+        series::{Step, TopBy},
+        sqlite::{Database, QueryError},
+    },
+    supervise::vitals::{State, unix_ms},
+};
+
+/// Minutes that a sparkline shows.
+const SPARK_MINUTES: i64 = 30;
+/// Rows of a stream when a page opens.
+const STREAM_ROWS: usize = 60;
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+/// Draws a page, or the page that says why it cannot be drawn.
+pub async fn answer(
+    request: &HttpRequest,
+    site: &Site,
+    template: &str,
+    values: impl Future<Output = Result<Value, Refusal>>,
+) -> HttpResponse {
+    let frame = frame(request, site);
+    match values.await {
+        Ok(values) => site.views.page(StatusCode::OK, template, &frame, &values),
+        Err(refusal) => site.views.refusal(&frame, &refusal),
+    }
+}
+
+/// What every page knows of this visitor.
+pub fn frame<'a>(request: &'a HttpRequest, site: &Site) -> Frame<'a> {
+    Frame { request, token: site.web.auth.session_token(request), demo: site.web.options.demo }
+}
+
+/// `/`.
+pub async fn root() -> HttpResponse {
+    HttpResponse::Found().insert_header((header::LOCATION, "/live/")).finish()
+}
+
+/// Anything that is nowhere else.
+pub async fn nowhere(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
+    site.views.refusal(&frame(&request, &site), &Refusal::not_found())
+}
+
+/// `/live/`.
+pub async fn dashboard(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
+    answer(&request, &site, "dashboard.html", async {
+        let rooms = site.web.wall.summaries();
+        let (sparks, feed) = site
+            .ask("drawing the dashboard", {
+                let rooms: Vec<RoomId> = rooms.iter().map(|room| room.info.room_id).collect();
+                move |database| {
+                    let sparks = rooms.iter().map(|room| spark(database, *room)).collect::<Result<Vec<_>, _>>()?;
+                    Ok((sparks, newest(database, None, 30)?))
+                }
+            })
+            .await?;
+        let names = names(&rooms);
+        let troubled: Vec<&RoomSummary> = rooms.iter().filter(|room| needs_attention(room)).collect();
+        let income: Gold = rooms.iter().map(|room| room.income.total_gold).sum();
+        let part = |of: fn(&Income) -> Gold| rooms.iter().map(|room| of(&room.income)).sum::<Gold>();
+        let stored = |of: &Counts| of.danmaku + of.gifts + of.super_chats + of.guards;
+        let tiles = json!({
+            "monitored": rooms.len(),
+            "live": rooms.iter().filter(|room| room.info.status == LiveStatus::Live).count(),
+            "attention": troubled.len(),
+            "per_minute": rooms.iter().map(|room| room.rates.danmaku_per_minute).sum::<u64>(),
+            "income": income,
+            "gift_gold": part(|income| income.gift_gold),
+            "super_chat_gold": part(|income| income.super_chat_gold),
+            "guard_gold": part(|income| income.guard_gold),
+            "stored": rooms.iter().map(|room| stored(&room.counts)).sum::<i64>(),
+        });
+        let mut cards: Vec<Value> = Vec::new();
+        for (room, spark) in rooms.iter().zip(sparks) {
+            let mut card = json!(room);
+            card["spark"] = json!(points(&spark));
+            card["spark_values"] = json!(spark);
+            cards.push(card);
+        }
+        cards.sort_by_key(|card| (card["status"] != 1, -card["rates"]["danmaku_per_minute"].as_i64().unwrap_or(0)));
+        Ok(json!({
+            "section": "dashboard", "tiles": tiles, "troubled": troubled, "rooms": cards,
+            "feed": rows(&feed, &names, None),
+        }))
+    })
+    .await
+}
+
+/// What a person should look at: watched, not paused, and yet not received.
+pub fn needs_attention(room: &RoomSummary) -> bool {
+    !matches!(room.state, State::Live | State::Paused) && unix_ms() - room.state_since_ms > 15_000
+        || matches!(room.state, State::Failed | State::Backoff)
+}
+
+/// `/live/danmaku/`: the stream of many rooms, or, when something is looked for, the history.
+pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>) -> HttpResponse {
+    answer(&request, &site, "danmaku.html", async {
+        let rooms = site.web.wall.summaries();
+        let room = params::text(&params, "room").filter(|room| *room != "all");
+        let room = room.map(|room| room.parse().map(RoomId).map_err(|_| Refusal::bad_parameter("room: not a number")));
+        let room = room.transpose()?;
+        let kind = params::text(&params, "kind").unwrap_or("all").to_owned();
+        let filter = params::filter(&params, room)?;
+        let page = Page { limit: params::limit(&params)?.clamp(STREAM_ROWS, 200), ..params::page(&params)? };
+        let (q, uid) = (filter.q.clone(), filter.uid);
+        let searching = q.is_some() || uid.is_some() || page.before.is_some() || page.since.is_some();
+        let asked = kind.clone();
+        let found =
+            site.ask("searching the history", move |database| of_kind(database, &asked, &filter, &page)).await?;
+        let older = found.has_more.then(|| found.events.last().map(|event| event.id)).flatten();
+        let names = names(&rooms);
+        Ok(json!({
+            "section": "danmaku", "rooms": rooms, "room": room, "kind": kind, "q": q.clone().unwrap_or_default(),
+            "uid": uid, "searching": searching, "older": older,
+            "count": found.events.len(), "events": rows(&found.events, &names, q.as_deref()),
+        }))
+    })
+    .await
+}
+
+fn of_kind(database: &Database, kind: &str, filter: &Filter, page: &Page) -> Result<Events, QueryError> {
+    match kind {
+        "danmaku" => database.danmaku(filter, page),
+        "gift" => database.gifts(filter, page),
+        "super_chat" => database.super_chats(filter, page),
+        "guard" => database.guards(filter, page),
+        _ => {
+            let all = [
+                database.danmaku(filter, page)?,
+                database.gifts(filter, page)?,
+                database.super_chats(filter, page)?,
+                database.guards(filter, page)?,
+            ];
+            let mut has_more = all.iter().any(|found| found.has_more);
+            let mut events: Vec<Event> = all.into_iter().flat_map(|found| found.events).collect();
+            events.sort_by_key(|event| std::cmp::Reverse(event.id));
+            has_more |= events.len() > page.limit;
+            events.truncate(page.limit);
+            Ok(Events { events, has_more })
+        }
+    }
+}
+
+fn newest(database: &Database, room: Option<RoomId>, limit: usize) -> Result<Vec<Event>, QueryError> {
+    let filter = Filter { room, ..Filter::default() };
+    Ok(of_kind(database, "all", &filter, &Page { limit, before: None, since: None })?.events)
+}
+
+/// `/live/charts/`.
+pub async fn charts(request: HttpRequest, params: Params, site: web::Data<Site>) -> HttpResponse {
+    answer(&request, &site, "charts.html", async {
+        let mut rooms = site.web.wall.summaries();
+        rooms.sort_by_key(|room| std::cmp::Reverse(room.counts.danmaku));
+        let room = params::text(&params, "room").and_then(|room| room.parse().ok()).map(RoomId);
+        let chosen = room.filter(|room| rooms.iter().any(|known| known.info.room_id == *room));
+        let span = params::text(&params, "span").unwrap_or("2h").to_owned();
+        let (length, step) = match span.as_str() {
+            "30m" => (30 * MINUTE_MS, Step::Minute),
+            "12h" => (12 * 60 * MINUTE_MS, Step::Minute),
+            "7d" => (7 * DAY_MS, Step::Hour),
+            "30d" => (30 * DAY_MS, Step::Day),
+            _ => (120 * MINUTE_MS, Step::Minute),
+        };
+        let to_ms = unix_ms();
+        let stretch = Stretch { from_ms: to_ms - length, to_ms, step };
+        let wanted: Vec<RoomId> = match chosen {
+            Some(room) => vec![room],
+            // More lines than this nobody can read.
+            None => rooms.iter().take(8).map(|room| room.info.room_id).collect(),
+        };
+        let shown = wanted.clone();
+        let trends = site
+            .ask("drawing the charts", move |database| {
+                wanted.iter().map(|room| series(database, *room, stretch)).collect::<Result<Vec<_>, _>>()
+            })
+            .await?;
+        let names = names(&rooms);
+        let mut series = Vec::new();
+        for (room, points) in shown.iter().zip(trends) {
+            series.push(json!({"room_id": room, "name": names.get(room), "points": points}));
+        }
+        let left_out = if chosen.is_some() { 0 } else { rooms.len().saturating_sub(shown.len()) };
+        let data = json!({"step_ms": step.ms(), "from_ms": stretch.from_ms, "to_ms": to_ms, "series": series});
+        Ok(json!({
+            "section": "charts", "rooms": rooms, "room": chosen, "span": span, "left_out": left_out,
+            "series": data["series"], "data": super::view::for_script(&data), "step_ms": step.ms(),
+        }))
+    })
+    .await
+}
+
+/// `/live/room/{id}/`.
+pub async fn room(request: HttpRequest, room: web::Path<String>, site: web::Data<Site>) -> HttpResponse {
+    answer(&request, &site, "room.html", async {
+        let room = RoomId(room.parse().map_err(|_| Refusal::no_such_room(room.as_str()))?);
+        let known = super::api::known_room(&site, room).await?;
+        let now = unix_ms();
+        let stretch = Stretch { from_ms: now - 60 * MINUTE_MS, to_ms: now, step: Step::Minute };
+        let mut values = site
+            .ask("drawing a room", move |database| {
+                let filter = Filter { room: Some(room), ..Filter::default() };
+                let page = |limit| Page { limit, before: None, since: None };
+                let names = BTreeMap::new();
+                let lane = |found: Events| rows(&found.events, &names, None);
+                let mut gaps = database.gaps(room, now - DAY_MS, now)?;
+                gaps.reverse();
+                Ok(json!({
+                    "stream": lane(database.danmaku(&filter, &page(STREAM_ROWS))?),
+                    "super_chats": lane(database.super_chats(&filter, &page(20))?),
+                    "guards": lane(database.guards(&filter, &page(20))?),
+                    "gifts": lane(database.gifts(&filter, &page(30))?),
+                    "room_events": lane(database.room_events(&filter, &page(15))?),
+                    "talkers": database.top_users(room, TopBy::Danmaku, 10)?,
+                    "payers": database.top_users(room, TopBy::Paid, 10)?,
+                    "gaps": gaps,
+                    "points": series(database, room, stretch)?,
+                }))
+            })
+            .await?;
+        let chart = json!({"step_ms": MINUTE_MS, "series": [{"room_id": room, "points": values["points"]}]});
+        values["data"] = json!(super::view::for_script(&chart));
+        values["section"] = json!("room");
+        values["info"] = json!(known.info);
+        values["now"] = match &known.summary {
+            Some(summary) => json!(summary),
+            None => Value::Null,
+        };
+        values["counts"] = json!(Counts::from(&known.totals));
+        values["income"] = json!(Income::from(&known.totals));
+        Ok(values)
+    })
+    .await
+}
+
+/// The streamers' names by room, for the tags of a stream.
+pub fn names(rooms: &[RoomSummary]) -> BTreeMap<RoomId, String> {
+    let name = |room: &RoomSummary| match room.info.uname.as_str() {
+        "" => room.info.room_id.to_string(),
+        name => name.to_owned(),
+    };
+    rooms.iter().map(|room| (room.info.room_id, name(room))).collect()
+}
+
+/// Events as a template draws them: the contract's fields, the room's name, and the text cut where `q` was found.
+pub fn rows(events: &[Event], names: &BTreeMap<RoomId, String>, q: Option<&str>) -> Vec<Value> {
+    let one = |event: &Event| {
+        let mut row = json!(event);
+        let name = names.get(&event.room_id).cloned().unwrap_or_else(|| event.room_id.to_string());
+        row["room_name"] = json!(name);
+        for field in ["message", "gift_name", "username"] {
+            let text = row[field].as_str().unwrap_or_default();
+            let parts = cut(text, q);
+            row[format!("{field}_parts")] = parts;
+        }
+        row
+    };
+    events.iter().map(one).collect()
+}
+
+/// `text` in pieces that are a hit or not, compared without regard to ASCII case as the history does.
+fn cut(text: &str, q: Option<&str>) -> Value {
+    let Some(q) = q.filter(|q| !q.is_empty()) else { return json!([{"text": text, "hit": false}]) };
+    let (low, wanted) = (text.to_ascii_lowercase(), q.to_ascii_lowercase());
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    for (at, hit) in low.match_indices(&wanted) {
+        if at > from {
+            pieces.push(json!({"text": &text[from..at], "hit": false}));
+        }
+        pieces.push(json!({"text": &text[at..at + hit.len()], "hit": true}));
+        from = at + hit.len();
+    }
+    if from < text.len() {
+        pieces.push(json!({"text": &text[from..], "hit": false}));
+    }
+    json!(pieces)
+}
+
+/// Danmaku a minute over the last half hour, the running minute left out.
+fn spark(database: &Database, room: RoomId) -> Result<Vec<i64>, QueryError> {
+    let to_ms = Step::Minute.start_of(unix_ms());
+    let from_ms = to_ms - SPARK_MINUTES * MINUTE_MS;
+    let stored: HashMap<i64, i64> =
+        database.trend(room, from_ms, to_ms, Step::Minute)?.iter().map(|point| (point.at_ms, point.danmaku)).collect();
+    Ok((0..SPARK_MINUTES).map(|n| stored.get(&(from_ms + n * MINUTE_MS)).copied().unwrap_or(0)).collect())
+}
+
+/// The points of a line in a box of 100 by 24.
+fn points(values: &[i64]) -> String {
+    let top = values.iter().copied().max().unwrap_or(0).max(1) as f64;
+    let step = 100.0 / (values.len().max(2) - 1) as f64;
+    let place = |(n, value): (usize, &i64)| format!("{:.1},{:.1}", n as f64 * step, 23.0 - *value as f64 / top * 22.0);
+    values.iter().enumerate().map(place).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_marked_and_nothing_is_lost() {
+        for (text, q, expected) in [
+            ("哈哈哈", "哈哈", "[哈哈]哈"),
+            ("Hello 主播 hello", "HELLO", "[Hello] 主播 [hello]"),
+            ("<b>", "b", "<[b]>"),
+            ("nothing", "x", "nothing"),
+            ("", "x", ""),
+        ] {
+            let pieces = cut(text, Some(q));
+            let shown: String = pieces
+                .as_array()
+                .expect("pieces")
+                .iter()
+                .map(|piece| {
+                    let text = piece["text"].as_str().expect("text");
+                    if piece["hit"] == true { format!("[{text}]") } else { text.to_owned() }
+                })
+                .collect();
+            assert_eq!(shown, expected);
+        }
+    }
+
+    #[test]
+    fn a_sparkline_stays_in_its_box() {
+        assert_eq!(points(&[0, 5, 10]), "0.0,23.0 50.0,12.0 100.0,1.0");
+        assert_eq!(points(&[0]), "0.0,23.0");
+        assert_eq!(points(&[]), "");
+    }
+}

@@ -1,0 +1,439 @@
+//! What a live connection is sent, read from the ring at its own pace.
+//!
+//! A [`Reader`] is a position and a filter. It is what the WebSocket sessions and the server-sent events
+//! have in common: resuming, skipping and its honest count, and frames assembled from pieces that were
+//! serialised once for everybody. The position stands in the cursor together with the number of events
+//! that went before it, so a reader that comes back too late still learns how many it missed.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, VecDeque},
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::{Stream, stream};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::error::Refusal;
+use crate::{
+    actors::{
+        ring::{Content, Frame, Ring},
+        wall::{RoomSummary, Wall},
+    },
+    domain::{Kind, RoomId},
+    supervise::vitals::unix_ms,
+};
+
+/// Frames taken from the ring at a time.
+const FRAMES_A_READ: usize = 32;
+/// Rooms one filter may name.
+const ROOMS_IN_FILTER: usize = 1000;
+
+/// Which events are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// These rooms; all for none.
+    pub rooms: Option<BTreeSet<RoomId>>,
+    /// A bit for each kind; all for none.
+    kinds: Option<u32>,
+}
+
+impl Filter {
+    /// Reads `rooms=all|1,2` and `kinds=danmaku,gift`; empty means all.
+    pub fn parse(rooms: &str, kinds: &str) -> Result<Filter, Refusal> {
+        let words = |text: &str| -> Vec<String> {
+            text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+        };
+        let rooms = words(rooms);
+        let rooms = if rooms.is_empty() || rooms == ["all"] {
+            None
+        } else {
+            let numbers: Result<BTreeSet<RoomId>, _> = rooms.iter().map(|room| room.parse().map(RoomId)).collect();
+            Some(numbers.map_err(|_| Refusal::bad_parameter("rooms: give \"all\" or numbers such as 1,2"))?)
+        };
+        let kinds = words(kinds);
+        Filter::of(rooms, if kinds.is_empty() || kinds == ["all"] { None } else { Some(kinds) })
+    }
+
+    /// Reads the `rooms` and `kinds` of a subscribe message.
+    pub fn from_message(message: &Value) -> Result<Filter, Refusal> {
+        let rooms = match &message["rooms"] {
+            Value::Array(rooms) => Some(
+                rooms
+                    .iter()
+                    .map(|room| room.as_u64().map(RoomId))
+                    .collect::<Option<BTreeSet<RoomId>>>()
+                    .ok_or_else(|| Refusal::bad_parameter("rooms: give \"all\" or a list of numbers"))?,
+            ),
+            _ => None,
+        };
+        let kinds = match &message["kinds"] {
+            Value::Array(kinds) => {
+                Some(kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect::<Vec<_>>())
+            }
+            _ => None,
+        };
+        Filter::of(rooms, kinds)
+    }
+
+    fn of(rooms: Option<BTreeSet<RoomId>>, kinds: Option<Vec<String>>) -> Result<Filter, Refusal> {
+        if rooms.as_ref().is_some_and(|rooms| rooms.len() > ROOMS_IN_FILTER) {
+            return Err(Refusal::bad_parameter(format!("rooms: at most {ROOMS_IN_FILTER}; use \"all\"")));
+        }
+        let bits = kinds.map(|kinds| {
+            kinds.iter().try_fold(0u32, |bits, name| {
+                let kind = Kind::from_name(name)
+                    .ok_or_else(|| Refusal::bad_parameter(format!("kinds: {name:?} is not a kind of event")))?;
+                Ok::<u32, Refusal>(bits | (1 << kind as u32))
+            })
+        });
+        Ok(Filter { rooms, kinds: bits.transpose()? })
+    }
+
+    fn wants_room(&self, room: RoomId) -> bool {
+        self.rooms.as_ref().is_none_or(|rooms| rooms.contains(&room))
+    }
+
+    fn wants_kind(&self, kind: Kind) -> bool {
+        self.kinds.is_none_or(|bits| bits & (1 << kind as u32) != 0)
+    }
+
+    fn room_list(&self) -> Option<Vec<RoomId>> {
+        self.rooms.as_ref().map(|rooms| rooms.iter().copied().collect())
+    }
+
+    /// Tells counts of one choice of rooms from those of another.
+    fn mark(&self) -> u16 {
+        let Some(rooms) = &self.rooms else { return 0 };
+        let mut hash = Sha256::new();
+        for room in rooms {
+            hash.update(room.0.to_be_bytes());
+        }
+        let digest = hash.finalize();
+        u16::from_be_bytes([digest[0], digest[1]])
+    }
+}
+
+/// Something to send.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// JSON, as the contract names it.
+    pub text: String,
+    /// Where to resume after it.
+    pub cursor: String,
+    /// Events in it.
+    pub events: u64,
+}
+
+/// Summaries that were serialised for the newest `rooms` frame, so that a thousand sessions do it once.
+#[derive(Default)]
+pub struct RoomsMemo(Mutex<Option<(u64, Arc<RoomTexts>)>>);
+
+type RoomTexts = Vec<(RoomId, String)>;
+
+impl RoomsMemo {
+    fn texts(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Arc<RoomTexts> {
+        let mut memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((for_seq, texts)) = &*memo
+            && *for_seq == seq
+        {
+            return texts.clone();
+        }
+        let texts: RoomTexts = rooms
+            .iter()
+            .map(|(room, summary)| {
+                let text = match summary {
+                    Some(summary) => serde_json::to_string(summary).ok(),
+                    None => Some(json!({"room_id": room, "removed": true}).to_string()),
+                };
+                (*room, text.unwrap_or_default())
+            })
+            .filter(|(_, text)| !text.is_empty())
+            .collect();
+        let texts = Arc::new(texts);
+        *memo = Some((seq, texts.clone()));
+        texts
+    }
+}
+
+/// A position in the ring and what is wanted from there on.
+pub struct Reader {
+    ring: Arc<Ring>,
+    memo: Arc<RoomsMemo>,
+    filter: Filter,
+    position: u64,
+    /// Events of the wanted rooms before the position; none when the cursor did not say.
+    seen: Option<u64>,
+    /// The visitor asked for a position that is not known any more.
+    lost: bool,
+}
+
+impl Reader {
+    /// Reads from `after`, or from now on.
+    pub fn new(ring: Arc<Ring>, memo: Arc<RoomsMemo>, filter: Filter, after: Option<&str>) -> Reader {
+        let mut reader = Reader { ring, memo, filter, position: 0, seen: None, lost: false };
+        match after.filter(|cursor| !cursor.is_empty()) {
+            None => reader.start_here(),
+            Some(cursor) => {
+                let mut parts = cursor.split('.');
+                match reader.ring.position(parts.next().unwrap_or_default()) {
+                    Some(position) => {
+                        reader.position = position;
+                        let seen = parts.next().and_then(|n| n.parse().ok());
+                        let mark = parts.next().and_then(|mark| u16::from_str_radix(mark, 16).ok());
+                        reader.seen = seen.filter(|_| mark == Some(reader.filter.mark()));
+                    }
+                    None => {
+                        reader.start_here();
+                        reader.lost = true;
+                    }
+                }
+            }
+        }
+        reader
+    }
+
+    /// From now on, with another filter.
+    pub fn subscribe(&mut self, filter: Filter) {
+        self.filter = filter;
+        self.start_here();
+    }
+
+    fn start_here(&mut self) {
+        let rooms = self.filter.room_list();
+        loop {
+            let head = *self.ring.head().borrow();
+            self.seen = Some(self.ring.events_so_far(rooms.as_deref()));
+            self.position = head;
+            if *self.ring.head().borrow() == head {
+                return;
+            }
+        }
+    }
+
+    /// Where to resume.
+    pub fn cursor(&self) -> String {
+        let position = self.ring.cursor(self.position);
+        match self.seen {
+            Some(seen) => format!("{position}.{seen}.{:x}", self.filter.mark()),
+            None => position,
+        }
+    }
+
+    /// The greeting: where we are, and the rooms as they are now.
+    pub fn hello(&self, wall: &Wall) -> Message {
+        let cursor = self.cursor();
+        let rooms: Vec<RoomSummary> =
+            wall.summaries().into_iter().filter(|room| self.filter.wants_room(room.info.room_id)).collect();
+        let text = json!({"type": "hello", "cursor": cursor, "server_time": unix_ms(), "rooms": rooms}).to_string();
+        Message { text, cursor, events: 0 }
+    }
+
+    /// True while there are frames that were not read.
+    fn is_behind(&self) -> bool {
+        self.position < *self.ring.head().borrow()
+    }
+
+    /// What came since the last call: nothing, or a bounded part of it.
+    pub fn read(&mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        if std::mem::take(&mut self.lost) {
+            messages.push(self.gap(None));
+        }
+        let mut found = self.ring.read_after(self.position, FRAMES_A_READ);
+        if found.fell_behind {
+            let rooms = self.filter.room_list();
+            let so_far: Option<Vec<(RoomId, u64)>> = rooms
+                .map(|rooms| rooms.into_iter().map(|room| (room, self.ring.events_so_far(Some(&[room])))).collect());
+            found = self.ring.read_after(self.position, usize::MAX);
+            let before = before_tail(&found.frames, so_far.as_deref());
+            let skipped = self.seen.map(|seen| before.saturating_sub(seen));
+            if let Some(first) = found.frames.first() {
+                self.position = first.seq - 1;
+            }
+            self.seen = Some(before);
+            if skipped != Some(0) {
+                messages.push(self.gap(skipped));
+            }
+            found.frames.truncate(FRAMES_A_READ);
+        }
+        let mut pieces: Vec<&str> = Vec::new();
+        for frame in &found.frames {
+            match &frame.content {
+                Content::Events(slices) => {
+                    let mut of_rooms: Vec<_> =
+                        slices.iter().filter(|(room, _)| self.filter.wants_room(**room)).collect();
+                    of_rooms.sort_by_key(|(room, _)| **room);
+                    for (_, slice) in of_rooms {
+                        self.seen = self.seen.map(|seen| seen + slice.pieces.len() as u64);
+                        let wanted = slice.pieces.iter().filter(|piece| self.filter.wants_kind(piece.kind));
+                        pieces.extend(wanted.map(|piece| &*piece.json));
+                    }
+                    self.position = frame.seq;
+                }
+                Content::Rooms(rooms) => {
+                    messages.extend(self.events(&mut pieces));
+                    self.position = frame.seq;
+                    messages.extend(self.rooms(frame.seq, rooms));
+                }
+            }
+        }
+        messages.extend(self.events(&mut pieces));
+        messages
+    }
+
+    fn events(&self, pieces: &mut Vec<&str>) -> Option<Message> {
+        if pieces.is_empty() {
+            return None;
+        }
+        let cursor = self.cursor();
+        let text = format!("{{\"type\":\"events\",\"cursor\":\"{cursor}\",\"events\":[{}]}}", pieces.join(","));
+        let events = pieces.len() as u64;
+        pieces.clear();
+        Some(Message { text, cursor, events })
+    }
+
+    fn rooms(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Option<Message> {
+        let texts = self.memo.texts(seq, rooms);
+        let wanted: Vec<&str> =
+            texts.iter().filter(|(room, _)| self.filter.wants_room(*room)).map(|(_, text)| text.as_str()).collect();
+        let text = format!("{{\"type\":\"rooms\",\"rooms\":[{}]}}", wanted.join(","));
+        (!wanted.is_empty()).then(|| Message { text, cursor: self.cursor(), events: 0 })
+    }
+
+    /// `skipped` is null when nobody can know: the cursor was of another run of the program.
+    fn gap(&self, skipped: Option<u64>) -> Message {
+        Message { text: json!({"type": "gap", "skipped": skipped}).to_string(), cursor: self.cursor(), events: 0 }
+    }
+}
+
+/// Events of the wanted rooms that went before the oldest frame there is. `so_far` was read before the
+/// frames were: a room without a slice in any of them has had no event since.
+fn before_tail(frames: &[Arc<Frame>], so_far: Option<&[(RoomId, u64)]>) -> u64 {
+    let Some(so_far) = so_far else { return frames.first().map_or(0, |frame| frame.before) };
+    so_far
+        .iter()
+        .map(|(room, events)| {
+            let first = frames.iter().find_map(|frame| match &frame.content {
+                Content::Events(slices) => slices.get(room),
+                Content::Rooms(_) => None,
+            });
+            first.map_or(*events, |slice| slice.before)
+        })
+        .sum()
+}
+
+/// Everything a reader is sent, until `closing` says that the program goes.
+pub fn stream(reader: Rc<RefCell<Reader>>, closing: watch::Receiver<bool>) -> impl Stream<Item = Message> {
+    let head = reader.borrow().ring.head();
+    stream::unfold((reader, head, closing, VecDeque::new()), |(reader, mut head, mut closing, mut queue)| async move {
+        loop {
+            if let Some(message) = queue.pop_front() {
+                return Some((message, (reader, head, closing, queue)));
+            }
+            head.borrow_and_update();
+            queue.extend(reader.borrow_mut().read());
+            if !queue.is_empty() {
+                continue;
+            }
+            if reader.borrow().is_behind() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            tokio::select! {
+                changed = head.changed() => changed.ok()?,
+                _ = closing.wait_for(|closing| *closing) => return None,
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::ring::Piece;
+
+    fn push(ring: &Ring, room: u64, kind: Kind, text: &str) {
+        ring.push_events(vec![(RoomId(room), Piece { kind, json: format!("\"{text}\"").into() })]);
+    }
+
+    fn texts(reader: &mut Reader) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let messages = reader.read();
+            if messages.is_empty() && !reader.is_behind() {
+                return all;
+            }
+            all.extend(messages.iter().map(|message| serde_json::from_str(&message.text).expect("JSON")));
+        }
+    }
+
+    fn reader(ring: &Arc<Ring>, rooms: &str, kinds: &str, after: Option<&str>) -> Reader {
+        Reader::new(ring.clone(), Arc::default(), Filter::parse(rooms, kinds).expect("a filter"), after)
+    }
+
+    #[test]
+    fn a_reader_gets_what_it_asked_for_and_resumes_exactly() {
+        let ring = Arc::new(Ring::new(7));
+        push(&ring, 1, Kind::Danmaku, "before");
+        let mut first = reader(&ring, "1", "danmaku", None);
+        push(&ring, 1, Kind::Danmaku, "a");
+        push(&ring, 2, Kind::Danmaku, "other room");
+        push(&ring, 1, Kind::Gift, "other kind");
+        let got = texts(&mut first);
+        assert_eq!(got.len(), 1);
+        assert_eq!(got[0]["events"], json!(["a"]));
+        let cursor = first.cursor();
+        push(&ring, 1, Kind::Danmaku, "b");
+        let mut again = reader(&ring, "1", "danmaku", Some(&cursor));
+        assert_eq!(texts(&mut again)[0]["events"], json!(["b"]));
+        assert!(texts(&mut again).is_empty());
+    }
+
+    #[test]
+    fn a_reader_that_fell_behind_learns_how_much_of_its_own_rooms_it_missed() {
+        let ring = Arc::new(Ring::new(7));
+        let (mut one, mut all) = (reader(&ring, "1", "", None), reader(&ring, "all", "", None));
+        let cursor = one.cursor();
+        for n in 0..3000u64 {
+            push(&ring, n % 3, Kind::Danmaku, "x");
+        }
+        for (name, reader, expected) in [("one", &mut one, 1000), ("all", &mut all, 3000)] {
+            let got = texts(reader);
+            let skipped = got[0]["skipped"].as_u64().expect("a gap comes first");
+            let received: u64 = got[1..].iter().map(|m| m["events"].as_array().expect("events").len() as u64).sum();
+            assert_eq!(skipped + received, expected, "{name}");
+            assert!(skipped > 0, "{name}");
+        }
+        let late = texts(&mut reader(&ring, "1", "", Some(&cursor)));
+        assert!(late[0]["skipped"].as_u64().is_some_and(|n| n > 0), "the cursor knows how many there were");
+        let changed = texts(&mut reader(&ring, "2", "", Some(&cursor)));
+        assert_eq!(changed[0], json!({"type": "gap", "skipped": null}), "that cursor counted another room");
+    }
+
+    #[test]
+    fn a_cursor_of_another_run_is_an_unknown_gap() {
+        let ring = Arc::new(Ring::new(7));
+        let mut reader = reader(&ring, "all", "", Some("abc-4.4.0"));
+        assert_eq!(texts(&mut reader), [json!({"type": "gap", "skipped": null})]);
+    }
+
+    #[test]
+    fn filters_are_read_or_refused() {
+        for (rooms, kinds, good) in [
+            ("", "", true),
+            ("all", "all", true),
+            ("1, 2", "danmaku,super_chat", true),
+            ("1,x", "", false),
+            ("-1", "", false),
+            ("", "chat", false),
+        ] {
+            assert_eq!(Filter::parse(rooms, kinds).is_ok(), good, "{rooms:?} {kinds:?}");
+        }
+        let message = json!({"type": "subscribe", "rooms": [1], "kinds": ["gift"]});
+        assert_eq!(Filter::from_message(&message).expect("a filter"), Filter::parse("1", "gift").expect("the same"));
+    }
+}

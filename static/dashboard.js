@@ -1,0 +1,130 @@
+// The dashboard: cards, tiles and the newest events follow the push.
+import { t, el, set, setCount, exact, yuan, compact, picture } from "./page.js";
+import { connect } from "./live.js";
+import { Stream } from "./rows.js";
+
+const rooms = new Map();
+const names = new Map();
+const cards = document.getElementById("rooms");
+const feed = new Stream(document.getElementById("feed"), { names, kept: 60 });
+const sort = document.getElementById("sort");
+const NOT_RECEIVED_AFTER = 15000;
+
+const card = (id) => cards.querySelector(`[data-room="${Number(id)}"]`);
+const status = (room) => (room.status === 1 || room.status === 2 ? room.status : 0);
+
+function make(room) {
+  const link = `/live/room/${Number(room.room_id)}/`;
+  const figure = (name, key) => el("div", {}, el("dt", {}, t(key)), el("dd", { class: "num", data: { f: name } }));
+  const svg = "http://www.w3.org/2000/svg";
+  const spark = document.createElementNS(svg, "svg");
+  spark.setAttribute("class", "spark");
+  spark.setAttribute("viewBox", "0 0 100 24");
+  spark.setAttribute("preserveAspectRatio", "none");
+  spark.dataset.values = Array(30).fill(0).join(",");
+  spark.append(document.createElementNS(svg, "polyline"));
+  return el("article", { class: "room card-box", data: { room: room.room_id } },
+    el("a", { class: "room-cover", href: link, tabindex: "-1", "aria-hidden": "true" }, el("img", { alt: "", hidden: true, referrerpolicy: "no-referrer", data: { cover: "" } }), el("span", { class: "status", data: { status: "" } })),
+    el("div", { class: "room-head" }, el("span", { class: "avatar", "aria-hidden": "true" }, [...(room.uname || "·")][0]),
+      el("div", { class: "room-names" }, el("a", { class: "room-title", href: link, data: { f: "title" } }), el("div", { class: "room-uname" }, el("span", { data: { f: "uname" } }), el("span", { class: "dim num" }, String(room.room_id)))),
+      el("span", { class: "pill", data: { state: "" } })),
+    el("div", { class: "room-rate" }, el("div", {}, el("span", { class: "big num", data: { f: "rate" } }), el("span", { class: "dim" }, " " + t("per-minute"))), spark),
+    el("dl", { class: "room-figures" }, figure("danmaku", "danmaku"), figure("gifts", "gifts"), figure("super_chats", "super-chats"), figure("guards", "guards"),
+      el("div", { class: "room-income" }, el("dt", {}, t("spending")), el("dd", { class: "num", data: { f: "income" } }))),
+    el("p", { class: "room-error", hidden: true, data: { f: "error" } }));
+}
+
+function draw(room) {
+  let box = card(room.room_id);
+  if (!box) cards.append((box = make(room)));
+  const f = (name) => box.querySelector(`[data-f="${name}"]`);
+  set(f("title"), room.title || String(room.room_id));
+  set(f("uname"), room.uname || "–");
+  setCount(f("rate"), room.rates.danmaku_per_minute);
+  for (const name of ["danmaku", "gifts", "super_chats", "guards"]) setCount(f(name), room.counts[name]);
+  set(f("income"), yuan(room.income.total_gold));
+  const error = f("error");
+  set(error, room.error ?? "");
+  error.hidden = !room.error || room.state === "live";
+  const pill = box.querySelector("[data-state]");
+  pill.className = `pill pill-${room.state}`;
+  set(pill, t("state-" + room.state));
+  const mark = box.querySelector("[data-status]");
+  mark.className = `status status-${status(room)}`;
+  set(mark, t("status-" + status(room)));
+  box.classList.toggle("is-off", room.status !== 1);
+  const cover = box.querySelector("[data-cover]");
+  const address = picture(room.cover);
+  if (address && cover.getAttribute("src") !== address) { cover.hidden = false; cover.src = address; }
+}
+
+function spark(box, value) {
+  const line = box.querySelector(".spark");
+  const values = line.dataset.values.split(",").map(Number).slice(1).concat(value);
+  line.dataset.values = values.join(",");
+  const top = Math.max(1, ...values);
+  line.querySelector("polyline").setAttribute("points", values.map((v, n) => `${((n * 100) / (values.length - 1)).toFixed(1)},${(23 - (v / top) * 22).toFixed(1)}`).join(" "));
+}
+
+const troubled = (room) => room.state === "failed" || room.state === "backoff" || (room.state !== "live" && room.state !== "paused" && Date.now() - room.state_since_ms > NOT_RECEIVED_AFTER);
+
+function totals() {
+  const all = [...rooms.values()];
+  const sum = (of) => all.reduce((n, room) => n + of(room), 0);
+  const tile = (name) => document.querySelector(`[data-tile="${name}"]`);
+  const bad = all.filter(troubled);
+  set(tile("monitored"), exact(all.length));
+  set(tile("live"), exact(all.filter((room) => room.status === 1).length));
+  set(tile("attention"), exact(bad.length));
+  setCount(tile("per_minute"), sum((room) => room.rates.danmaku_per_minute));
+  set(tile("income"), yuan(sum((room) => room.income.total_gold)));
+  for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(tile(name), yuan(sum((room) => room.income[name])));
+  setCount(tile("stored"), sum((room) => room.counts.danmaku + room.counts.gifts + room.counts.super_chats + room.counts.guards));
+  document.querySelector('[data-tile-box="attention"]').classList.toggle("tile-warn", bad.length > 0);
+  const strip = document.getElementById("attention");
+  strip.hidden = bad.length === 0;
+  strip.querySelector("[data-list]").replaceChildren(...bad.slice(0, 12).map((room) => el("li", {},
+    el("a", { href: `/live/room/${Number(room.room_id)}/` }, room.uname || String(room.room_id)), " ",
+    el("span", { class: `pill pill-${room.state}` }, t("state-" + room.state)), " ",
+    el("span", { class: "dim" }, room.error ?? ""))));
+  document.getElementById("no-rooms").hidden = all.length > 0;
+}
+
+const orders = {
+  rate: (a, b) => (b.status === 1) - (a.status === 1) || b.rates.danmaku_per_minute - a.rates.danmaku_per_minute,
+  income: (a, b) => b.income.total_gold - a.income.total_gold,
+  danmaku: (a, b) => b.counts.danmaku - a.counts.danmaku,
+  name: (a, b) => (a.uname || "").localeCompare(b.uname || "", document.documentElement.lang),
+};
+/** Cards move only when asked: what one looks at must not run away. */
+function order() {
+  const sorted = [...rooms.values()].sort((a, b) => orders[sort.value](a, b) || a.room_id - b.room_id);
+  cards.append(...sorted.map((room) => card(room.room_id)).filter(Boolean));
+}
+sort.hidden = false;
+sort.addEventListener("change", order);
+
+function take(list) {
+  for (const room of list) {
+    if (room.removed) {
+      rooms.delete(room.room_id);
+      card(room.room_id)?.remove();
+      continue;
+    }
+    rooms.set(room.room_id, room);
+    names.set(room.room_id, room.uname || String(room.room_id));
+    draw(room);
+  }
+  totals();
+}
+
+connect({ rooms: "all", kinds: ["danmaku", "gift", "super_chat", "guard", "live", "preparing"] }, {
+  hello(list) {
+    // What is not in the greeting is not monitored any more.
+    const there = new Set(list.map((room) => room.room_id));
+    for (const id of rooms.keys()) if (!there.has(id)) { rooms.delete(id); card(id)?.remove(); }
+  },
+  rooms: take,
+  events: (events) => feed.add(events),
+});
+setInterval(() => { for (const room of rooms.values()) { const box = card(room.room_id); if (box) spark(box, room.rates.danmaku_per_minute); } totals(); }, 60000);

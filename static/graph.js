@@ -1,0 +1,88 @@
+// Charts as this site draws them: linear time, no animation, breaks where nothing was received.
+import { t, hourMinute, monthDay, compact } from "./page.js";
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const PALETTE = ["--blm-c1", "--blm-c2", "--blm-c3", "--blm-c4", "--blm-c5", "--blm-c6", "--blm-c7", "--blm-c8"];
+export const colour = (n) => css(PALETTE[n % PALETTE.length]);
+
+/** The value of a point, or nothing where the room was not received. */
+export const seen = (point, value) => (point.coverage === null || point.coverage === 0 ? null : value);
+
+/** Grey behind the stretches in which a room was not received. */
+const gaps = {
+  id: "gaps",
+  beforeDatasetsDraw(chart) {
+    const points = chart.options.plugins.gaps?.points;
+    if (!points?.length) return;
+    const { ctx, chartArea: area, scales: { x } } = chart;
+    ctx.save();
+    ctx.fillStyle = css("--blm-gap");
+    const step = chart.options.plugins.gaps.step;
+    for (const point of points) {
+      if (point.coverage === null || point.coverage >= 0.999) continue;
+      const from = Math.max(area.left, x.getPixelForValue(point.at_ms)), to = Math.min(area.right, x.getPixelForValue(point.at_ms + step));
+      if (to > from) ctx.fillRect(from, area.top, to - from, area.bottom - area.top);
+    }
+    ctx.restore();
+  },
+};
+
+/** What all charts over time share. */
+export function options(step, extra = {}) {
+  const line = css("--blm-line"), text = css("--blm-dim");
+  const label = (ms) => (step >= 86400000 ? monthDay(ms) : step >= 3600000 ? `${monthDay(ms)} ${hourMinute(ms)}` : hourMinute(ms));
+  return {
+    animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
+    interaction: { mode: "index", intersect: false },
+    elements: { point: { radius: 0, hitRadius: 8 }, line: { borderWidth: 1.75, tension: 0 } },
+    scales: {
+      x: { type: "linear", stacked: !!extra.stacked, offset: !!extra.stacked, grid: { display: false }, border: { color: line }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 18, maxTicksLimit: 8, callback: label }, afterBuildTicks: (axis) => { axis.ticks = ticks(axis.min, axis.max, step); } },
+      y: { beginAtZero: true, stacked: !!extra.stacked, suggestedMax: extra.top ?? 5, grid: { color: line }, border: { display: false }, ticks: { color: text, maxTicksLimit: 6, precision: 0, callback: (n) => (extra.yuan ? "¥" : "") + compact(n) } },
+    },
+    plugins: {
+      legend: { display: extra.legend !== false, position: "bottom", align: "start", labels: { color: text, boxWidth: 10, boxHeight: 10, usePointStyle: true, pointStyle: "rectRounded" } },
+      tooltip: { callbacks: { title: (items) => (items[0] ? label(items[0].parsed.x) : ""), label: (item) => ` ${item.dataset.label}: ${extra.yuan ? "¥" + item.parsed.y.toFixed(2) : item.parsed.y}` } },
+      gaps: { points: extra.gaps, step },
+    },
+  };
+}
+
+/** Round moments of China's clock. */
+function ticks(min, max, step) {
+  const nice = [60e3, 300e3, 600e3, 900e3, 1800e3, 3600e3, 7200e3, 10800e3, 21600e3, 43200e3, 86400e3, 2 * 86400e3, 5 * 86400e3];
+  const width = nice.find((n) => n >= step && (max - min) / n <= 8) ?? 10 * 86400e3;
+  const shift = 8 * 3600e3;
+  const all = [];
+  for (let at = Math.ceil((min + shift) / width) * width - shift; at <= max; at += width) all.push({ value: at });
+  return all;
+}
+
+/** A chart that follows the theme. `make` gives its configuration. */
+export function chart(canvas, make) {
+  if (!canvas || !window.Chart) return null;
+  window.Chart.defaults.font.family = css("--blm-font");
+  const build = () => new window.Chart(canvas, { ...make(), plugins: [gaps] });
+  let current = build();
+  addEventListener("themechange", () => { current.destroy(); current = build(); });
+  return { update: () => { const next = make(); current.data = next.data; current.options = next.options; current.update("none"); } };
+}
+
+/** Adds an event to the step in which it happened; makes the steps up to it. */
+export function count(points, step, length, e) {
+  const at = Math.floor((e.timestamp_ms + 8 * 3600e3) / step) * step - 8 * 3600e3;
+  let last = points[points.length - 1];
+  while (last && last.at_ms < at && points.length < 20000) {
+    last = { at_ms: last.at_ms + step, danmaku: 0, gifts: 0, super_chats: 0, guards: 0, gift_gold: 0, super_chat_gold: 0, guard_gold: 0, coverage: 1 };
+    points.push(last);
+  }
+  while (points.length > length) points.shift();
+  const point = points.find((p) => p.at_ms === at);
+  if (!point) return;
+  const field = { danmaku: "danmaku", gift: "gifts", super_chat: "super_chats", guard: "guards" }[e.kind];
+  if (!field) return;
+  point[field] += 1;
+  const gold = { gift: "gift_gold", super_chat: "super_chat_gold", guard: "guard_gold" }[e.kind];
+  if (gold) point[gold] += e.paid_gold ?? 0;
+}
+export const total = (point) => point.gift_gold + point.super_chat_gold + point.guard_gold;
+export const names = () => ({ gift_gold: t("gifts"), super_chat_gold: t("super-chats"), guard_gold: t("guards") });
