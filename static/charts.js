@@ -1,7 +1,7 @@
 // The charts page: drawn from what the page brought, then counted on by push, once a second.
-import { t } from "./page.js";
+import { t, compact } from "./page.js";
 import { connect } from "./live.js";
-import { chart, colour, count, names, options, seen, total } from "./graph.js";
+import { chart, colour, count, middle, names, options, range, seen, total } from "./graph.js";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const { series, step_ms: step } = data;
@@ -9,10 +9,12 @@ const length = Math.max(1, ...series.map((s) => s.points.length));
 const one = series.length === 1;
 const label = (s) => s.name || String(s.room_id);
 
+const span = () => range(series[0]?.points ?? [], step);
+
 const danmaku = () => ({
   type: "line",
-  data: { datasets: series.map((s, n) => ({ label: label(s), data: s.points.map((p) => ({ x: p.at_ms, y: seen(p, p.danmaku) })), borderColor: colour(n), backgroundColor: colour(n), spanGaps: false })) },
-  options: options(step, { gaps: one ? series[0].points : null }),
+  data: { datasets: series.map((s, n) => ({ label: label(s), data: s.points.map((p) => ({ x: middle(p.at_ms, step), y: seen(p, p.danmaku) })), borderColor: colour(n), backgroundColor: colour(n), spanGaps: false })) },
+  options: options(step, { gaps: one ? series[0].points : null, range: span() }),
 });
 
 const spending = () => {
@@ -21,8 +23,8 @@ const spending = () => {
   for (const s of series) for (const p of s.points) for (const field of ["gift_gold", "super_chat_gold", "guard_gold"]) sums.get(p.at_ms)[field] += p[field];
   return {
     type: "bar",
-    data: { datasets: Object.entries(names()).map(([field, name], n) => ({ label: name, data: moments.map((at) => ({ x: at, y: sums.get(at)[field] / 1000 })), backgroundColor: colour(n), barThickness: "flex", categoryPercentage: 1, barPercentage: 0.9 })) },
-    options: options(step, { stacked: true, yuan: true, top: 1, gaps: one ? series[0].points : null }),
+    data: { datasets: Object.entries(names()).map(([field, name], n) => ({ label: name, data: moments.map((at) => ({ x: middle(at, step), y: sums.get(at)[field] / 1000 })), backgroundColor: colour(n), barThickness: "flex", categoryPercentage: 1, barPercentage: 0.9 })) },
+    options: options(step, { stacked: true, yuan: true, top: 1, gaps: one ? series[0].points : null, range: span() }),
   };
 };
 
@@ -35,7 +37,7 @@ const ranking = () => {
       { label: t("danmaku"), data: sums.map((s) => s.danmaku), backgroundColor: colour(1), xAxisID: "x", borderRadius: 3 },
       { label: t("spending") + " ¥", data: sums.map((s) => s.gold / 1000), backgroundColor: colour(0), xAxisID: "money", borderRadius: 3 }] },
     options: { animation: false, responsive: true, maintainAspectRatio: false, indexAxis: "y", interaction: { mode: "index", axis: "y", intersect: false },
-      scales: { y: { grid: { display: false }, ticks: { ...shared.scales.y.ticks, callback(n) { const name = this.getLabelForValue(n); return name.length > 12 ? name.slice(0, 11) + "…" : name; } } }, x: { beginAtZero: true, grid: shared.scales.y.grid, ticks: shared.scales.y.ticks, position: "bottom" }, money: { beginAtZero: true, position: "top", grid: { display: false }, ticks: { ...shared.scales.y.ticks } } },
+      scales: { y: { grid: { display: false }, ticks: { ...shared.scales.y.ticks, callback(n) { const name = this.getLabelForValue(n); return name.length > 12 ? name.slice(0, 11) + "…" : name; } } }, x: { beginAtZero: true, grid: shared.scales.y.grid, ticks: shared.scales.y.ticks, position: "bottom" }, money: { beginAtZero: true, position: "top", suggestedMax: 1, grid: { display: false }, ticks: { ...shared.scales.y.ticks, callback: (n) => "¥" + compact(n) } } },
       plugins: { legend: shared.plugins.legend } },
   };
 };

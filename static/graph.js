@@ -5,6 +5,10 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 export const PALETTE = ["--blm-c1", "--blm-c2", "--blm-c3", "--blm-c4", "--blm-c5", "--blm-c6", "--blm-c7", "--blm-c8"];
 export const colour = (n) => css(PALETTE[n % PALETTE.length]);
 
+/** From the first step to the end of the last; bars stand in the middle of their step. */
+export const range = (points, step) => (points.length ? [points[0].at_ms, points[points.length - 1].at_ms + step] : undefined);
+export const middle = (at, step) => at + step / 2;
+
 /** The value of a point, or nothing where the room was not received. */
 export const seen = (point, value) => (point.coverage === null || point.coverage === 0 ? null : value);
 
@@ -36,12 +40,12 @@ export function options(step, extra = {}) {
     interaction: { mode: "index", intersect: false },
     elements: { point: { radius: 0, hitRadius: 8 }, line: { borderWidth: 1.75, tension: 0 } },
     scales: {
-      x: { type: "linear", stacked: !!extra.stacked, offset: !!extra.stacked, grid: { display: false }, border: { color: line }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 18, maxTicksLimit: 8, callback: label }, afterBuildTicks: (axis) => { axis.ticks = ticks(axis.min, axis.max, step); } },
+      x: { type: "linear", stacked: !!extra.stacked, min: extra.range?.[0], max: extra.range?.[1], grid: { display: false }, border: { color: line }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 18, maxTicksLimit: 8, callback: label }, afterBuildTicks: (axis) => { axis.ticks = ticks(axis.min, axis.max, step); } },
       y: { beginAtZero: true, stacked: !!extra.stacked, suggestedMax: extra.top ?? 5, grid: { color: line }, border: { display: false }, ticks: { color: text, maxTicksLimit: 6, precision: 0, callback: (n) => (extra.yuan ? "¥" : "") + compact(n) } },
     },
     plugins: {
       legend: { display: extra.legend !== false, position: "bottom", align: "start", labels: { color: text, boxWidth: 10, boxHeight: 10, usePointStyle: true, pointStyle: "rectRounded" } },
-      tooltip: { callbacks: { title: (items) => (items[0] ? label(items[0].parsed.x) : ""), label: (item) => ` ${item.dataset.label}: ${extra.yuan ? "¥" + item.parsed.y.toFixed(2) : item.parsed.y}` } },
+      tooltip: { callbacks: { title: (items) => (items[0] ? label(Math.floor((items[0].parsed.x + 288e5) / step) * step - 288e5) : ""), label: (item) => ` ${item.dataset.label}: ${extra.yuan ? "¥" + item.parsed.y.toFixed(2) : item.parsed.y}` } },
       gaps: { points: extra.gaps, step },
     },
   };

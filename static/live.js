@@ -19,6 +19,8 @@ export function connect(wanted, on) {
   let lag = null;
   let retryAt = 0;
   let greeted = false;
+  /** How far this machine's clock is before the server's. */
+  let ahead = 0;
 
   const open = () => {
     clearTimeout(retry);
@@ -47,6 +49,9 @@ export function connect(wanted, on) {
     switch (message.type) {
       case "hello":
         greeted = true;
+        ahead = Date.now() - message.server_time;
+        // What is less than this is the way here, not a wrong clock.
+        if (Math.abs(ahead) < 2000) ahead = 0;
         wait = FIRST_WAIT;
         // A resumed connection keeps its own cursor: what was missed is still to come.
         cursor ??= message.cursor;
@@ -56,12 +61,15 @@ export function connect(wanted, on) {
       case "events": {
         cursor = message.cursor;
         const newest = message.events[message.events.length - 1];
-        if (newest) lag = Math.max(0, Date.now() - newest.received_ms);
+        if (newest) lag = Math.max(0, Date.now() - ahead - newest.received_ms);
         on.events?.(message.events);
         break;
       }
       case "rooms": on.rooms?.(message.rooms); break;
-      case "health": on.health?.(message.health); break;
+      case "health":
+        lag = Math.max(0, Date.now() - ahead - message.health.at);
+        on.health?.(message.health);
+        break;
       case "gap": gap(message.skipped); cursor = null; break;
     }
     show();

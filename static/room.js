@@ -2,7 +2,7 @@
 import { t, set, setCount, yuan, moment } from "./page.js";
 import { connect } from "./live.js";
 import { Stream } from "./rows.js";
-import { chart, colour, count, options, seen, total } from "./graph.js";
+import { chart, colour, count, middle, options, range, seen, total } from "./graph.js";
 
 const box = document.getElementById("room");
 const id = Number(box.dataset.room);
@@ -14,13 +14,13 @@ const points = data.series[0].points;
 const opened = Date.now();
 
 const hour = chart(document.getElementById("chart"), () => {
-  const shared = options(data.step_ms, { gaps: points });
+  const shared = options(data.step_ms, { gaps: points, range: range(points, data.step_ms) });
   shared.scales.money = { position: "right", beginAtZero: true, suggestedMax: 1, grid: { display: false }, border: { display: false }, ticks: { ...shared.scales.y.ticks, callback: (n) => "¥" + n } };
   return {
     type: "line",
     data: { datasets: [
-      { label: t("danmaku"), data: points.map((p) => ({ x: p.at_ms, y: seen(p, p.danmaku) })), borderColor: colour(1), backgroundColor: colour(1), spanGaps: false },
-      { label: t("spending") + " ¥", type: "bar", yAxisID: "money", data: points.map((p) => ({ x: p.at_ms, y: total(p) / 1000 })), backgroundColor: colour(0) }] },
+      { label: t("danmaku"), data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: seen(p, p.danmaku) })), borderColor: colour(1), backgroundColor: colour(1), spanGaps: false },
+      { label: t("spending") + " ¥", type: "bar", yAxisID: "money", data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: total(p) / 1000 })), backgroundColor: colour(0) }] },
     options: shared,
   };
 });

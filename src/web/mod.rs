@@ -23,7 +23,7 @@ pub mod socket;
 pub mod view;
 
 #[cfg(test)]
-mod tests {}
+mod tests;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
