@@ -8,6 +8,7 @@ use crate::support::{
     fake::{FakeBilibili, Room},
     monitor::{Monitor, PASSWORD, Setup},
     packet::Packing,
+    same,
     story::Story,
 };
 
@@ -102,7 +103,12 @@ async fn what_is_sent_upstream_shows_on_open_pages_as_text_and_without_reload() 
         fake.send(room.room_id, &story.messages);
         let shown = format!("window.blmSame === true && document.body.innerText.includes({})", json!(text));
         browser.wait(&format!("the line shows on {path} as it was typed"), &shown).await;
-        // The same line as the server draws it.
+        // The same line as the server draws it, once it is stored.
+        eventually("the line is stored", async || {
+            let rows = monitor.rows("id", "live_data_danmakudata").len();
+            if rows == sent { Ok(()) } else { Err(rows.to_string()) }
+        })
+        .await;
         browser.goto(path).await;
         let drawn = format!("document.body.innerText.includes({})", json!(text));
         browser.wait(&format!("the line stands on {path} after a reload"), &drawn).await;
@@ -113,9 +119,28 @@ async fn what_is_sent_upstream_shows_on_open_pages_as_text_and_without_reload() 
 }
 
 #[tokio::test]
+async fn a_line_that_is_pushed_but_not_stored_yet_shows_on_a_page_that_is_opened_now() {
+    let room = Room::new(92_005_201, Packing::Plain);
+    let fake = FakeBilibili::start([room.clone()]);
+    let setup = Setup::watching(&fake, &[room.room_id]).with(&["--sync-interval-ms", "600000"]);
+    let monitor = setup.start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let listener = monitor.listen("").await;
+    let browser = Browser::open(monitor.url()).await;
+    fake.send(room.room_id, &Story::chat(&room, 3).messages);
+    eventually("the lines are pushed", async || same(listener.texts().len(), 3)).await;
+    for path in ["/live/", "/live/danmaku/", &format!("/live/room/{}/", room.room_id)] {
+        browser.goto(path).await;
+        let lines = "['#0', '#1', '#2'].every(line => document.body.innerText.includes(line))";
+        browser.wait(&format!("the lines show on {path}"), lines).await;
+    }
+}
+
+#[tokio::test]
 async fn every_page_is_clean_on_the_console_and_fits_into_360_pixels() {
     let monitor = Setup::new().with(&["--demo"]).start().await;
-    let rooms = rooms_of(&monitor, 2).await;
+    rooms_of(&monitor, 2).await;
+    let on_air = monitor.data("/live/api/rooms/?status=live").await["rooms"][0]["room_id"].take();
     let browser = Browser::open(monitor.url()).await;
     sign_in(&browser).await;
     // Something to look at.
@@ -130,7 +155,7 @@ async fn every_page_is_clean_on_the_console_and_fits_into_360_pixels() {
         ("danmaku", "/live/danmaku/".to_owned()),
         ("search", "/live/danmaku/?q=%E4%B8%BB%E6%92%AD".to_owned()),
         ("charts", "/live/charts/".to_owned()),
-        ("room", format!("/live/room/{}/", rooms[0])),
+        ("room", format!("/live/room/{on_air}/")),
         ("debug", "/live/debug/".to_owned()),
         ("admin", "/live/admin/".to_owned()),
         ("nowhere", "/live/nowhere/".to_owned()),

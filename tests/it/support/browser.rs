@@ -56,6 +56,8 @@ impl Browser {
             "--disable-dev-shm-usage",
             "--disable-background-networking",
             "--no-first-run",
+            // Bootstrap scrolls smoothly otherwise, and a click would miss what still moves.
+            "--force-prefers-reduced-motion",
             "--window-size=1280,900",
             "--accept-lang=zh-CN",
             &folder,
@@ -114,7 +116,19 @@ impl Browser {
     }
 
     pub async fn click(&self, css: &str) {
-        self.find(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        let element = self.find(css).await;
+        if let Err(error) = element.click().await {
+            let at = element.rect().await.expect("it has a place");
+            let (x, y) = (at.x + at.width / 2.0, at.y + at.height / 2.0);
+            let above = format!(
+                "(e => e && e.outerHTML.slice(0, 300))(document.elementFromPoint({x} - scrollX, {y} - scrollY))"
+            );
+            let above = self.eval(&above).await;
+            self.picture("not-clickable").await;
+            panic!(
+                "{css} cannot be clicked ({error}); above it stands {above}; see target/screenshots/not-clickable.png"
+            );
+        }
     }
 
     /// Makes the window so wide.
