@@ -2,7 +2,7 @@
 //!
 //! An event is received by its room and then *moves*: each hand-over is one entry here, made under one
 //! lock per batch, so a reading is always of one moment. Pending is what was received and has arrived
-//! nowhere yet; [`Ledger::audit`] compares it with what the lanes and the live store really hold, so an
+//! nowhere yet; [`Ledger::audit`] compares it with what rooms, lanes and live store really hold, so an
 //! event that vanished on the way shows as an imbalance instead of hiding in a difference.
 //!
 //! What a stopped program left in the live store is carried over: received then, stored now.
@@ -73,9 +73,7 @@ pub struct Ledger {
 #[derive(Default)]
 struct Books {
     rooms: BTreeMap<RoomId, Entry>,
-    /// Pending by the last audit that found a difference, and that difference.
-    suspicion: Option<i64>,
-    missing: i64,
+    missing: u64,
 }
 
 /// What the ledger says, in total and by room.
@@ -86,7 +84,7 @@ pub struct LedgerReading {
     /// Each room.
     pub rooms: BTreeMap<RoomId, Entry>,
     /// Events that are pending by the books and were found nowhere; 0 is as it should be.
-    pub unaccounted: i64,
+    pub unaccounted: u64,
     /// Whether everything holds.
     pub balanced: bool,
 }
@@ -162,15 +160,18 @@ impl Ledger {
         self.with(|books| books.rooms.values().map(|entry| entry.pending).sum())
     }
 
-    /// Compares pending events with those really found in lanes and live store. The two are read a moment
-    /// apart while events flow, so only a difference that two audits in a row agree on is believed.
-    pub fn audit(&self, found: u64) {
-        let pending = self.pending();
-        self.with(|books| {
-            let difference = pending as i64 - found as i64;
-            books.missing = if books.suspicion == Some(difference) { difference } else { 0 };
-            books.suspicion = (difference != 0).then_some(difference);
-        });
+    /// Events received so far; an audit begins with it.
+    pub fn received_so_far(&self) -> u64 {
+        self.with(|books| books.rooms.values().map(|entry| entry.received).sum())
+    }
+
+    /// Compares pending events with those `found` on the way. Events go on moving meanwhile, so the finder
+    /// looks along the flow, upstream first: then an event may be found twice, but not missed. What was
+    /// received since `received_before` need not have been found. The rest must be there.
+    pub fn audit(&self, received_before: u64, found: u64) {
+        let (pending, received) = (self.pending(), self.received_so_far());
+        let excused = found + received.saturating_sub(received_before);
+        self.with(|books| books.missing = pending.saturating_sub(excused));
     }
 
     /// What stands there now.
@@ -213,17 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_on_the_way_is_found_by_the_second_audit() {
+    fn a_loss_on_the_way_is_found_and_what_still_moves_is_not_blamed() {
         let ledger = Ledger::default();
         ledger.received(ROOM, 10);
-        ledger.audit(8);
-        assert!(ledger.reading().balanced, "one difference may be the moment between two readings");
-        ledger.audit(8);
+        let before = ledger.received_so_far();
+        ledger.received(ROOM, 5);
+        ledger.audit(before, 12);
+        assert!(ledger.reading().balanced, "the five came while the audit looked");
+        ledger.audit(ledger.received_so_far(), 13);
         let reading = ledger.reading();
         assert!(!reading.balanced);
         assert_eq!(reading.unaccounted, 2);
-        ledger.recorded(ROOM, 10, 0, 0);
-        ledger.audit(0);
+        ledger.recorded(ROOM, 15, 0, 0);
+        ledger.audit(ledger.received_so_far(), 0);
         assert!(ledger.reading().balanced);
     }
 

@@ -5,7 +5,13 @@
 //! and offered to two lanes, the record first. While a lane makes it wait it does not read, but its
 //! heartbeats go on. Told to drain, it says goodbye and still takes in what was on the way.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use actix::{Actor, Context};
 use futures_util::{SinkExt, StreamExt};
@@ -56,6 +62,8 @@ pub struct RoomShared {
     pub ledger: Arc<Ledger>,
     /// The present picture.
     pub wall: Arc<Wall>,
+    /// Events that all rooms together have booked and not handed on yet.
+    pub in_hand: Arc<AtomicU64>,
 }
 
 /// One room's own things.
@@ -299,6 +307,7 @@ impl Reading {
         let Room { id, memory, vitals, shared } = self.room.clone();
         if !events.is_empty() {
             shared.ledger.received(id, events.len() as u64);
+            shared.in_hand.fetch_add(events.len() as u64, SeqCst);
             memory.keep(events);
         }
         while let Some(event) = memory.next_in_hand() {
@@ -314,6 +323,7 @@ impl Reading {
                 shared.ledger.duplicate(id, 1);
             }
             memory.handed_on();
+            shared.in_hand.fetch_sub(1, SeqCst);
         }
     }
 

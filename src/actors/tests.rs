@@ -122,6 +122,7 @@ impl World {
                     view,
                     ledger: ledger.clone(),
                     wall: wall.clone(),
+                    in_hand: Arc::default(),
                 },
                 board: board.clone(),
                 seed: 7,

@@ -8,7 +8,10 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicU64, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -136,28 +139,18 @@ impl<T> Inbox<T> {
                 Ok(_) => {}
             }
         }
-        self.note_depth();
         true
     }
 
     /// The batch in hand is finished.
     pub fn finish(&mut self) {
+        self.gauge.finished.fetch_add(self.batch.len() as u64, SeqCst);
         self.batch.clear();
-        self.note_depth();
-    }
-
-    /// Items waiting and in hand.
-    pub fn depth(&self) -> usize {
-        self.from.len() + self.batch.len()
     }
 
     /// Figures of the lane.
     pub fn gauge(&self) -> &Arc<LaneGauge> {
         &self.gauge
-    }
-
-    fn note_depth(&self) {
-        self.gauge.depth.store(self.depth(), Relaxed);
     }
 }
 
@@ -166,18 +159,17 @@ impl<T> Inbox<T> {
 pub struct LaneGauge {
     name: &'static str,
     capacity: usize,
-    depth: AtomicUsize,
     high_water: AtomicUsize,
     taken: AtomicU64,
+    finished: AtomicU64,
     shed: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl LaneGauge {
-    fn offered(&self, offer: Offer, kind: &'static str, depth: usize) {
-        self.depth.store(depth, Relaxed);
-        self.high_water.fetch_max(depth, Relaxed);
+    fn offered(&self, offer: Offer, kind: &'static str, waiting: usize) {
+        self.high_water.fetch_max(waiting, Relaxed);
         if offer == Offer::Taken {
-            self.taken.fetch_add(1, Relaxed);
+            self.taken.fetch_add(1, SeqCst);
         } else {
             *self.shed.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
         }
@@ -185,13 +177,16 @@ impl LaneGauge {
 
     /// What stands there now.
     pub fn reading(&self) -> LaneReading {
+        // In this order something that is finished meanwhile is seen as waiting, and nothing is missed.
+        let finished = self.finished.load(SeqCst);
+        let taken = self.taken.load(SeqCst);
         let shed_by_kind = self.shed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         LaneReading {
             name: self.name,
-            depth: self.depth.load(Relaxed),
+            depth: taken.saturating_sub(finished),
             capacity: self.capacity,
             high_water: self.high_water.load(Relaxed),
-            taken: self.taken.load(Relaxed),
+            taken,
             shed: shed_by_kind.values().sum(),
             shed_by_kind,
         }
@@ -203,8 +198,8 @@ impl LaneGauge {
 pub struct LaneReading {
     /// Which one.
     pub name: &'static str,
-    /// Items waiting.
-    pub depth: usize,
+    /// Items waiting, or in the hands of the reader.
+    pub depth: u64,
     /// Places.
     pub capacity: usize,
     /// Most items that ever waited.

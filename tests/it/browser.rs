@@ -1,0 +1,193 @@
+//! The pages in a real Chromium: alive without reload, usable by form, clean on the console, and narrow.
+
+use serde_json::json;
+
+use crate::support::{
+    browser::Browser,
+    eventually,
+    fake::{FakeBilibili, Room},
+    monitor::{Monitor, PASSWORD, Setup},
+    packet::Packing,
+    same,
+    story::Story,
+};
+
+async fn rooms_of(monitor: &Monitor, at_least: usize) -> Vec<u64> {
+    eventually("the demo's rooms are live", async || {
+        let rooms = monitor.data("/live/api/rooms/").await["rooms"].take();
+        let rooms = rooms.as_array().cloned().unwrap_or_default();
+        let live: Vec<u64> =
+            rooms.iter().filter(|room| room["state"] == "live").filter_map(|room| room["room_id"].as_u64()).collect();
+        if live.len() == rooms.len() && live.len() >= at_least { Ok(live) } else { Err(format!("{rooms:?}")) }
+    })
+    .await
+}
+
+async fn sign_in(browser: &Browser) {
+    browser.goto("/live/admin/").await;
+    browser.type_into("input[name=password]", PASSWORD).await;
+    browser.click("form[action='/live/admin/sign-in'] button").await;
+    browser.wait("the rooms' form is there", "!!document.querySelector('input[name=room]')").await;
+}
+
+async fn remove(browser: &Browser, room: u64) {
+    browser.goto("/live/admin/").await;
+    let form = format!("form[action='/live/admin/rooms/{room}/remove']");
+    browser.click(&format!("li:has({form}) details.remove > summary")).await;
+    browser.click(&format!("{form} button")).await;
+    browser.wait("the room is off the list", &format!("!document.querySelector(\"{form}\")")).await;
+}
+
+#[tokio::test]
+async fn in_the_demo_chat_arrives_by_push_and_a_room_is_added_by_form_seen_live_and_removed() {
+    let monitor = Setup::new().with(&["--demo"]).start().await;
+    let rooms = rooms_of(&monitor, 2).await;
+    let browser = Browser::open(monitor.url()).await;
+
+    // A chat line that was not there before stands on the same page.
+    browser.goto("/live/").await;
+    let know = "(window.blmKnown = new Set([...document.querySelectorAll('#feed [data-id]')].map(e => e.dataset.id))).size >= 0";
+    assert_eq!(browser.eval(know).await, true);
+    let new = "!!window.blmKnown && [...document.querySelectorAll('#feed .ev-danmaku')].some(e => !window.blmKnown.has(e.dataset.id))";
+    browser.wait("a new chat line shows without reload", new).await;
+
+    // Signed in, a room is taken away and added again by form.
+    sign_in(&browser).await;
+    let room = rooms[rooms.len() - 1];
+    remove(&browser, room).await;
+    browser.goto("/live/").await;
+    let card = format!("#rooms [data-room='{room}']");
+    browser.wait("the room is off the dashboard", &format!("!document.querySelector(\"{card}\")")).await;
+    browser.goto("/live/admin/").await;
+    browser.type_into("input[name=room]", &format!("https://live.bilibili.com/{room}")).await;
+    browser.click("form[action^='/live/admin/rooms/preview'] button").await;
+    browser.wait("the room is found", "!!document.querySelector(\"form[action='/live/admin/rooms/add']\")").await;
+    browser.click("form[action='/live/admin/rooms/add'] button").await;
+    let on_list = format!("!!document.querySelector(\"form[action='/live/admin/rooms/{room}/remove']\")");
+    browser.wait("the room is on the list", &on_list).await;
+    browser.goto("/live/").await;
+    browser
+        .wait("the room is live on the dashboard", &format!("!!document.querySelector(\"{card} .pill-live\")"))
+        .await;
+
+    remove(&browser, room).await;
+    browser.goto("/live/").await;
+    browser.wait("the room is gone again", &format!("!document.querySelector(\"{card}\")")).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new(), "the console is clean");
+}
+
+#[tokio::test]
+async fn what_is_sent_upstream_shows_on_open_pages_as_text_and_without_reload() {
+    let mut room = Room::new(92_005_101, Packing::Brotli);
+    room.uname = "<i>斜体主播</i>".into();
+    let fake = FakeBilibili::start([room.clone()]);
+    let monitor = Setup::watching(&fake, &[room.room_id]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let browser = Browser::open(monitor.url()).await;
+    let mut sent = 0;
+    let mut story = Story::chat(&room, 0);
+    for path in ["/live/", "/live/danmaku/", &format!("/live/room/{}/", room.room_id)] {
+        browser.goto(path).await;
+        browser.eval("(window.blmSame = true)").await;
+        // The page's own connection must be there before anything is sent that it should show.
+        eventually("the page listens", async || {
+            let actors = monitor.data("/live/api/health/").await["actors"].take();
+            let listens = actors.as_array().is_some_and(|actors| actors.iter().any(|actor| actor["kind"] == "session"));
+            if listens { Ok(()) } else { Err(actors.to_string()) }
+        })
+        .await;
+        sent += 1;
+        let text = format!("<img src=x onerror=\"window.blmHurt=1\"> 第{sent}句 &amp; <b>粗</b>");
+        story.messages.clear();
+        story.danmaku(&text, "DANMU_MSG", false, 0);
+        fake.send(room.room_id, &story.messages);
+        let shown = format!("window.blmSame === true && document.body.innerText.includes({})", json!(text));
+        browser.wait(&format!("the line shows on {path} as it was typed"), &shown).await;
+        // The same line as the server draws it, once it is stored.
+        eventually("the line is stored", async || {
+            let rows = monitor.rows("id", "live_data_danmakudata").len();
+            if rows == sent { Ok(()) } else { Err(rows.to_string()) }
+        })
+        .await;
+        browser.goto(path).await;
+        let drawn = format!("document.body.innerText.includes({})", json!(text));
+        browser.wait(&format!("the line stands on {path} after a reload"), &drawn).await;
+        assert_eq!(browser.eval("window.blmHurt === undefined").await, true, "{path}: a chat line became markup");
+    }
+    // The picture of the text was never asked for, so the console is clean.
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_line_that_is_pushed_but_not_stored_yet_shows_on_a_page_that_is_opened_now() {
+    let room = Room::new(92_005_201, Packing::Plain);
+    let fake = FakeBilibili::start([room.clone()]);
+    let setup = Setup::watching(&fake, &[room.room_id]).with(&["--sync-interval-ms", "600000"]);
+    let monitor = setup.start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let listener = monitor.listen("").await;
+    let browser = Browser::open(monitor.url()).await;
+    fake.send(room.room_id, &Story::chat(&room, 3).messages);
+    eventually("the lines are pushed", async || same(listener.texts().len(), 3)).await;
+    for path in ["/live/", "/live/danmaku/", &format!("/live/room/{}/", room.room_id)] {
+        browser.goto(path).await;
+        let lines = "['#0', '#1', '#2'].every(line => document.body.innerText.includes(line))";
+        browser.wait(&format!("the lines show on {path}"), lines).await;
+    }
+}
+
+#[tokio::test]
+async fn every_page_is_clean_on_the_console_and_fits_into_360_pixels() {
+    let monitor = Setup::new().with(&["--demo"]).start().await;
+    rooms_of(&monitor, 2).await;
+    let on_air = monitor.data("/live/api/rooms/?status=live").await["rooms"][0]["room_id"].take();
+    let browser = Browser::open(monitor.url()).await;
+    sign_in(&browser).await;
+    // Something to look at.
+    eventually("there is history", async || {
+        let stats = monitor.data("/live/api/system/stats/").await["stats"].take();
+        if stats["total_danmaku"].as_i64() > Some(60) { Ok(()) } else { Err(stats.to_string()) }
+    })
+    .await;
+    let _ = browser.complaints().await;
+    let pages = [
+        ("dashboard", "/live/".to_owned()),
+        ("danmaku", "/live/danmaku/".to_owned()),
+        ("search", "/live/danmaku/?q=%E4%B8%BB%E6%92%AD".to_owned()),
+        ("charts", "/live/charts/".to_owned()),
+        ("room", format!("/live/room/{on_air}/")),
+        ("debug", "/live/debug/".to_owned()),
+        ("admin", "/live/admin/".to_owned()),
+        ("nowhere", "/live/nowhere/".to_owned()),
+    ];
+    let mut wrong = Vec::new();
+    for (name, path) in &pages {
+        for (width, lang) in [(1280, "zh-CN"), (360, "zh-CN"), (360, "en")] {
+            browser.resize(width).await;
+            let join = if path.contains('?') { '&' } else { '?' };
+            browser.goto(&format!("{path}{join}lang={lang}")).await;
+            browser.wait("the page is drawn", "document.readyState === 'complete'").await;
+            if *name == "dashboard" || *name == "room" {
+                browser.wait("something moves", "!!document.querySelector('.ev[data-id]')").await;
+            }
+            let overflow =
+                browser.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+            if overflow.as_i64().unwrap_or(9999) > 0 {
+                let widest = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 5).map(e => e.tagName + '.' + e.className).join(' | ')";
+                wrong.push(format!(
+                    "{path} at {width} px in {lang}: {overflow} px too wide: {}",
+                    browser.eval(widest).await
+                ));
+            }
+            if *name == "nowhere" {
+                // The answer 404 itself stands on the console.
+                browser.complaints().await;
+            }
+            wrong.extend(browser.complaints().await.into_iter().map(|error| format!("{path} at {width} px: {error}")));
+            if lang == "zh-CN" {
+                browser.picture(&format!("{name}-{width}")).await;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}

@@ -1,0 +1,13 @@
+//! The program from outside: a fake Bilibili on one side, browsers and programs on the other.
+//!
+//! Every test starts the real binary on a free port with its own folder, against its own fake, so tests
+//! run side by side. Nothing here uses the crate's code, neither its protocol nor its simulator: what
+//! both sides got wrong in the same way would go unseen.
+
+mod bad_input;
+mod browser;
+mod pipeline;
+mod push;
+mod redis;
+mod shutdown;
+mod support;

@@ -1,0 +1,165 @@
+//! How the program ends, asked or not: what it received is in the history.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use tokio::time::sleep;
+
+use crate::{
+    pipeline::history_is,
+    support::{
+        eventually,
+        fake::{FakeBilibili, Room},
+        monitor::{Monitor, Setup, rows},
+        packet::Packing,
+        story::Story,
+    },
+};
+
+/// Numbers of the chat lines (`#0`, `#1`, …) of a room in the history; fails if one is there twice.
+fn numbers(setup: &Setup, room: u64) -> BTreeSet<usize> {
+    let rows = rows(&setup.database(), "message", &format!("live_data_danmakudata WHERE room_id = {room}"));
+    let mut numbers = BTreeSet::new();
+    for row in rows {
+        let text = row["message"].as_str().expect("text");
+        let number = text.trim_start_matches('#').parse().expect("a number");
+        assert!(numbers.insert(number), "{text} is there twice in room {room}");
+    }
+    numbers
+}
+
+fn three_rooms(first: u64) -> Vec<Room> {
+    [Packing::Brotli, Packing::Zlib, Packing::Plain]
+        .into_iter()
+        .enumerate()
+        .map(|(i, packing)| Room::new(first + i as u64, packing))
+        .collect()
+}
+
+async fn received(monitor: &Monitor) -> u64 {
+    monitor.data("/live/api/ledger/").await["total"]["received"].as_u64().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn after_sigterm_during_load_everything_received_is_stored_and_the_status_is_0() {
+    let rooms = three_rooms(92_002_101);
+    let ids: Vec<u64> = rooms.iter().map(|room| room.room_id).collect();
+    let fake = FakeBilibili::start(rooms.clone());
+    let mut monitor = Setup::watching(&fake, &ids).start().await;
+    fake.wait_for(&ids, 1).await;
+
+    // A steady stream in all rooms that goes on until the last room has said goodbye.
+    let stories: Vec<Story> = rooms.iter().map(|room| Story::chat(room, 20_000)).collect();
+    let mut sent = 0;
+    let mut asked = false;
+    while ids.iter().any(|room| fake.is_heard(*room)) {
+        assert!(sent + 5 <= 20_000, "the rooms were not left");
+        for (room, story) in rooms.iter().zip(&stories) {
+            if fake.is_heard(room.room_id) {
+                fake.send(room.room_id, &story.messages[sent..sent + 5]);
+            }
+        }
+        sent += 5;
+        if !asked && sent >= 400 {
+            monitor.terminate();
+            asked = true;
+        }
+        sleep(Duration::from_millis(15)).await;
+    }
+    let status = monitor.ended().await;
+    assert_eq!(status.code(), Some(0), "stopped cleanly");
+    for room in ids {
+        assert_eq!(fake.goodbyes(room), 1, "room {room} was left politely");
+        let delivered = fake.delivered(room);
+        assert!(delivered >= 100, "there was load: {delivered}");
+        let wanted: BTreeSet<usize> = (0..delivered).collect();
+        let stored = numbers(monitor.setup(), room);
+        let missing: Vec<_> = wanted.difference(&stored).collect();
+        assert!(missing.is_empty(), "room {room} got {delivered} lines before the goodbye; missing: {missing:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_sigterm_what_was_sent_just_before_is_stored() {
+    let room = Room::new(92_002_201, Packing::Brotli);
+    let fake = FakeBilibili::start([room.clone()]);
+    let mut monitor = Setup::watching(&fake, &[room.room_id]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    // Of every kind, a guard among them that would wait for a toast.
+    let story = Story::of(&room, 5);
+    fake.send(room.room_id, &story.messages);
+    eventually("it is all on the wire", async || {
+        let delivered = fake.delivered(room.room_id);
+        if delivered == story.messages.len() { Ok(()) } else { Err(delivered.to_string()) }
+    })
+    .await;
+    monitor.terminate();
+    assert_eq!(monitor.ended().await.code(), Some(0));
+    history_is(&monitor, &[story]).await;
+}
+
+#[tokio::test]
+async fn after_sigterm_without_rooms_the_status_is_0() {
+    let fake = FakeBilibili::start([]);
+    let mut monitor = Setup::watching(&fake, &[]).start().await;
+    monitor.terminate();
+    assert_eq!(monitor.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn after_kill_9_at_most_the_last_second_is_missing_and_nothing_is_there_twice() {
+    let rooms = three_rooms(92_002_301);
+    let ids: Vec<u64> = rooms.iter().map(|room| room.room_id).collect();
+    let fake = FakeBilibili::start(rooms.clone());
+    let mut monitor = Setup::watching(&fake, &ids).start().await;
+    fake.wait_for(&ids, 1).await;
+
+    // 300 lines a room that the program has received for sure; then two more seconds of load; then the end.
+    let stories: Vec<Story> = rooms.iter().map(|room| Story::chat(room, 3000)).collect();
+    for (room, story) in rooms.iter().zip(&stories) {
+        fake.send(room.room_id, &story.messages[..300]);
+    }
+    eventually("the first lines are received", async || {
+        let received = received(&monitor).await;
+        if received >= 900 { Ok(()) } else { Err(received.to_string()) }
+    })
+    .await;
+    for step in 0..100 {
+        let from = 300 + step * 5;
+        for (room, story) in rooms.iter().zip(&stories) {
+            fake.send(room.room_id, &story.messages[from..from + 5]);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    monitor.kill_9();
+    let setup = monitor.setup().clone();
+
+    // The next run finds what the last one left in the live store.
+    let monitor = setup.start().await;
+    for room in &ids {
+        eventually("everything older than the last seconds is there", async || {
+            let stored = numbers(&setup, *room);
+            let missing: Vec<_> = (0..300).filter(|n| !stored.contains(n)).collect();
+            if missing.is_empty() { Ok(()) } else { Err(format!("room {room} lacks {missing:?}")) }
+        })
+        .await;
+    }
+    // The rooms come back by themselves, from the history, and go on.
+    fake.wait_for(&ids, 2).await;
+    for (room, story) in rooms.iter().zip(&stories) {
+        fake.send(room.room_id, &story.messages[250..300]);
+        fake.send(room.room_id, &story.messages[2000..2100]);
+    }
+    for room in &ids {
+        eventually("the room goes on after the restart", async || {
+            // `numbers` fails if a line is there twice.
+            let stored = numbers(&setup, *room);
+            if (2000..2100).all(|n| stored.contains(&n)) { Ok(()) } else { Err(format!("{} lines", stored.len())) }
+        })
+        .await;
+        let stored = numbers(&setup, *room);
+        let before: Vec<_> = (0..800).filter(|n| stored.contains(n)).collect();
+        let gapless = before.iter().enumerate().all(|(i, n)| i == *n);
+        assert!(gapless, "what is missing is the end, not something in between: {before:?}");
+    }
+    drop(monitor);
+}

@@ -1,0 +1,66 @@
+//! A Redis server of one's own, on a free port, in its own folder.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    process::{Child, Command, Stdio},
+};
+
+use deadpool_redis::redis::{Client, Connection};
+use tempfile::TempDir;
+
+use super::eventually;
+
+pub struct RedisServer {
+    process: Child,
+    url: String,
+    _folder: TempDir,
+}
+
+impl RedisServer {
+    /// Starts one and waits until it answers.
+    pub async fn start() -> RedisServer {
+        RedisServer::start_on(free_port()).await
+    }
+
+    /// Starts one on that port.
+    pub async fn start_on(port: u16) -> RedisServer {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let process = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server cannot be started: run tests/run, it installs what the tests need");
+        let server = RedisServer { process, url: format!("redis://127.0.0.1:{port}"), _folder: folder };
+        eventually("Redis answers", async || server.try_open().map(drop)).await;
+        server
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection to look inside.
+    pub fn open(&self) -> Connection {
+        self.try_open().expect("Redis answers")
+    }
+
+    fn try_open(&self) -> Result<Connection, String> {
+        let client = Client::open(self.url()).map_err(|error| error.to_string())?;
+        client.get_connection().map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
