@@ -7,10 +7,11 @@ use std::{sync::Arc, time::Duration};
 
 use actix::Addr;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::info;
 
 use super::{
+    ledger::Ledger,
     root::{Root, ToRooms},
     supervisor::{Restart, Unwatch, Watch},
     wall::Wall,
@@ -25,7 +26,10 @@ use crate::{
 };
 
 /// A command not taken within this is reported as [`RoomsError::Busy`].
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Before erasing, events on the way are waited for this long.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Adds, removes and steers rooms.
 #[derive(Clone)]
@@ -34,6 +38,7 @@ pub struct Rooms {
     upstream: Arc<dyn Upstream>,
     database: Database,
     wall: Arc<Wall>,
+    ledger: Arc<Ledger>,
 }
 
 /// Why a room command was not carried out.
@@ -79,8 +84,14 @@ impl From<AskError> for RoomsError {
 
 impl Rooms {
     /// Handles over `root`'s rooms.
-    pub fn new(root: Addr<Root>, upstream: Arc<dyn Upstream>, database: Database, wall: Arc<Wall>) -> Rooms {
-        Rooms { root, upstream, database, wall }
+    pub fn new(
+        root: Addr<Root>,
+        upstream: Arc<dyn Upstream>,
+        database: Database,
+        wall: Arc<Wall>,
+        ledger: Arc<Ledger>,
+    ) -> Rooms {
+        Rooms { root, upstream, database, wall, ledger }
     }
 
     /// Asks Bilibili which room is meant. Changes nothing.
@@ -123,8 +134,11 @@ impl Rooms {
     pub async fn remove(&self, room: RoomId, erase: bool) -> Result<(), RoomsError> {
         self.known(room)?;
         self.database.run(move |database| database.set_monitored(room, false)).await?;
-        self.tell(ToRooms::Unwatch(Unwatch(room))).await?;
+        let told = self.tell(ToRooms::Unwatch(Unwatch(room))).await;
+        self.wall.remove(room);
+        told?;
         if erase {
+            self.settle(room).await;
             self.database.run(move |database| database.erase(room)).await?;
         }
         info!(room.id = %room, erase, "room {room} is no longer monitored");
@@ -151,6 +165,18 @@ impl Rooms {
         self.known(room)?;
         self.database.run(move |database| database.set_paused(room, paused)).await?;
         self.tell(ToRooms::Watch(Watch { room, paused })).await
+    }
+
+    /// Waits until what the room has received is stored, so that erasing finds it. Not for ever: what is
+    /// stored later stays.
+    async fn settle(&self, room: RoomId) {
+        let settled = async {
+            while self.ledger.pending_of(room) > 0 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Too late is not wrong: the rest can be erased once more.
+        let _ = timeout(SETTLING, settled).await;
     }
 
     fn known(&self, room: RoomId) -> Result<RoomInfo, RoomsError> {

@@ -160,6 +160,11 @@ impl Ledger {
         self.with(|books| books.rooms.values().map(|entry| entry.pending).sum())
     }
 
+    /// Events of one room on the way, by the books.
+    pub fn pending_of(&self, room: RoomId) -> u64 {
+        self.with(|books| books.rooms.get(&room).map_or(0, |entry| entry.pending))
+    }
+
     /// Events received so far; an audit begins with it.
     pub fn received_so_far(&self) -> u64 {
         self.with(|books| books.rooms.values().map(|entry| entry.received).sum())

@@ -94,6 +94,8 @@ struct Child {
     leash: Option<watch::Sender<bool>>,
     /// A life was ended on purpose; the next one begins at once.
     restarting: bool,
+    /// Dropped with the child, which tells them.
+    waiting_for_end: Vec<oneshot::Sender<()>>,
 }
 
 /// A wave of deaths is this many ...
@@ -160,6 +162,7 @@ impl RoomSupervisor {
             begun: Instant::now(),
             leash: None,
             restarting: false,
+            waiting_for_end: Vec::new(),
         });
         child.life = life;
         child.begun = Instant::now();
@@ -377,17 +380,25 @@ impl Handler<Watch> for RoomSupervisor {
     }
 }
 
-/// Watch this room no longer. Idempotent.
+/// Watch this room no longer. Answered when its life has ended. Idempotent.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Unwatch(pub RoomId);
 
 impl Handler<Unwatch> for RoomSupervisor {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, Unwatch(room): Unwatch, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Unwatch(room): Unwatch, ctx: &mut Context<Self>) -> ResponseFuture<()> {
         self.spec.desired.rooms().remove(&room);
+        let (ended, end) = oneshot::channel();
+        if let Some(child) = self.children.get_mut(&room) {
+            child.waiting_for_end.push(ended);
+        }
         self.reconcile_room(room, ctx);
+        Box::pin(async move {
+            // The sender goes with the child, unless there is none.
+            let _: Result<(), _> = end.await;
+        })
     }
 }
 

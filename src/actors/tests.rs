@@ -135,7 +135,7 @@ impl World {
             seed: 7,
         };
         let (root, ended) = Root::start_all(spec);
-        let rooms = Rooms::new(root.clone(), script.clone(), database.clone(), wall.clone());
+        let rooms = Rooms::new(root.clone(), script.clone(), database.clone(), wall.clone(), ledger.clone());
         World { script, rooms, root, ended, finish_sync, board, ledger, wall, ring, database, _folder: folder }
     }
 

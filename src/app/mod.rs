@@ -233,7 +233,7 @@ impl App {
             seed,
         };
         let (root, ended) = Root::start_all(spec);
-        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone());
+        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone());
 
         let auth = open_auth(&settings, &database).await?;
         let web = web::serve(
