@@ -31,6 +31,12 @@ const gaps = {
   },
 };
 
+/** A point without neighbours makes no line, so it is drawn as a dot. */
+const alone = ({ dataset, dataIndex: n }) => {
+  const there = (point) => point !== undefined && point.y !== null;
+  return there(dataset.data[n]) && !there(dataset.data[n - 1]) && !there(dataset.data[n + 1]) ? 2.5 : 0;
+};
+
 /** What all charts over time share. */
 export function options(step, extra = {}) {
   const line = css("--blm-line"), text = css("--blm-dim");
@@ -38,7 +44,7 @@ export function options(step, extra = {}) {
   return {
     animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
     interaction: { mode: "index", intersect: false },
-    elements: { point: { radius: 0, hitRadius: 8 }, line: { borderWidth: 1.75, tension: 0 } },
+    elements: { point: { radius: alone, hitRadius: 8 }, line: { borderWidth: 1.75, tension: 0 } },
     scales: {
       x: { type: "linear", offset: false, stacked: !!extra.stacked, min: extra.range?.[0], max: extra.range?.[1], grid: { display: false }, border: { color: line }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 18, maxTicksLimit: 8, callback: label }, afterBuildTicks: (axis) => { axis.ticks = ticks(axis.min, axis.max, step); } },
       y: { beginAtZero: true, stacked: !!extra.stacked, suggestedMax: extra.top ?? 5, grid: { color: line }, border: { display: false }, ticks: { color: text, maxTicksLimit: 6, precision: 0, callback: (n) => (extra.yuan ? "¥" : "") + compact(n) } },
