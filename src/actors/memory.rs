@@ -94,9 +94,9 @@ impl RoomMemory {
         lock(&self.in_hand).pop_front();
     }
 
-    /// How many events are kept.
-    pub fn in_hand(&self) -> usize {
-        lock(&self.in_hand).len()
+    /// Lets go of the events that are kept; says how many.
+    pub fn give_up_in_hand(&self) -> u64 {
+        std::mem::take(&mut *lock(&self.in_hand)).len() as u64
     }
 
     /// Guard purchases coming together.

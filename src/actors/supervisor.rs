@@ -10,7 +10,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 use super::{
     memory::RoomMemory,
     placement::Placement,
-    room::{Room, RoomActor, RoomShared},
+    room::{Room, RoomActor, RoomLife, RoomShared},
 };
 use crate::{
     domain::RoomId,
@@ -87,6 +87,7 @@ pub struct RoomSupervisor {
 
 struct Child {
     history: History,
+    memory: Arc<RoomMemory>,
     life: u32,
     begun: Instant,
     /// Present while a life is under way; letting go ends it.
@@ -154,6 +155,7 @@ impl RoomSupervisor {
         let (leash, held) = watch::channel(false);
         let child = self.children.entry(room).or_insert_with(|| Child {
             history: History::default(),
+            memory: wish.memory.clone(),
             life,
             begun: Instant::now(),
             leash: None,
@@ -165,8 +167,9 @@ impl RoomSupervisor {
         child.restarting = false;
         let obituary = Obituary::new(ctx.address().recipient(), room, life);
         let own = Room { id: room, memory: wish.memory, vitals: wish.vitals, shared: self.spec.shared.clone() };
+        let life = RoomLife { room: own, leash: held };
         let home = self.placement().home(room);
-        RoomActor::start_in_arbiter(&home, move |_| RoomActor::new(own, held, obituary));
+        RoomActor::start_in_arbiter(&home, move |_| RoomActor::new(life, obituary));
     }
 
     /// Carries out what the policy says about a death.
@@ -178,6 +181,8 @@ impl RoomSupervisor {
         child.leash = None;
         let lived = now.duration_since(child.begun);
         let Some(wish) = wish else {
+            let memory = child.memory.clone();
+            self.give_up(room, &memory);
             self.forget(room);
             return;
         };
@@ -212,6 +217,16 @@ impl RoomSupervisor {
         self.spec.board.bury(Death::of(wish.vitals.name(), life, exit, lived, text));
         self.deadlines.push(Reverse((now + after, room, life)));
         self.set_timer(ctx);
+    }
+
+    /// No life comes any more that could hand on what the last one had in hand.
+    fn give_up(&self, room: RoomId, memory: &RoomMemory) {
+        let events = memory.give_up_in_hand();
+        if events > 0 {
+            self.spec.shared.ledger.dropped(room, "stopped", events);
+            self.spec.shared.in_hand.fetch_sub(events, SeqCst);
+            error!(room.id = %room, events, "room {room}: {events} events in hand were lost when it ended");
+        }
     }
 
     fn show(&self, room: RoomId, vitals: &Vitals, state: State, error: Option<String>) {
@@ -290,6 +305,10 @@ impl RoomSupervisor {
     /// When the last room has ended this actor has nothing left to do.
     fn check_drained(&mut self, ctx: &mut Context<Self>) {
         if self.draining && self.children.values().all(|child| child.leash.is_none()) {
+            let wishes = self.spec.desired.rooms().clone();
+            for (room, wish) in &wishes {
+                self.give_up(*room, &wish.memory);
+            }
             self.placement().close();
             self.obituary.because(Exit::Done);
             if let Some(drained) = self.drained.take() {

@@ -43,7 +43,7 @@ use url::Url;
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
 use self::{error::Refusal, view::Views};
 use crate::{
-    actors::{handles::SyncHandle, ledger::Ledger, ring::Ring, wall::Wall},
+    actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
         LiveStore,
         sqlite::{Database, QueryError},

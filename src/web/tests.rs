@@ -17,12 +17,7 @@ use serde_json::{Value, json};
 
 use super::{AdminAuth, Desk, Site, Web, WebOptions, configure, safe_headers};
 use crate::{
-    actors::{
-        handles::{RoomsError, SyncHandle},
-        ledger::Ledger,
-        ring::Ring,
-        wall::Wall,
-    },
+    actors::{handles::RoomsError, ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     domain::{
         Body, CoinType, Danmaku, Event, EventId, Gift, Gold, LiveStatus, Medal, RoomId, RoomInfo, RoomRef, Source,
         SuperChat, Uid, User,
