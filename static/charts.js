@@ -13,7 +13,7 @@ const span = () => range(series[0]?.points ?? [], step);
 
 const danmaku = () => ({
   type: "line",
-  data: { datasets: series.map((s, n) => ({ label: label(s), data: s.points.map((p) => ({ x: middle(p.at_ms, step), y: seen(p, p.danmaku) })), borderColor: colour(n), backgroundColor: colour(n), spanGaps: false })) },
+  data: { datasets: series.map((s, n) => ({ label: label(s), data: s.points.map((p) => ({ x: middle(p.at_ms, step), y: seen(p, p.danmaku, step) })), borderColor: colour(n), backgroundColor: colour(n), spanGaps: false })) },
   options: options(step, { gaps: one ? series[0].points : null, range: span() }),
 });
 

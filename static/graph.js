@@ -9,8 +9,8 @@ export const colour = (n) => css(PALETTE[n % PALETTE.length]);
 export const range = (points, step) => (points.length ? [points[0].at_ms, points[points.length - 1].at_ms + step] : undefined);
 export const middle = (at, step) => at + step / 2;
 
-/** The value of a point, or nothing where the room was not received. */
-export const seen = (point, value) => (point.coverage === null || point.coverage === 0 ? null : value);
+/** The value of a point; nothing where the room was not received, and in the minute that has not ended yet. */
+export const seen = (point, value, step) => (point.coverage === null || point.coverage === 0 || (step <= 60000 && point.at_ms + step > Date.now()) ? null : value);
 
 /** Grey behind the stretches in which a room was not received. */
 const gaps = {
@@ -31,6 +31,12 @@ const gaps = {
   },
 };
 
+/** A point without neighbours makes no line, so it is drawn as a dot. */
+const alone = ({ dataset, dataIndex: n }) => {
+  const there = (point) => point !== undefined && point.y !== null;
+  return there(dataset.data[n]) && !there(dataset.data[n - 1]) && !there(dataset.data[n + 1]) ? 2.5 : 0;
+};
+
 /** What all charts over time share. */
 export function options(step, extra = {}) {
   const line = css("--blm-line"), text = css("--blm-dim");
@@ -38,9 +44,9 @@ export function options(step, extra = {}) {
   return {
     animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
     interaction: { mode: "index", intersect: false },
-    elements: { point: { radius: 0, hitRadius: 8 }, line: { borderWidth: 1.75, tension: 0 } },
+    elements: { point: { radius: alone, hitRadius: 8 }, line: { borderWidth: 1.75, tension: 0 } },
     scales: {
-      x: { type: "linear", stacked: !!extra.stacked, min: extra.range?.[0], max: extra.range?.[1], grid: { display: false }, border: { color: line }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 18, maxTicksLimit: 8, callback: label }, afterBuildTicks: (axis) => { axis.ticks = ticks(axis.min, axis.max, step); } },
+      x: { type: "linear", offset: false, stacked: !!extra.stacked, min: extra.range?.[0], max: extra.range?.[1], grid: { display: false }, border: { color: line }, ticks: { color: text, maxRotation: 0, autoSkipPadding: 18, maxTicksLimit: 8, callback: label }, afterBuildTicks: (axis) => { axis.ticks = ticks(axis.min, axis.max, step); } },
       y: { beginAtZero: true, stacked: !!extra.stacked, suggestedMax: extra.top ?? 5, grid: { color: line }, border: { display: false }, ticks: { color: text, maxTicksLimit: 6, precision: 0, callback: (n) => (extra.yuan ? "¥" : "") + compact(n) } },
     },
     plugins: {

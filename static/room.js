@@ -19,7 +19,7 @@ const hour = chart(document.getElementById("chart"), () => {
   return {
     type: "line",
     data: { datasets: [
-      { label: t("danmaku"), data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: seen(p, p.danmaku) })), borderColor: colour(1), backgroundColor: colour(1), spanGaps: false },
+      { label: t("danmaku"), data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: seen(p, p.danmaku, data.step_ms) })), borderColor: colour(1), backgroundColor: colour(1), spanGaps: false },
       { label: t("spending") + " ¥", type: "bar", yAxisID: "money", data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: total(p) / 1000 })), backgroundColor: colour(0) }] },
     options: shared,
   };

@@ -28,7 +28,11 @@ struct Templates;
 const THEME_COOKIE: &str = "blm_theme";
 
 /// All templates, read once.
-pub struct Views(Tera);
+pub struct Views {
+    tera: Tera,
+    /// Where pictures may come from without TLS.
+    upstream: Option<String>,
+}
 
 /// What every page knows of its visitor and of us.
 pub struct Frame<'a> {
@@ -47,6 +51,7 @@ impl Views {
     pub fn new(upstream: Option<&str>) -> Result<Views, tera::Error> {
         let mut tera = Tera::new();
         let upstream = upstream.map(str::to_owned);
+        let pictures_from = upstream.clone();
         tera.register_function("t", i18n::template_function());
         tera.register_function("asset", |arguments: Kwargs, _: &tera::State| {
             Ok::<_, tera::Error>(assets::address(arguments.must_get::<&str>("path")?))
@@ -59,7 +64,7 @@ impl Views {
         tera.register_filter("lasting", |ms: i64, _: Kwargs, state: &tera::State| lasting(ms, lang_of(state)));
         tera.register_filter("bytes", |n: i64, _: Kwargs, _: &tera::State| bytes(n));
         tera.register_filter("picture", move |address: &str, _: Kwargs, _: &tera::State| {
-            picture(address, upstream.as_deref())
+            picture(address, pictures_from.as_deref())
         });
         tera.register_filter("initial", |name: &str, _: Kwargs, _: &tera::State| {
             name.trim().chars().next().map_or_else(|| "·".to_owned(), |first| first.to_string())
@@ -72,13 +77,16 @@ impl Views {
             })
             .collect();
         tera.add_raw_templates(texts)?;
-        Ok(Views(tera))
+        Ok(Views { tera, upstream })
     }
 
     /// A page with `values`.
     pub fn page(&self, status: StatusCode, template: &str, frame: &Frame<'_>, values: &Value) -> HttpResponse {
         let lang = Lang::of(frame.request);
-        let rendered = context(lang, frame, values).and_then(|context| self.0.render(template, &context));
+        let rendered = context(lang, frame, values).and_then(|mut context| {
+            context.insert("pictures", &self.upstream);
+            self.tera.render(template, &context)
+        });
         let text = match rendered {
             Ok(text) => text,
             Err(error) => {
