@@ -80,6 +80,7 @@ pub struct State {
     pub buvids: BTreeSet<String>,
     pub violations: Vec<String>,
     pub stream_port: u16,
+    pub url: String,
     pub tickets: usize,
     next_connection: u64,
 }
@@ -241,6 +242,7 @@ async fn open_doors(world: World) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let streams = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    world.lock().url = format!("http://127.0.0.1:{port}");
     world.lock().stream_port = streams.local_addr().expect("an address").port();
     actix_web::rt::spawn(stream::accept(streams, world.clone()));
     let server = HttpServer::new(move || {

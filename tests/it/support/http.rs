@@ -1,6 +1,7 @@
 //! The fake's HTTP calls. Every host of the real one answers here.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
             match state.rooms.values().find(|room| Some(room.uid) == number("uid")) {
                 Some(room) => reply(
                     0,
-                    json!({"info": {"uid": room.uid, "uname": room.uname, "face": face(room), "gender": 2,
+                    json!({"info": {"uid": room.uid, "uname": room.uname, "face": format!("{}/bfs/face/{}.png", state.url, room.uid), "gender": 2,
                         "official_verify": {"type": -1, "desc": ""}}, "exp": {"master_level": {"level": 21}},
                         "follower_num": 4321, "room_id": room.room_id, "medal_name": "试饭"}),
                 ),
@@ -80,6 +81,7 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
             }
         }
         "/xlive/web-room/v1/index/getDanmuInfo" => ticket(&request, &world, &query, number("id")),
+        path if path.starts_with("/bfs/") => picture(),
         _ => HttpResponse::NotFound().json(json!({"code": -404, "message": "啥都木有", "ttl": 1})),
     }
 }
@@ -167,8 +169,12 @@ fn room_details(room: &Room) -> Value {
         "parent_area_name": "虚拟主播", "cover": "", "user_cover": "", "keyframe": "", "tags": "", "description": ""})
 }
 
-fn face(room: &Room) -> String {
-    format!("https://i0.hdslb.com/bfs/face/{}.jpg", room.uid)
+/// One white pixel, where every picture is.
+fn picture() -> HttpResponse {
+    const PIXEL: &str =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==";
+    let bytes = STANDARD.decode(PIXEL).expect("it was encoded");
+    HttpResponse::Ok().content_type("image/png").body(bytes)
 }
 
 fn reply(code: i64, data: Value) -> HttpResponse {
