@@ -90,6 +90,33 @@ async fn room_keys_are(redis: &mut Connection, room: &Room, story: &Story) {
 }
 
 #[tokio::test]
+async fn while_redis_does_not_answer_events_wait_and_none_is_lost_or_there_twice() {
+    let redis = RedisServer::start().await;
+    let room = Room::new(92_001_301, Packing::Brotli);
+    let fake = FakeBilibili::start([room.clone()]);
+    let monitor = Setup::watching(&fake, &[room.room_id]).with(&["--redis", redis.url()]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let mut story = Story::of(&room, 2);
+    fake.send(room.room_id, &story.messages);
+    history_is(&monitor, std::slice::from_ref(&story)).await;
+
+    redis.signal("STOP");
+    let from = story.messages.len();
+    for round in 0..3 {
+        story.round(round);
+    }
+    fake.send(room.room_id, &story.messages[from..]);
+    eventually("the live store is called away", async || {
+        same(&monitor.data("/live/api/redis/status/").await["connected"], &Value::Bool(false))
+    })
+    .await;
+    redis.signal("CONT");
+    history_is(&monitor, std::slice::from_ref(&story)).await;
+    let ledger = books_balance(&monitor).await;
+    assert_eq!(ledger["total"]["dropped"], serde_json::json!({}), "{ledger}");
+}
+
+#[tokio::test]
 async fn keys_of_other_programs_are_left_alone() {
     let redis = RedisServer::start().await;
     let mut looking = redis.open();

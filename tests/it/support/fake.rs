@@ -82,6 +82,10 @@ pub struct State {
     pub stream_port: u16,
     pub url: String,
     pub tickets: usize,
+    /// How often the signing keys have changed.
+    pub keys_changed: u8,
+    /// Connections still to be cut before the reply to their first packet.
+    pub refuse: usize,
     next_connection: u64,
 }
 
@@ -184,6 +188,21 @@ impl FakeBilibili {
                 let _ = sender.send(Order::Cut);
             }
         });
+    }
+
+    /// From now on other signing keys are valid.
+    pub fn change_keys(&self) {
+        self.world.lock().keys_changed += 1;
+    }
+
+    /// The next `n` connections are cut as if their tokens were bad.
+    pub fn refuse_tokens(&self, n: usize) {
+        self.world.lock().refuse = n;
+    }
+
+    /// Tickets given out.
+    pub fn tickets(&self) -> usize {
+        self.world.lock().tickets
     }
 
     /// How often the room was entered.

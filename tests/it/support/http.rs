@@ -9,9 +9,6 @@ use url::form_urlencoded;
 
 use super::fake::{Room, State, World, unix_ms};
 
-const IMG_KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
-const SUB_KEY: &str = "13579bdf02468ace13579bdf02468ace";
-
 /// Where the characters of the signing key stand in both keys together.
 const MIX: [usize; 32] = [
     46, 47, 18, 2, 53, 8, 23, 32, 15, 50, 10, 31, 58, 3, 45, 35, 27, 43, 5, 49, 33, 9, 42, 19, 29, 28, 14, 39, 12, 38,
@@ -20,6 +17,12 @@ const MIX: [usize; 32] = [
 
 /// Percent-encoding leaves these.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The signing keys, which may change.
+fn keys(state: &State) -> [String; 2] {
+    let change = state.keys_changed;
+    [format!("0f1e2d3c4b5a69788796a5b4c3d2e1{change:02x}"), format!("13579bdf02468ace13579bdf02468a{change:02x}")]
+}
 
 /// Any call.
 pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
@@ -32,12 +35,10 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
     let number =
         |name: &str| query.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.parse::<u64>().ok());
     match request.path() {
-        "/x/web-interface/nav" => reply(
-            -101,
-            json!({"isLogin": false, "wbi_img": {
-                "img_url": format!("https://i0.hdslb.com/bfs/wbi/{IMG_KEY}.png"),
-                "sub_url": format!("https://i0.hdslb.com/bfs/wbi/{SUB_KEY}.png")}}),
-        ),
+        "/x/web-interface/nav" => {
+            let urls = keys(&world.lock()).map(|key| format!("https://i0.hdslb.com/bfs/wbi/{key}.png"));
+            reply(-101, json!({"isLogin": false, "wbi_img": {"img_url": urls[0], "sub_url": urls[1]}}))
+        }
         "/x/frontend/finger/spi" => {
             let mut state = world.lock();
             let buvid = format!("0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9{:05}infoc", state.buvids.len() + 10_001);
@@ -94,7 +95,8 @@ fn ticket(request: &HttpRequest, world: &World, query: &[(String, String)], room
         world.blame(format!("getDanmuInfo: no buvid3 of ours in the cookies {cookies:?}"));
         return risk_control();
     }
-    if let Err(why) = check_signature(query) {
+    let keys = keys(&world.lock());
+    if let Err(why) = check_signature(query, &keys) {
         world.blame(format!("getDanmuInfo: {why}"));
         return risk_control();
     }
@@ -117,7 +119,7 @@ fn ticket(request: &HttpRequest, world: &World, query: &[(String, String)], room
 }
 
 /// Signs the parameters again and compares.
-fn check_signature(query: &[(String, String)]) -> Result<(), String> {
+fn check_signature(query: &[(String, String)], [img_key, sub_key]: &[String; 2]) -> Result<(), String> {
     let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let given = value("w_rid").ok_or("no w_rid")?;
     let time: i64 = value("wts").and_then(|wts| wts.parse().ok()).ok_or("no wts")?;
@@ -126,7 +128,7 @@ fn check_signature(query: &[(String, String)]) -> Result<(), String> {
     }
     let signed: Vec<(&str, &str)> =
         query.iter().filter(|(key, _)| key != "w_rid").map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let (text, wanted) = sign(&signed, IMG_KEY, SUB_KEY);
+    let (text, wanted) = sign(&signed, img_key, sub_key);
     if given == wanted { Ok(()) } else { Err(format!("w_rid is {given}, not {wanted}, for {text}")) }
 }
 
