@@ -21,7 +21,10 @@ use super::{
     wall::{News, Wall},
 };
 use crate::{
-    store::{Batch, LiveStore, Position, StoreError, sqlite::Database},
+    store::{
+        Batch, LiveStore, Position, StoreError,
+        sqlite::{Database, QueryError},
+    },
     supervise::{
         exit::Exit,
         life::{self, Mortal},
@@ -194,7 +197,7 @@ async fn run(spec: &SyncSpec, saved: &mut u64) -> Result<SyncRun, SyncError> {
     Ok(run)
 }
 
-/// Writes down what has become known about rooms since `generation`; returns how far that goes.
+/// Writes down which rooms are received, and what has become known about them since `generation`; returns how far that goes.
 async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
     let News { generation, infos, rooms } = spec.wall.news_since(generation);
     if !infos.is_empty() || rooms.is_some() {
@@ -203,6 +206,21 @@ async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
             rooms.map_or(Ok(()), |rooms| database.set_task_rooms(&rooms))
         };
         spec.database.run(save).await?;
+    }
+    let gaps = spec.wall.take_gaps();
+    if !gaps.is_empty() {
+        let (wall, kept) = (spec.wall.clone(), gaps.clone());
+        let save = move |database: &Database| {
+            gaps.iter().try_for_each(|news| match &news.ceased {
+                Some(reason) => database.open_gap(news.room, news.at_ms, reason),
+                None => database.close_gap(news.room, news.at_ms),
+            })
+        };
+        // Opening an open gap again counts an attempt, closing a closed one does nothing.
+        if let Err(error) = spec.database.run::<_, QueryError>(save).await {
+            wall.put_back_gaps(kept);
+            return Err(error.into());
+        }
     }
     Ok(generation)
 }

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use serde::Serialize;
@@ -144,6 +144,18 @@ impl From<&Card> for RoomSummary {
 pub struct Wall {
     inner: RwLock<Inner>,
     changed: Mutex<BTreeSet<RoomId>>,
+    gaps: Mutex<Vec<GapNews>>,
+}
+
+/// A room ceased to be received, or is received again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GapNews {
+    /// Which.
+    pub room: RoomId,
+    /// When, unix ms.
+    pub at_ms: i64,
+    /// Why it ceased; none when it is received again.
+    pub ceased: Option<String>,
 }
 
 #[derive(Default)]
@@ -241,8 +253,19 @@ impl Wall {
         }
     }
 
-    /// Its state, and why it is not received.
+    /// Its state, and why it is not received. A room that ceases to be received, fails once more or is
+    /// received again makes news for the gap ledger.
     pub fn set_state(&self, room: RoomId, state: State, error: Option<String>) {
+        let ceased = match state {
+            State::Live => Some(None),
+            State::Backoff | State::Failed | State::Paused => {
+                Some(Some(error.clone().unwrap_or_else(|| state.as_str().to_owned())))
+            }
+            _ => None,
+        };
+        if let Some(ceased) = ceased {
+            self.gaps().push(GapNews { room, at_ms: unix_ms(), ceased });
+        }
         self.change(room, |card| {
             if card.state != state {
                 card.state_since_ms = unix_ms();
@@ -269,6 +292,22 @@ impl Wall {
     /// New values of some gauges.
     pub fn update_gauges(&self, room: RoomId, gauges: &Gauge) {
         self.change(room, |card| card.gauges.update(gauges));
+    }
+
+    /// What happened to the reception of rooms since the last call, in order.
+    pub fn take_gaps(&self) -> Vec<GapNews> {
+        std::mem::take(&mut *self.gaps())
+    }
+
+    /// These could not be written down; they come first the next time.
+    pub fn put_back_gaps(&self, mut news: Vec<GapNews>) {
+        let mut gaps = self.gaps();
+        news.append(&mut gaps);
+        *gaps = news;
+    }
+
+    fn gaps(&self) -> MutexGuard<'_, Vec<GapNews>> {
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One room.

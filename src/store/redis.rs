@@ -124,8 +124,8 @@ impl RedisStore {
     async fn connection(&self) -> Result<Connection, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => classify("the connection")(error),
-            PoolError::Timeout(_) => StoreError::Unreachable(format!("no connection within {PATIENCE:?}")),
-            error => StoreError::Unreachable(error.to_string()),
+            PoolError::Timeout(_) => StoreError::Unreachable(format!("Redis gives no connection within {PATIENCE:?}")),
+            error => StoreError::Unreachable(format!("Redis: {error}")),
         })
     }
 
@@ -167,7 +167,7 @@ fn classify(what: &'static str) -> impl Fn(RedisError) -> StoreError {
     move |error| {
         let starting = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::BusyLoading));
         if starting || error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
-            StoreError::Unreachable(error.to_string())
+            StoreError::Unreachable(format!("Redis: {error}"))
         } else {
             StoreError::Refused { what, why: error.to_string() }
         }
