@@ -37,8 +37,11 @@ async fn with_redis_the_history_is_the_same_and_the_original_keys_have_the_origi
     assert_eq!(status["kind"], "redis");
 
     let mut looking = redis.open();
-    let active: BTreeSet<u64> = looking.smembers("rooms:active").expect("rooms:active is a set");
-    assert_eq!(active, BTreeSet::from(ids));
+    eventually("rooms:active names the rooms", async || {
+        let active: BTreeSet<u64> = looking.smembers("rooms:active").expect("rooms:active is a set");
+        same(active, BTreeSet::from(ids))
+    })
+    .await;
     for (room, story) in rooms.iter().zip(&stories) {
         room_keys_are(&mut looking, room, story).await;
     }
@@ -46,7 +49,11 @@ async fn with_redis_the_history_is_the_same_and_the_original_keys_have_the_origi
 
 async fn room_keys_are(redis: &mut Connection, room: &Room, story: &Story) {
     let key = |what: &str| format!("room:{}:{what}", room.room_id);
-    let info: HashMap<String, String> = redis.hgetall(key("info")).expect("info is a hash");
+    let info = eventually("the room is described", async || {
+        let info: HashMap<String, String> = redis.hgetall(key("info")).expect("info is a hash");
+        if info.is_empty() { Err("nothing".into()) } else { Ok(info) }
+    })
+    .await;
     let field =
         |name: &str| info.get(name).map(String::as_str).unwrap_or_else(|| panic!("info has no {name}: {info:?}"));
     assert_eq!((field("title"), field("uname")), (room.title.as_str(), room.uname.as_str()));
