@@ -14,6 +14,7 @@ use std::{
 const FILES: [(&str, &str); 2] =
     [("bootstrap/dist/css/bootstrap.min.css", "bootstrap.min.css"), ("chart.js/dist/chart.umd.js", "chart.umd.js")];
 
+#[expect(clippy::print_stderr, reason = "what cargo shows of a build script that fails")]
 fn main() {
     for file in ["static/package.json", "static/package-lock.json", "static/.npmrc", "build.rs", "migrations"] {
         println!("cargo:rerun-if-changed={file}");

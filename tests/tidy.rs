@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
         &[
             "domain",
             "actors::handles",
+            "actors::sync_request",
             "actors::wall",
             "actors::ring",
             "actors::ledger",

@@ -6,7 +6,6 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use actix::{Actor, Context};
 use tokio::{
     select,
     sync::Mutex,
@@ -23,8 +22,7 @@ use crate::{
     supervise::{
         exit::Exit,
         lane::Inbox,
-        life::{self, Mortal},
-        obituary::Obituary,
+        life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
 };
@@ -43,32 +41,13 @@ pub struct BroadcastSpec {
 }
 
 /// The actor.
-pub struct BroadcastActor {
-    spec: BroadcastSpec,
-    /// Last field: dropped last.
-    obituary: Obituary<&'static str>,
-}
+pub type BroadcastActor = Life<BroadcastSpec>;
 
-impl BroadcastActor {
-    /// A life that has not begun.
-    pub fn new(spec: BroadcastSpec, obituary: Obituary<&'static str>) -> BroadcastActor {
-        BroadcastActor { spec, obituary }
-    }
-}
-
-impl Actor for BroadcastActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        life::live(self, ctx, broadcast(self.spec.clone()));
-    }
-}
-
-impl Mortal for BroadcastActor {
+impl Work for BroadcastSpec {
     type Name = &'static str;
 
-    fn obituary(&mut self) -> &mut Obituary<&'static str> {
-        &mut self.obituary
+    fn work(self) -> impl Future<Output = Exit> {
+        broadcast(self)
     }
 }
 

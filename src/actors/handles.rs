@@ -6,25 +6,19 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::Addr;
-use serde::Serialize;
 use thiserror::Error;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tracing::info;
 
 use super::{
     root::{Root, ToRooms},
     supervisor::{Restart, Unwatch, Watch},
-    sync::SyncRequest,
     wall::Wall,
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
     store::{
-        RoomTotals, StoreError,
-        record::RecordError,
+        RoomTotals,
         sqlite::{Database, QueryError},
     },
     upstream::{AskError, Upstream},
@@ -168,75 +162,5 @@ impl Rooms {
             Ok(Ok(true)) => Ok(()),
             _ => Err(RoomsError::Busy),
         }
-    }
-}
-
-/// Asks for a sync now.
-#[derive(Clone)]
-pub struct SyncHandle {
-    requests: mpsc::Sender<SyncRequest>,
-}
-
-/// What one run of the sync moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct SyncRun {
-    /// Began, unix ms.
-    pub start_ms: i64,
-    /// Ended, unix ms.
-    pub end_ms: i64,
-    /// Events read from the live store.
-    pub total: u64,
-    /// New rows.
-    pub stored: u64,
-    /// Known already.
-    pub duplicate: u64,
-    /// Set aside.
-    pub dead_letter: u64,
-}
-
-/// Why a sync did not come about.
-#[derive(Clone, Debug, Error)]
-pub enum SyncError {
-    /// SQLite did not do it.
-    #[error("{0}")]
-    Database(String),
-    /// The live store did not do it.
-    #[error("{0}")]
-    LiveStore(String),
-    /// The sync does not answer.
-    #[error("the sync is busy or stopping; try again")]
-    Busy,
-}
-
-impl From<RecordError> for SyncError {
-    fn from(error: RecordError) -> SyncError {
-        SyncError::Database(format!("{:#}", anyhow::Error::new(error)))
-    }
-}
-
-impl From<QueryError> for SyncError {
-    fn from(error: QueryError) -> SyncError {
-        SyncError::Database(format!("{:#}", anyhow::Error::new(error)))
-    }
-}
-
-impl From<StoreError> for SyncError {
-    fn from(error: StoreError) -> SyncError {
-        SyncError::LiveStore(error.to_string())
-    }
-}
-
-impl SyncHandle {
-    /// A handle, and the end that the sync actor reads.
-    pub fn new() -> (SyncHandle, mpsc::Receiver<SyncRequest>) {
-        let (requests, receiver) = mpsc::channel(4);
-        (SyncHandle { requests }, receiver)
-    }
-
-    /// Runs a sync now; answers with what it moved.
-    pub async fn sync_now(&self) -> Result<SyncRun, SyncError> {
-        let (to, answer) = oneshot::channel();
-        self.requests.try_send(to).map_err(|_| SyncError::Busy)?;
-        timeout(Duration::from_secs(30), answer).await.map_err(|_| SyncError::Busy)?.map_err(|_| SyncError::Busy)?
     }
 }

@@ -31,6 +31,7 @@ pub mod room;
 pub mod root;
 pub mod supervisor;
 pub mod sync;
+pub mod sync_request;
 pub mod wall;
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Context};
 use tokio::{
     select,
     sync::{Mutex, Notify},
@@ -21,8 +20,7 @@ use crate::{
     supervise::{
         exit::Exit,
         lane::Inbox,
-        life::{self, Mortal},
-        obituary::Obituary,
+        life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
 };
@@ -43,32 +41,13 @@ pub struct WriterSpec {
 }
 
 /// The actor.
-pub struct RedisWriter {
-    spec: WriterSpec,
-    /// Last field: dropped last.
-    obituary: Obituary<&'static str>,
-}
+pub type RedisWriter = Life<WriterSpec>;
 
-impl RedisWriter {
-    /// A life that has not begun.
-    pub fn new(spec: WriterSpec, obituary: Obituary<&'static str>) -> RedisWriter {
-        RedisWriter { spec, obituary }
-    }
-}
-
-impl Actor for RedisWriter {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        life::live(self, ctx, write(self.spec.clone()));
-    }
-}
-
-impl Mortal for RedisWriter {
+impl Work for WriterSpec {
     type Name = &'static str;
 
-    fn obituary(&mut self) -> &mut Obituary<&'static str> {
-        &mut self.obituary
+    fn work(self) -> impl Future<Output = Exit> {
+        write(self)
     }
 }
 

@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Context};
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     select,
@@ -30,8 +29,7 @@ use crate::{
     supervise::{
         exit::Exit,
         lane::{Lane, Offer, Payload},
-        life::{self, Mortal},
-        obituary::Obituary,
+        life::{Life, Work},
         vitals::{Doing, State, Vitals, unix_ms},
     },
     upstream::{AskError, Connection, Gate, Upstream},
@@ -91,34 +89,22 @@ const ASK_AGAIN: Duration = Duration::from_secs(600);
 /// Frames taken in one turn before other rooms of the arbiter get theirs.
 const FRAMES_PER_TURN: usize = 16;
 
+/// One life of a room, to be lived.
+pub struct RoomLife {
+    /// Whose.
+    pub room: Room,
+    /// Ends it.
+    pub leash: Leash,
+}
+
 /// The actor: mailbox and lifecycle of one life.
-pub struct RoomActor {
-    room: Room,
-    leash: Leash,
-    /// Last field: dropped last, so that everything is released when the supervisor hears of the death.
-    obituary: Obituary<RoomId>,
-}
+pub type RoomActor = Life<RoomLife>;
 
-impl RoomActor {
-    /// A life that has not begun.
-    pub fn new(room: Room, leash: Leash, obituary: Obituary<RoomId>) -> RoomActor {
-        RoomActor { room, leash, obituary }
-    }
-}
-
-impl Actor for RoomActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        life::live(self, ctx, live(self.room.clone(), self.leash.clone()));
-    }
-}
-
-impl Mortal for RoomActor {
+impl Work for RoomLife {
     type Name = RoomId;
 
-    fn obituary(&mut self) -> &mut Obituary<RoomId> {
-        &mut self.obituary
+    fn work(self) -> impl Future<Output = Exit> {
+        live(self.room, self.leash)
     }
 }
 

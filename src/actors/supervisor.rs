@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 use super::{
     memory::RoomMemory,
     placement::Placement,
-    room::{Room, RoomActor, RoomShared},
+    room::{Room, RoomActor, RoomLife, RoomShared},
 };
 use crate::{
     domain::RoomId,
@@ -165,8 +165,9 @@ impl RoomSupervisor {
         child.restarting = false;
         let obituary = Obituary::new(ctx.address().recipient(), room, life);
         let own = Room { id: room, memory: wish.memory, vitals: wish.vitals, shared: self.spec.shared.clone() };
+        let life = RoomLife { room: own, leash: held };
         let home = self.placement().home(room);
-        RoomActor::start_in_arbiter(&home, move |_| RoomActor::new(own, held, obituary));
+        RoomActor::start_in_arbiter(&home, move |_| RoomActor::new(life, obituary));
     }
 
     /// Carries out what the policy says about a death.

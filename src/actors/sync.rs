@@ -7,17 +7,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Context};
 use tokio::{
     select,
-    sync::{Mutex, Notify, mpsc, oneshot, watch},
+    sync::{Mutex, Notify, mpsc, watch},
     time::{Instant, sleep, sleep_until},
 };
 use tracing::{error, info};
 
 use super::{
-    handles::{SyncError, SyncRun},
     ledger::Ledger,
+    sync_request::{SyncError, SyncRequest, SyncRun},
     wall::{News, Wall},
 };
 use crate::{
@@ -27,14 +26,10 @@ use crate::{
     },
     supervise::{
         exit::Exit,
-        life::{self, Mortal},
-        obituary::Obituary,
+        life::{Life, Work},
         vitals::{Doing, State, Vitals, unix_ms},
     },
 };
-
-/// Somebody wants a run now, and its figures.
-pub type SyncRequest = oneshot::Sender<Result<SyncRun, SyncError>>;
 
 /// What the sync works with; outlives its lives.
 #[derive(Clone)]
@@ -60,32 +55,13 @@ pub struct SyncSpec {
 }
 
 /// The actor.
-pub struct SyncActor {
-    spec: SyncSpec,
-    /// Last field: dropped last.
-    obituary: Obituary<&'static str>,
-}
+pub type SyncActor = Life<SyncSpec>;
 
-impl SyncActor {
-    /// A life that has not begun.
-    pub fn new(spec: SyncSpec, obituary: Obituary<&'static str>) -> SyncActor {
-        SyncActor { spec, obituary }
-    }
-}
-
-impl Actor for SyncActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Context<Self>) {
-        life::live(self, ctx, sync(self.spec.clone()));
-    }
-}
-
-impl Mortal for SyncActor {
+impl Work for SyncSpec {
     type Name = &'static str;
 
-    fn obituary(&mut self) -> &mut Obituary<&'static str> {
-        &mut self.obituary
+    fn work(self) -> impl Future<Output = Exit> {
+        sync(self)
     }
 }
 

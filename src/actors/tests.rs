@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     broadcast::BroadcastSpec,
-    handles::{Rooms, SyncHandle},
+    handles::Rooms,
     ledger::Ledger,
     placement::Placement,
     redis_writer::WriterSpec,
@@ -31,6 +31,7 @@ use super::{
     script::{Act, Script, chat},
     supervisor::{Desired, SupervisorSpec},
     sync::SyncSpec,
+    sync_request::SyncHandle,
     wall::Wall,
 };
 use crate::{

@@ -33,7 +33,7 @@ use self::signals::{Signals, signals};
 use crate::{
     actors::{
         broadcast::BroadcastSpec,
-        handles::{Rooms, RoomsError, SyncHandle},
+        handles::{Rooms, RoomsError},
         ledger::Ledger,
         placement::Placement,
         redis_writer::WriterSpec,
@@ -42,6 +42,7 @@ use crate::{
         root::{self, EndRooms, Ended, Root, RootSpec},
         supervisor::{Desired, SupervisorSpec},
         sync::SyncSpec,
+        sync_request::SyncHandle,
         wall::Wall,
     },
     config::{Secret, Settings, SimulateArgs},

@@ -7,19 +7,37 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFutu
 
 use super::{exit::Exit, obituary::Obituary};
 
-/// An actor that is one piece of work and its obituary.
-pub trait Mortal: Actor<Context = Context<Self>> {
-    /// How it is called among its siblings.
-    type Name: Clone + Send + 'static;
+/// What a life does, from beginning to end.
+pub trait Work: Unpin + 'static {
+    /// How the one who does it is called among its siblings.
+    type Name: Clone + Send + Unpin + 'static;
 
-    /// The guard that reports the end.
-    fn obituary(&mut self) -> &mut Obituary<Self::Name>;
+    /// Does it; ends with the reason.
+    fn work(self) -> impl Future<Output = Exit> + 'static;
 }
 
-/// Does `work` as the life of an actor; to be called once, when it starts.
-pub fn live<A: Mortal>(actor: &A, ctx: &mut Context<A>, work: impl Future<Output = Exit> + 'static) {
-    ctx.spawn(work.into_actor(actor).map(|exit, actor, ctx| {
-        actor.obituary().because(exit);
-        ctx.stop();
-    }));
+/// The actor of one life.
+pub struct Life<W: Work> {
+    work: Option<W>,
+    /// Last field: dropped last, so that everything is released when the supervisor hears of the death.
+    obituary: Obituary<W::Name>,
+}
+
+impl<W: Work> Life<W> {
+    /// A life that has not begun.
+    pub fn new(work: W, obituary: Obituary<W::Name>) -> Life<W> {
+        Life { work: Some(work), obituary }
+    }
+}
+
+impl<W: Work> Actor for Life<W> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let Some(work) = self.work.take() else { return };
+        ctx.spawn(work.work().into_actor(self).map(|exit, life, ctx| {
+            life.obituary.because(exit);
+            ctx.stop();
+        }));
+    }
 }

@@ -58,6 +58,11 @@ async fn refused(request: &HttpRequest, site: &Site, refusal: Refusal, typed: Op
     answer
 }
 
+/// GET on a form's address: the page.
+pub async fn back() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, "/live/admin/")).finish()
+}
+
 fn done(what: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/live/admin/?done={what}"))).finish()
 }

@@ -294,7 +294,8 @@ mod tests {
         };
         let cookie = format!("{SESSION_COOKIE}={}", signed_in.id);
         let csrf = auth.session_token(&asked(&[("Cookie", &cookie)])).expect("signed in");
-        let table: [(&[(&'static str, &str)], Option<&str>, Result<Admin, u16>); 12] = [
+        type Case<'a> = (&'a [(&'static str, &'a str)], Option<&'a str>, Result<Admin, u16>);
+        let table: [Case<'_>; 12] = [
             (&[], None, Err(401)),
             (&[("Cookie", "blm_session=guess")], Some(&csrf), Err(401)),
             (&[("Cookie", &cookie)], None, Err(403)),

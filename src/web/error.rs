@@ -12,7 +12,7 @@ use actix_web::{
 };
 use serde_json::json;
 
-use crate::actors::handles::{RoomsError, SyncError};
+use crate::actors::{handles::RoomsError, sync_request::SyncError};
 
 /// Why a request was refused.
 #[derive(Debug)]

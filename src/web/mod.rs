@@ -23,12 +23,14 @@ pub mod socket;
 pub mod view;
 
 #[cfg(test)]
+mod socket_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{
-    App, HttpServer,
+    App, HttpServer, Resource, Route,
     dev::ServerHandle,
     http::header,
     middleware::{Compress, DefaultHeaders},
@@ -41,7 +43,7 @@ use url::Url;
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
 use self::{error::Refusal, view::Views};
 use crate::{
-    actors::{handles::SyncHandle, ledger::Ledger, ring::Ring, wall::Wall},
+    actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
         LiveStore,
         sqlite::{Database, QueryError},
@@ -203,6 +205,11 @@ fn both(path: &str) -> [String; 2] {
     [format!("{path}/"), path.to_owned()]
 }
 
+/// Where a form is sent; whoever loads that address again comes back to the page.
+fn form(path: &str, route: Route) -> Resource {
+    resource(path).route(route).route(get().to(admin::back))
+}
+
 /// Every route.
 pub fn configure(cfg: &mut ServiceConfig) {
     cfg.app_data(web::PathConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
@@ -222,12 +229,12 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(resource(both("/live/debug/")).route(get().to(debug::page)));
 
     cfg.service(resource(both("/live/admin/")).route(get().to(admin::page)))
-        .service(resource("/live/admin/sign-in").route(post().to(admin::sign_in)))
-        .service(resource("/live/admin/sign-out").route(post().to(admin::sign_out)))
-        .service(resource("/live/admin/rooms/preview").route(post().to(admin::preview)))
-        .service(resource("/live/admin/rooms/add").route(post().to(admin::add)))
-        .service(resource("/live/admin/rooms/{room}/{action}").route(post().to(admin::steer)))
-        .service(resource("/live/admin/sync").route(post().to(admin::sync)));
+        .service(form("/live/admin/sign-in", post().to(admin::sign_in)))
+        .service(form("/live/admin/sign-out", post().to(admin::sign_out)))
+        .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
+        .service(form("/live/admin/rooms/add", post().to(admin::add)))
+        .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
+        .service(form("/live/admin/sync", post().to(admin::sync)));
 
     cfg.service(resource(both("/live/ws/")).route(get().to(socket::websocket)))
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))

@@ -46,9 +46,9 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 /// Without an answer for so long the browser is gone.
 const GONE_AFTER: Duration = Duration::from_secs(45);
 /// A session beats this often while its socket has room.
-const BEAT_EVERY: Duration = Duration::from_secs(5);
+const BEAT_EVERY: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 5000 });
 /// One that has not moved for so long is cut.
-const STALLED_AFTER_MS: i64 = 20_000;
+const STALLED_AFTER_MS: i64 = if cfg!(test) { 1500 } else { 20_000 };
 /// The longest message a browser may send.
 const MESSAGE_MAX: usize = 4096;
 /// Messages a second from one browser.

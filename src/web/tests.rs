@@ -17,12 +17,7 @@ use serde_json::{Value, json};
 
 use super::{AdminAuth, Desk, Site, Web, WebOptions, configure, safe_headers};
 use crate::{
-    actors::{
-        handles::{RoomsError, SyncHandle},
-        ledger::Ledger,
-        ring::Ring,
-        wall::Wall,
-    },
+    actors::{handles::RoomsError, ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     domain::{
         Body, CoinType, Danmaku, Event, EventId, Gift, Gold, LiveStatus, Medal, RoomId, RoomInfo, RoomRef, Source,
         SuperChat, Uid, User,
@@ -36,7 +31,7 @@ const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 
 
 /// Remembers what it was asked, and knows rooms below 1000 as gone.
 #[derive(Default)]
-struct RememberingDesk(Mutex<Vec<String>>);
+pub(super) struct RememberingDesk(Mutex<Vec<String>>);
 
 impl RememberingDesk {
     fn note(&self, what: String) {
@@ -93,14 +88,20 @@ fn event(n: i64, body: Body) -> Event {
     }
 }
 
-struct Rig {
-    site: Data<Site>,
+pub(super) struct Rig {
+    pub(super) site: Data<Site>,
     desk: Arc<RememberingDesk>,
     _folder: tempfile::TempDir,
 }
 
 /// A site with one room and a few events, all of them hostile.
-fn rig() -> Rig {
+pub(super) fn rig() -> Rig {
+    let (web, desk, folder) = web();
+    Rig { site: Site::new(web).expect("the templates can be read"), desk, _folder: folder }
+}
+
+/// What the door is given in [`rig`].
+pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let database = Database::open(&folder.path().join("live.db")).expect("a database");
     let info = RoomInfo {
@@ -152,7 +153,7 @@ fn rig() -> Rig {
     let live = Arc::new(EmbeddedStore::open(folder.path()).expect("a live store"));
     let desk = Arc::new(RememberingDesk::default());
     let (sync, _) = SyncHandle::new();
-    let site = Site::new(Web {
+    let web = Web {
         rooms: desk.clone(),
         sync,
         database,
@@ -163,8 +164,8 @@ fn rig() -> Rig {
         ledger: Arc::new(Ledger::default()),
         auth: Arc::new(AdminAuth::new(Some("secret".into()), Some("robot".into()), None)),
         options: WebOptions::default(),
-    });
-    Rig { site: site.expect("the templates can be read"), desk, _folder: folder }
+    };
+    (web, desk, folder)
 }
 
 /// The routes and headers as the program serves them.
@@ -255,7 +256,8 @@ async fn no_write_happens_without_the_right_to_it() {
     let csrf = ("X-CSRF-Token", token.clone());
     let foreign = ("Origin", "https://evil.example".to_owned());
     let guess = ("Authorization", "Bearer guess".to_owned());
-    let without: [(&str, Vec<&(&str, String)>, u16); 5] = [
+    type Header = (&'static str, String);
+    let without: [(&str, Vec<&Header>, u16); 5] = [
         ("nothing", vec![], 401),
         ("a wrong bearer", vec![&guess], 401),
         ("a cookie without its token", vec![&person], 403),
