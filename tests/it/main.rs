@@ -11,3 +11,4 @@ mod push;
 mod redis;
 mod shutdown;
 mod support;
+mod upstream;

@@ -37,8 +37,11 @@ async fn with_redis_the_history_is_the_same_and_the_original_keys_have_the_origi
     assert_eq!(status["kind"], "redis");
 
     let mut looking = redis.open();
-    let active: BTreeSet<u64> = looking.smembers("rooms:active").expect("rooms:active is a set");
-    assert_eq!(active, BTreeSet::from(ids));
+    eventually("rooms:active names the rooms", async || {
+        let active: BTreeSet<u64> = looking.smembers("rooms:active").expect("rooms:active is a set");
+        same(active, BTreeSet::from(ids))
+    })
+    .await;
     for (room, story) in rooms.iter().zip(&stories) {
         room_keys_are(&mut looking, room, story).await;
     }
@@ -46,7 +49,11 @@ async fn with_redis_the_history_is_the_same_and_the_original_keys_have_the_origi
 
 async fn room_keys_are(redis: &mut Connection, room: &Room, story: &Story) {
     let key = |what: &str| format!("room:{}:{what}", room.room_id);
-    let info: HashMap<String, String> = redis.hgetall(key("info")).expect("info is a hash");
+    let info = eventually("the room is described", async || {
+        let info: HashMap<String, String> = redis.hgetall(key("info")).expect("info is a hash");
+        if info.is_empty() { Err("nothing".into()) } else { Ok(info) }
+    })
+    .await;
     let field =
         |name: &str| info.get(name).map(String::as_str).unwrap_or_else(|| panic!("info has no {name}: {info:?}"));
     assert_eq!((field("title"), field("uname")), (room.title.as_str(), room.uname.as_str()));
@@ -87,6 +94,33 @@ async fn room_keys_are(redis: &mut Connection, room: &Room, story: &Story) {
     let first: Value = serde_json::from_str(&first).expect("JSON");
     assert_eq!((&first["message"], &first["uid"]), (&last["message"], &last["uid"]));
     assert_eq!(first["timestamp"].as_i64(), last["ms"].as_i64().map(|ms| ms / 1000), "unix seconds");
+}
+
+#[tokio::test]
+async fn while_redis_does_not_answer_events_wait_and_none_is_lost_or_there_twice() {
+    let redis = RedisServer::start().await;
+    let room = Room::new(92_001_301, Packing::Brotli);
+    let fake = FakeBilibili::start([room.clone()]);
+    let monitor = Setup::watching(&fake, &[room.room_id]).with(&["--redis", redis.url()]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let mut story = Story::of(&room, 2);
+    fake.send(room.room_id, &story.messages);
+    history_is(&monitor, std::slice::from_ref(&story)).await;
+
+    redis.signal("STOP");
+    let from = story.messages.len();
+    for round in 0..3 {
+        story.round(round);
+    }
+    fake.send(room.room_id, &story.messages[from..]);
+    eventually("the live store is called away", async || {
+        same(&monitor.data("/live/api/redis/status/").await["connected"], &Value::Bool(false))
+    })
+    .await;
+    redis.signal("CONT");
+    history_is(&monitor, std::slice::from_ref(&story)).await;
+    let ledger = books_balance(&monitor).await;
+    assert_eq!(ledger["total"]["dropped"], serde_json::json!({}), "{ledger}");
 }
 
 #[tokio::test]

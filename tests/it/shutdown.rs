@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::{
@@ -11,6 +12,8 @@ use crate::{
         fake::{FakeBilibili, Room},
         monitor::{Monitor, Setup, rows},
         packet::Packing,
+        redis_server::RedisServer,
+        same,
         story::Story,
     },
 };
@@ -41,10 +44,20 @@ async fn received(monitor: &Monitor) -> u64 {
 
 #[tokio::test]
 async fn after_sigterm_during_load_everything_received_is_stored_and_the_status_is_0() {
-    let rooms = three_rooms(92_002_101);
+    sigterm_during_load(92_002_101, &[]).await;
+}
+
+#[tokio::test]
+async fn with_redis_after_sigterm_during_load_everything_received_is_stored_and_the_status_is_0() {
+    let redis = RedisServer::start().await;
+    sigterm_during_load(92_002_111, &["--redis", redis.url()]).await;
+}
+
+async fn sigterm_during_load(first: u64, options: &[&str]) {
+    let rooms = three_rooms(first);
     let ids: Vec<u64> = rooms.iter().map(|room| room.room_id).collect();
     let fake = FakeBilibili::start(rooms.clone());
-    let mut monitor = Setup::watching(&fake, &ids).start().await;
+    let mut monitor = Setup::watching(&fake, &ids).with(options).start().await;
     fake.wait_for(&ids, 1).await;
 
     // A steady stream in all rooms that goes on until the last room has said goodbye.
@@ -98,6 +111,30 @@ async fn after_sigterm_what_was_sent_just_before_is_stored() {
 }
 
 #[tokio::test]
+async fn after_a_clean_restart_rooms_and_figures_are_as_they_were_and_the_upstream_is_entered_again() {
+    let room = Room::new(92_002_401, Packing::Zlib);
+    let fake = FakeBilibili::start([room.clone()]);
+    let mut monitor = Setup::watching(&fake, &[]).start().await;
+    assert_eq!(monitor.add_room(&room.room_id.to_string()).await.0, 201);
+    fake.wait_for(&[room.room_id], 1).await;
+    let story = Story::of(&room, 2);
+    fake.send(room.room_id, &story.messages);
+    history_is(&monitor, std::slice::from_ref(&story)).await;
+    monitor.terminate();
+    assert_eq!(monitor.ended().await.code(), Some(0));
+
+    let monitor = monitor.setup().clone().start().await;
+    fake.wait_for(&[room.room_id], 2).await;
+    history_is(&monitor, std::slice::from_ref(&story)).await;
+    let entry = monitor.room(room.room_id).await.unwrap_or_default();
+    same(&entry["counts"]["danmaku"], &json!(story.outcome.danmaku.len())).expect("counts survive");
+    same(&entry["income"]["total_gold"], &json!(story.outcome.income_gold())).expect("money survives");
+    let ledger = monitor.data("/live/api/ledger/").await;
+    let stored = ledger["all_time"]["total"]["stored"].as_u64().unwrap_or_default();
+    assert!(stored >= story.outcome.danmaku.len() as u64, "the all-time ledger remembers: {ledger}");
+}
+
+#[tokio::test]
 async fn after_sigterm_without_rooms_the_status_is_0() {
     let fake = FakeBilibili::start([]);
     let mut monitor = Setup::watching(&fake, &[]).start().await;
@@ -107,10 +144,20 @@ async fn after_sigterm_without_rooms_the_status_is_0() {
 
 #[tokio::test]
 async fn after_kill_9_at_most_the_last_second_is_missing_and_nothing_is_there_twice() {
-    let rooms = three_rooms(92_002_301);
+    kill_9_during_load(92_002_301, &[]).await;
+}
+
+#[tokio::test]
+async fn with_redis_after_kill_9_at_most_the_last_second_is_missing_and_nothing_is_there_twice() {
+    let redis = RedisServer::start().await;
+    kill_9_during_load(92_002_311, &["--redis", redis.url()]).await;
+}
+
+async fn kill_9_during_load(first: u64, options: &[&str]) {
+    let rooms = three_rooms(first);
     let ids: Vec<u64> = rooms.iter().map(|room| room.room_id).collect();
     let fake = FakeBilibili::start(rooms.clone());
-    let mut monitor = Setup::watching(&fake, &ids).start().await;
+    let mut monitor = Setup::watching(&fake, &ids).with(options).start().await;
     fake.wait_for(&ids, 1).await;
 
     // 300 lines a room that the program has received for sure; then two more seconds of load; then the end.

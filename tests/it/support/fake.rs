@@ -80,7 +80,12 @@ pub struct State {
     pub buvids: BTreeSet<String>,
     pub violations: Vec<String>,
     pub stream_port: u16,
+    pub url: String,
     pub tickets: usize,
+    /// How often the signing keys have changed.
+    pub keys_changed: u8,
+    /// Connections still to be cut before the reply to their first packet.
+    pub refuse: usize,
     next_connection: u64,
 }
 
@@ -185,6 +190,21 @@ impl FakeBilibili {
         });
     }
 
+    /// From now on other signing keys are valid.
+    pub fn change_keys(&self) {
+        self.world.lock().keys_changed += 1;
+    }
+
+    /// The next `n` connections are cut as if their tokens were bad.
+    pub fn refuse_tokens(&self, n: usize) {
+        self.world.lock().refuse = n;
+    }
+
+    /// Tickets given out.
+    pub fn tickets(&self) -> usize {
+        self.world.lock().tickets
+    }
+
     /// How often the room was entered.
     pub fn connects(&self, room: u64) -> usize {
         self.world.traffic(room, |traffic| traffic.connects)
@@ -241,6 +261,7 @@ async fn open_doors(world: World) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let streams = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    world.lock().url = format!("http://127.0.0.1:{port}");
     world.lock().stream_port = streams.local_addr().expect("an address").port();
     actix_web::rt::spawn(stream::accept(streams, world.clone()));
     let server = HttpServer::new(move || {

@@ -1,15 +1,13 @@
 //! The fake's HTTP calls. Every host of the real one answers here.
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::fake::{Room, State, World, unix_ms};
-
-const IMG_KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
-const SUB_KEY: &str = "13579bdf02468ace13579bdf02468ace";
 
 /// Where the characters of the signing key stand in both keys together.
 const MIX: [usize; 32] = [
@@ -19,6 +17,12 @@ const MIX: [usize; 32] = [
 
 /// Percent-encoding leaves these.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The signing keys, which may change.
+fn keys(state: &State) -> [String; 2] {
+    let change = state.keys_changed;
+    [format!("0f1e2d3c4b5a69788796a5b4c3d2e1{change:02x}"), format!("13579bdf02468ace13579bdf02468a{change:02x}")]
+}
 
 /// Any call.
 pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
@@ -31,12 +35,10 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
     let number =
         |name: &str| query.iter().find(|(key, _)| key == name).and_then(|(_, value)| value.parse::<u64>().ok());
     match request.path() {
-        "/x/web-interface/nav" => reply(
-            -101,
-            json!({"isLogin": false, "wbi_img": {
-                "img_url": format!("https://i0.hdslb.com/bfs/wbi/{IMG_KEY}.png"),
-                "sub_url": format!("https://i0.hdslb.com/bfs/wbi/{SUB_KEY}.png")}}),
-        ),
+        "/x/web-interface/nav" => {
+            let urls = keys(&world.lock()).map(|key| format!("https://i0.hdslb.com/bfs/wbi/{key}.png"));
+            reply(-101, json!({"isLogin": false, "wbi_img": {"img_url": urls[0], "sub_url": urls[1]}}))
+        }
         "/x/frontend/finger/spi" => {
             let mut state = world.lock();
             let buvid = format!("0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9{:05}infoc", state.buvids.len() + 10_001);
@@ -72,7 +74,7 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
             match state.rooms.values().find(|room| Some(room.uid) == number("uid")) {
                 Some(room) => reply(
                     0,
-                    json!({"info": {"uid": room.uid, "uname": room.uname, "face": face(room), "gender": 2,
+                    json!({"info": {"uid": room.uid, "uname": room.uname, "face": format!("{}/bfs/face/{}.png", state.url, room.uid), "gender": 2,
                         "official_verify": {"type": -1, "desc": ""}}, "exp": {"master_level": {"level": 21}},
                         "follower_num": 4321, "room_id": room.room_id, "medal_name": "试饭"}),
                 ),
@@ -80,6 +82,7 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
             }
         }
         "/xlive/web-room/v1/index/getDanmuInfo" => ticket(&request, &world, &query, number("id")),
+        path if path.starts_with("/bfs/") => picture(),
         _ => HttpResponse::NotFound().json(json!({"code": -404, "message": "啥都木有", "ttl": 1})),
     }
 }
@@ -92,7 +95,8 @@ fn ticket(request: &HttpRequest, world: &World, query: &[(String, String)], room
         world.blame(format!("getDanmuInfo: no buvid3 of ours in the cookies {cookies:?}"));
         return risk_control();
     }
-    if let Err(why) = check_signature(query) {
+    let keys = keys(&world.lock());
+    if let Err(why) = check_signature(query, &keys) {
         world.blame(format!("getDanmuInfo: {why}"));
         return risk_control();
     }
@@ -115,7 +119,7 @@ fn ticket(request: &HttpRequest, world: &World, query: &[(String, String)], room
 }
 
 /// Signs the parameters again and compares.
-fn check_signature(query: &[(String, String)]) -> Result<(), String> {
+fn check_signature(query: &[(String, String)], [img_key, sub_key]: &[String; 2]) -> Result<(), String> {
     let value = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let given = value("w_rid").ok_or("no w_rid")?;
     let time: i64 = value("wts").and_then(|wts| wts.parse().ok()).ok_or("no wts")?;
@@ -124,7 +128,7 @@ fn check_signature(query: &[(String, String)]) -> Result<(), String> {
     }
     let signed: Vec<(&str, &str)> =
         query.iter().filter(|(key, _)| key != "w_rid").map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let (text, wanted) = sign(&signed, IMG_KEY, SUB_KEY);
+    let (text, wanted) = sign(&signed, img_key, sub_key);
     if given == wanted { Ok(()) } else { Err(format!("w_rid is {given}, not {wanted}, for {text}")) }
 }
 
@@ -167,8 +171,12 @@ fn room_details(room: &Room) -> Value {
         "parent_area_name": "虚拟主播", "cover": "", "user_cover": "", "keyframe": "", "tags": "", "description": ""})
 }
 
-fn face(room: &Room) -> String {
-    format!("https://i0.hdslb.com/bfs/face/{}.jpg", room.uid)
+/// One white pixel, where every picture is.
+fn picture() -> HttpResponse {
+    const PIXEL: &str =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==";
+    let bytes = STANDARD.decode(PIXEL).expect("it was encoded");
+    HttpResponse::Ok().content_type("image/png").body(bytes)
 }
 
 fn reply(code: i64, data: Value) -> HttpResponse {

@@ -46,6 +46,12 @@ impl RedisServer {
         self.try_open().expect("Redis answers")
     }
 
+    /// Stops it in its tracks (`STOP`), or lets it go on (`CONT`).
+    pub fn signal(&self, name: &str) {
+        let kill = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.process.id())).status();
+        assert!(kill.is_ok_and(|status| status.success()), "SIG{name} cannot be sent");
+    }
+
     fn try_open(&self) -> Result<Connection, String> {
         let client = Client::open(self.url()).map_err(|error| error.to_string())?;
         client.get_connection().map_err(|error| error.to_string())

@@ -62,6 +62,13 @@ async fn let_in(socket: &mut WebSocketStream<TcpStream>, world: &World) -> Resul
     let Some((AUTH, body)) = packet::read_packet(&bytes) else { return Err("the first packet is no AUTH".into()) };
     let auth: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let room = auth["roomid"].as_u64().ok_or("roomid is not a number")?;
+    {
+        let mut state = world.lock();
+        if state.refuse > 0 {
+            state.refuse -= 1;
+            return Err("refused as the test wants it".into());
+        }
+    }
     let key = auth["key"].as_str().unwrap_or_default();
     {
         let state = world.lock();
