@@ -314,9 +314,10 @@ async fn face(uid: web::Path<u64>, world: web::Data<World>) -> HttpResponse {
 }
 
 async fn cover(id: web::Path<u64>, world: web::Data<World>) -> HttpResponse {
-    let Some(room) = world.room(*id) else { return HttpResponse::NotFound().finish() };
-    let title = lock(&room.stage).title.clone();
-    svg(pictures::cover(*id, &title, &room.name))
+    if world.room(*id).is_none() {
+        return HttpResponse::NotFound().finish();
+    }
+    svg(pictures::cover(*id))
 }
 
 async fn badge(path: web::Path<(String, String)>) -> HttpResponse {
