@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
+    protocol::Seal,
     store::{
         RoomTotals,
         sqlite::{Database, QueryError},
@@ -52,8 +53,8 @@ pub enum RoomsError {
     Unusable {
         /// Which.
         room: RoomId,
-        /// Such as locked.
-        why: &'static str,
+        /// What keeps it shut.
+        why: Seal,
     },
     /// It is watched already.
     #[error("live room {0} is monitored already")]

@@ -141,7 +141,9 @@ async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>), AskError
     if room.memory.should_ask(ASK_AGAIN) {
         match room.shared.upstream.resolve(RoomRef::from(room.id)).await {
             Ok(info) => room.shared.wall.learn(room.id, |known| *known = info),
-            Err(error @ (AskError::NoSuchRoom(_) | AskError::Unusable { .. })) => return Err(error),
+            Err(error @ (AskError::NoSuchRoom(_) | AskError::Unusable { .. } | AskError::Throttled { .. })) => {
+                return Err(error);
+            }
             Err(error) => debug!(room.id = %room.id, %error, "room {}: its details stay as they were", room.id),
         }
     }

@@ -109,9 +109,26 @@ pub fn parse_spi(body: &[u8]) -> Result<Buvid, ApiError> {
     Ok(Buvid { buvid3, buvid4: spi.b_4.or_empty() })
 }
 
-/// `room_init`: the long number of a room, and whether it is on air.
-pub fn parse_room_init(body: &[u8]) -> Result<RoomInfo, ApiError> {
-    Envelope::read(body)?.data::<Room>()?.info()
+/// What keeps a room from being watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Seal {
+    /// Banned by the platform.
+    #[error("the platform has locked it")]
+    Locked,
+    /// Asks for a password.
+    #[error("it asks for a password")]
+    Encrypted,
+}
+
+/// `room_init`: the long number of a room, whether it is on air, and whether it can be watched at all.
+pub fn parse_room_init(body: &[u8]) -> Result<(RoomInfo, Option<Seal>), ApiError> {
+    let room = Envelope::read(body)?.data::<Room>()?;
+    let seal = match (room.is_locked.is_set(), room.encrypted.is_set()) {
+        (true, _) => Some(Seal::Locked),
+        (_, true) => Some(Seal::Encrypted),
+        _ => None,
+    };
+    Ok((room.info()?, seal))
 }
 
 /// `get_info`: the same and title, area and followers. Code 1 means no such room here.
@@ -204,6 +221,8 @@ struct Room {
     area_name: Text,
     parent_area_name: Text,
     live_status: Int,
+    is_locked: Int,
+    encrypted: Int,
     live_time: Text,
     online: Int,
     attention: Int,
@@ -352,10 +371,16 @@ mod tests {
     #[test]
     fn rooms_are_read_from_every_endpoint() {
         let init = br#"{"code":0,"msg":"ok","data":{"room_id":9000001,"short_id":76,"uid":"501","live_status":1,
-            "live_time":1780000000}}"#;
-        let room = parse_room_init(init).expect("is a room");
+            "live_time":1780000000,"is_locked":false,"encrypted":false}}"#;
+        let (room, seal) = parse_room_init(init).expect("is a room");
+        assert_eq!(seal, None);
         assert_eq!((room.room_id, room.short_id, room.uid), (RoomId(9000001), 76, Uid(501)));
         assert_eq!((room.status, room.live_since_ms), (LiveStatus::Live, Some(1_780_000_000_000)));
+
+        for (flag, seal) in [("is_locked", Seal::Locked), ("encrypted", Seal::Encrypted)] {
+            let body = format!(r#"{{"code":0,"data":{{"room_id":9000001,"{flag}":true}}}}"#);
+            assert_eq!(parse_room_init(body.as_bytes()).expect("is a room").1, Some(seal));
+        }
 
         let info = r#"{"code":0,"data":{"uid":501,"room_id":9000001,"short_id":0,"attention":12,"online":34,
             "live_status":1,"live_time":"2026-05-29 04:26:40","title":"标题","user_cover":"c","area_name":"科技",

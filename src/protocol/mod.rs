@@ -45,7 +45,7 @@ mod user;
 
 pub mod guards;
 
-pub use api::{Account, Anchor, Buvid, StreamHost, StreamTicket};
+pub use api::{Account, Anchor, Buvid, Seal, StreamHost, StreamTicket};
 pub use arrival::Arrival;
 pub use command::{Decoded, Malformed, decode};
 pub use envelope::{ApiError, ApiRefusal, Refusal};

@@ -86,7 +86,7 @@ impl Bilibili {
 
     /// One call; the body of its answer.
     async fn get(&self, call: &'static str, address: String, cookies: &str) -> Result<Vec<u8>, AskError> {
-        let unreachable = |error: reqwest::Error| AskError::Unreachable { call, why: error.without_url().to_string() };
+        let unreachable = |error: reqwest::Error| AskError::Unreachable { call, why: in_full(error.without_url()) };
         let mut request = self.client.get(address);
         if !cookies.is_empty() {
             request = request.header(COOKIE, cookies);
@@ -132,7 +132,8 @@ impl Bilibili {
         let answer = self.get("room_init", format!("{}/room/v1/Room/room_init?id={room}", self.live), "").await;
         let refused = match answer {
             Ok(body) => match api::parse_room_init(&body) {
-                Ok(info) => return Ok(info),
+                Ok((info, None)) => return Ok(info),
+                Ok((info, Some(seal))) => return Err(AskError::Unusable { room: info.room_id, why: seal }),
                 Err(error) => asked("room_init", error, Some(room)),
             },
             Err(error) => error,
@@ -189,6 +190,11 @@ impl Bilibili {
             Err(error) => Err((error.refusal(), asked("getDanmuInfo", error, Some(room.into())))),
         }
     }
+}
+
+/// An error with its causes; the client's own text says only that something failed.
+fn in_full(error: reqwest::Error) -> String {
+    format!("{:#}", anyhow::Error::new(error))
 }
 
 /// What an answer that is none means for us.

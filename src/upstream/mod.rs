@@ -21,7 +21,7 @@ pub use self::{
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
-    protocol::{Auth, StreamHost},
+    protocol::{Auth, Seal, StreamHost},
     supervise::exit::Exit,
 };
 
@@ -60,8 +60,8 @@ pub enum AskError {
     Unusable {
         /// Which.
         room: RoomId,
-        /// Such as locked.
-        why: &'static str,
+        /// What keeps it shut.
+        why: Seal,
     },
     /// It asks for patience.
     #[error("Bilibili asks for patience ({what}): no call for {} s", pause.as_secs())]
