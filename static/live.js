@@ -12,7 +12,8 @@ const SILENCE = 50000;
  */
 export function connect(wanted, on) {
   let socket = null;
-  let cursor = null;
+  // The page was drawn up to here; what came since is still to come.
+  let cursor = document.body.dataset.cursor ?? null;
   let wait = FIRST_WAIT;
   let retry = 0;
   let lastHeard = 0;

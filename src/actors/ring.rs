@@ -150,6 +150,20 @@ impl Ring {
         Found { frames, fell_behind: position + 1 < oldest }
     }
 
+    /// The newest events of a room, or of all, of the kinds that are `wanted`: at most `max`, newest first; and
+    /// the position up to which that is all there is.
+    pub fn newest(&self, room: Option<RoomId>, wanted: impl Fn(Kind) -> bool, max: usize) -> (u64, Vec<Piece>) {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let position = inner.frames.back().map_or(0, |(frame, _)| frame.seq);
+        let slices = inner.frames.iter().rev().flat_map(|(frame, _)| match (&frame.content, room) {
+            (Content::Events(rooms), None) => rooms.values().collect::<Vec<_>>(),
+            (Content::Events(rooms), Some(room)) => rooms.get(&room).into_iter().collect(),
+            (Content::Rooms(_), _) => Vec::new(),
+        });
+        let pieces = slices.flat_map(|slice| slice.pieces.iter().rev()).filter(|piece| wanted(piece.kind));
+        (position, pieces.take(max).cloned().collect())
+    }
+
     /// How many events of `rooms` (of all for none) have been appended, since start.
     pub fn events_so_far(&self, rooms: Option<&[RoomId]>) -> u64 {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,7 @@ pub mod auth;
 pub mod debug;
 mod desk;
 pub mod error;
+mod fresh;
 pub mod i18n;
 pub mod pages;
 pub mod push;

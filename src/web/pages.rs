@@ -15,11 +15,12 @@ use super::{
         trend::{Stretch, series},
     },
     error::Refusal,
+    fresh::{Fresh, is_about_room, is_chat_or_money},
     view::Frame,
 };
 use crate::{
     actors::wall::{Counts, Income, RoomSummary},
-    domain::{Event, Gold, LiveStatus, RoomId},
+    domain::{Event, Gold, Kind, LiveStatus, RoomId},
     store::{
         queries::{Events, Filter, Page},
         series::{Step, TopBy},
@@ -34,6 +35,8 @@ const SPARK_MINUTES: i64 = 30;
 const STREAM_ROWS: usize = 60;
 
 const MINUTE_MS: i64 = 60_000;
+/// Lines of the dashboard's feed.
+const FEED_ROWS: usize = 30;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
 /// Draws a page, or the page that says why it cannot be drawn.
@@ -69,12 +72,13 @@ pub async fn nowhere(request: HttpRequest, site: web::Data<Site>) -> HttpRespons
 pub async fn dashboard(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
     answer(&request, &site, "dashboard.html", async {
         let rooms = site.web.wall.summaries();
+        let fresh = Fresh::look(&site.web.ring, None);
         let (sparks, feed) = site
             .ask("drawing the dashboard", {
                 let rooms: Vec<RoomId> = rooms.iter().map(|room| room.info.room_id).collect();
                 move |database| {
                     let sparks = rooms.iter().map(|room| spark(database, *room)).collect::<Result<Vec<_>, _>>()?;
-                    Ok((sparks, newest(database, None, 30)?))
+                    Ok((sparks, newest(database, None, FEED_ROWS)?))
                 }
             })
             .await?;
@@ -104,7 +108,7 @@ pub async fn dashboard(request: HttpRequest, site: web::Data<Site>) -> HttpRespo
         cards.sort_by_key(|card| (card["status"] != 1, -card["rates"]["danmaku_per_minute"].as_i64().unwrap_or(0)));
         Ok(json!({
             "section": "dashboard", "tiles": tiles, "troubled": troubled, "rooms": cards,
-            "feed": rows(&feed, &names, None),
+            "feed": rows(&fresh.over(feed, is_chat_or_money, FEED_ROWS), &names, None), "cursor": fresh.cursor,
         }))
     })
     .await
@@ -129,13 +133,19 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
         let (q, uid) = (filter.q.clone(), filter.uid);
         let searching = q.is_some() || uid.is_some() || page.before.is_some() || page.since.is_some();
         let asked = kind.clone();
-        let found =
+        let fresh = Fresh::look(&site.web.ring, room);
+        let limit = page.limit;
+        let mut found =
             site.ask("searching the history", move |database| of_kind(database, &asked, &filter, &page)).await?;
+        if !searching {
+            let wanted = |of: Kind| if kind == "all" { is_chat_or_money(of) } else { of.as_str() == kind };
+            found.events = fresh.over(found.events, wanted, limit);
+        }
         let older = found.has_more.then(|| found.events.last().map(|event| event.id)).flatten();
         let names = names(&rooms);
         Ok(json!({
             "section": "danmaku", "rooms": rooms, "room": room, "kind": kind, "q": q.clone().unwrap_or_default(),
-            "uid": uid, "searching": searching, "older": older,
+            "uid": uid, "searching": searching, "older": older, "cursor": fresh.cursor,
             "count": found.events.len(), "events": rows(&found.events, &names, q.as_deref()),
         }))
     })
@@ -218,6 +228,8 @@ pub async fn room(request: HttpRequest, room: web::Path<String>, site: web::Data
     answer(&request, &site, "room.html", async {
         let room = RoomId(room.parse().map_err(|_| Refusal::no_such_room(room.as_str()))?);
         let known = super::api::known_room(&site, room).await?;
+        let fresh = Fresh::look(&site.web.ring, Some(room));
+        let cursor = fresh.cursor.clone();
         let now = unix_ms();
         let stretch = Stretch { from_ms: now - 60 * MINUTE_MS, to_ms: now, step: Step::Minute };
         let mut values = site
@@ -225,15 +237,17 @@ pub async fn room(request: HttpRequest, room: web::Path<String>, site: web::Data
                 let filter = Filter { room: Some(room), ..Filter::default() };
                 let page = |limit| Page { limit, before: None, since: None };
                 let names = BTreeMap::new();
-                let lane = |found: Events| rows(&found.events, &names, None);
+                let lane = |found: Events, wanted: fn(Kind) -> bool, limit| {
+                    rows(&fresh.over(found.events, wanted, limit), &names, None)
+                };
                 let mut gaps = database.gaps(room, now - DAY_MS, now)?;
                 gaps.reverse();
                 Ok(json!({
-                    "stream": lane(database.danmaku(&filter, &page(STREAM_ROWS))?),
-                    "super_chats": lane(database.super_chats(&filter, &page(20))?),
-                    "guards": lane(database.guards(&filter, &page(20))?),
-                    "gifts": lane(database.gifts(&filter, &page(30))?),
-                    "room_events": lane(database.room_events(&filter, &page(15))?),
+                    "stream": lane(database.danmaku(&filter, &page(STREAM_ROWS))?, |kind| kind == Kind::Danmaku, STREAM_ROWS),
+                    "super_chats": lane(database.super_chats(&filter, &page(20))?, |kind| kind == Kind::SuperChat, 20),
+                    "guards": lane(database.guards(&filter, &page(20))?, |kind| kind == Kind::Guard, 20),
+                    "gifts": lane(database.gifts(&filter, &page(30))?, |kind| kind == Kind::Gift, 30),
+                    "room_events": lane(database.room_events(&filter, &page(15))?, is_about_room, 15),
                     "talkers": database.top_users(room, TopBy::Danmaku, 10)?,
                     "payers": database.top_users(room, TopBy::Paid, 10)?,
                     "gaps": gaps,
@@ -244,6 +258,7 @@ pub async fn room(request: HttpRequest, room: web::Path<String>, site: web::Data
         let chart = json!({"step_ms": MINUTE_MS, "series": [{"room_id": room, "points": values["points"]}]});
         values["data"] = json!(super::view::for_script(&chart));
         values["section"] = json!("room");
+        values["cursor"] = json!(cursor);
         values["info"] = json!(known.info);
         values["now"] = match &known.summary {
             Some(summary) => json!(summary),
