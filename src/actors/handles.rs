@@ -26,8 +26,9 @@ use crate::{
     upstream::{AskError, Upstream},
 };
 
-/// A command not taken within this is reported as [`RoomsError::Busy`].
-const PATIENCE: Duration = Duration::from_secs(4);
+/// A command not carried out within this is reported as [`RoomsError::Busy`]. A room that is left says
+/// goodbye first, and may be waiting for a lane or a send meanwhile.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Before erasing, events on the way are waited for this long.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -128,16 +129,27 @@ impl Rooms {
         let room = info.room_id;
         self.wall.put(info);
         self.wall.set_totals(room, totals);
-        self.tell(ToRooms::Watch(Watch { room, paused })).await
+        let told = self.tell(ToRooms::Watch(Watch { room, paused })).await;
+        if told.is_err() {
+            // Nobody watches it: it must be possible to add it again.
+            self.wall.remove(room);
+        }
+        told
     }
 
     /// Watches a room no longer; erases its history if asked.
     pub async fn remove(&self, room: RoomId, erase: bool) -> Result<(), RoomsError> {
-        self.known(room)?;
+        if self.known(room).is_err() {
+            // A history that stayed can still be erased.
+            let kept = self.database.run(move |database| database.room(room)).await?.is_some();
+            return match (erase, kept) {
+                (true, true) => Ok(self.database.run(move |database| database.erase(room)).await?),
+                _ => Err(RoomsError::NotThere(room)),
+            };
+        }
         self.database.run(move |database| database.set_monitored(room, false)).await?;
-        let told = self.tell(ToRooms::Unwatch(Unwatch(room))).await;
+        self.tell(ToRooms::Unwatch(Unwatch(room))).await?;
         self.wall.remove(room);
-        told?;
         if erase {
             self.settle(room).await;
             self.database.run(move |database| database.erase(room)).await?;

@@ -63,6 +63,8 @@ impl Entry {
 
 /// Distinct unknown commands remembered per room: names come from outside.
 const UNKNOWN_KEPT: usize = 200;
+/// Where those beyond that are counted.
+pub const OTHERS: &str = "(others)";
 
 /// The books of the running program.
 #[derive(Default)]
@@ -74,6 +76,8 @@ pub struct Ledger {
 struct Books {
     rooms: BTreeMap<RoomId, Entry>,
     missing: u64,
+    /// Unknown commands counted and not written down yet.
+    unwritten: BTreeMap<String, u64>,
 }
 
 /// What the ledger says, in total and by room.
@@ -138,14 +142,31 @@ impl Ledger {
         });
     }
 
-    /// A message with an unknown command came.
-    pub fn unknown(&self, room: RoomId, command: &str) {
+    /// `n` messages with an unknown command came.
+    pub fn unknown(&self, room: RoomId, command: &str, n: u64) {
         self.with(|books| {
             let unknown = &mut books.rooms.entry(room).or_default().unknown_commands;
-            if let Some(n) = unknown.get_mut(command) {
-                *n += 1;
-            } else if unknown.len() < UNKNOWN_KEPT {
-                unknown.insert(command.to_owned(), 1);
+            let known = unknown.contains_key(command) || unknown.len() < UNKNOWN_KEPT;
+            *unknown.entry(if known { command } else { OTHERS }.to_owned()).or_default() += n;
+            let name = if books.unwritten.contains_key(command) || books.unwritten.len() < UNKNOWN_KEPT {
+                command
+            } else {
+                OTHERS
+            };
+            *books.unwritten.entry(name.to_owned()).or_default() += n;
+        });
+    }
+
+    /// Unknown commands counted since the last call, for those who write them down.
+    pub fn take_unknown(&self) -> BTreeMap<String, u64> {
+        self.with(|books| std::mem::take(&mut books.unwritten))
+    }
+
+    /// These could not be written down.
+    pub fn put_back_unknown(&self, unknown: BTreeMap<String, u64>) {
+        self.with(|books| {
+            for (command, n) in unknown {
+                *books.unwritten.entry(command).or_default() += n;
             }
         });
     }

@@ -28,10 +28,27 @@ const EVENTS_KEPT: usize = 512;
 pub struct RoomMemory {
     epoch: Instant,
     seen: Mutex<Seen>,
-    in_hand: Mutex<VecDeque<Arc<Event>>>,
+    in_hand: Mutex<VecDeque<InHand>>,
     guards: Mutex<GuardMerge>,
     hosts_tried: AtomicUsize,
-    asked: Mutex<Option<Instant>>,
+    told: Mutex<Told>,
+    live_key: Mutex<Option<String>>,
+}
+
+/// When the upstream last told about the room.
+#[derive(Default)]
+struct Told {
+    at: Option<Instant>,
+    missed: bool,
+}
+
+/// An event received and not handed on yet.
+#[derive(Clone)]
+pub struct InHand {
+    /// The event.
+    pub event: Arc<Event>,
+    /// Whether browsers are to see it now.
+    pub shown: bool,
 }
 
 #[derive(Default)]
@@ -48,7 +65,8 @@ impl Default for RoomMemory {
             in_hand: Mutex::default(),
             guards: Mutex::default(),
             hosts_tried: AtomicUsize::new(0),
-            asked: Mutex::default(),
+            told: Mutex::default(),
+            live_key: Mutex::default(),
         }
     }
 }
@@ -80,12 +98,12 @@ impl RoomMemory {
     }
 
     /// Keeps events until they are handed on, also if the life that received them does not get that far.
-    pub fn keep(&self, events: Vec<Event>) {
-        lock(&self.in_hand).extend(events.into_iter().map(Arc::new));
+    pub fn keep(&self, events: Vec<InHand>) {
+        lock(&self.in_hand).extend(events);
     }
 
     /// The event to hand on next.
-    pub fn next_in_hand(&self) -> Option<Arc<Event>> {
+    pub fn next_in_hand(&self) -> Option<InHand> {
         lock(&self.in_hand).front().cloned()
     }
 
@@ -109,14 +127,34 @@ impl RoomMemory {
         self.hosts_tried.fetch_add(1, Relaxed) % hosts.max(1)
     }
 
-    /// Whether the upstream should be asked about the room again, `every` so often; notes that it is.
-    pub fn should_ask(&self, every: Duration) -> bool {
-        let mut asked = lock(&self.asked);
-        let due = asked.is_none_or(|asked| asked.elapsed() >= every);
-        if due {
-            *asked = Some(Instant::now());
-        }
-        due
+    /// Whether the upstream should be asked about the room again: nothing was asked for `rarely`, or for
+    /// `often` and something may have been missed.
+    pub fn should_ask(&self, rarely: Duration, often: Duration) -> bool {
+        let told = lock(&self.told);
+        told.at.is_none_or(|at| at.elapsed() >= if told.missed { often } else { rarely })
+    }
+
+    /// The upstream has told what it knows about the room.
+    pub fn has_been_told(&self) {
+        *lock(&self.told) = Told { at: Some(Instant::now()), missed: false };
+    }
+
+    /// The connection was lost: what it would have told about the room must be asked for.
+    pub fn may_have_missed_something(&self) {
+        lock(&self.told).missed = true;
+    }
+
+    /// The broadcast ended.
+    pub fn broadcast_ended(&self) {
+        *lock(&self.live_key) = None;
+    }
+
+    /// Remembers the broadcast that began; false when its beginning was told already.
+    pub fn is_new_broadcast(&self, live_key: &str) -> bool {
+        let mut last = lock(&self.live_key);
+        let new = last.as_deref() != Some(live_key);
+        *last = Some(live_key.to_owned());
+        new
     }
 }
 

@@ -53,6 +53,8 @@ impl Work for WriterSpec {
 
 /// Known facts about rooms are published this often, if they changed.
 const PUBLISH: Duration = Duration::from_secs(1);
+/// And this often even if they did not.
+const PUBLISH_ALL: Duration = Duration::from_secs(60);
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -63,11 +65,15 @@ async fn write(spec: WriterSpec) -> Exit {
     let mut published = 0;
     let mut publish = interval(PUBLISH);
     publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut publish_all = interval(PUBLISH_ALL);
+    publish_all.set_missed_tick_behavior(MissedTickBehavior::Delay);
     vitals.enter(State::Running);
     loop {
         vitals.doing(Doing::Idle);
         select! {
             biased;
+            // A server that was restarted empty, or flushed, knows nothing any more.
+            _ = publish_all.tick() => published = 0,
             _ = publish.tick() => {
                 vitals.doing(Doing::WaitingForLiveStore);
                 match publish_news(&spec, published).await {

@@ -22,9 +22,13 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use tracing::{debug, error, info};
 
-use super::{ledger::Ledger, memory::RoomMemory, wall::Wall};
+use super::{
+    ledger::{Ledger, OTHERS},
+    memory::{InHand, RoomMemory},
+    wall::Wall,
+};
 use crate::{
-    domain::{Body, Event, LiveStatus, RoomId, RoomRef},
+    domain::{Body, Event, LiveStatus, RoomId, RoomNotice, RoomRef},
     protocol::{Intake, Session, Step},
     supervise::{
         exit::Exit,
@@ -84,8 +88,10 @@ pub type Leash = watch::Receiver<bool>;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is on the way when we say goodbye is waited for this long.
 const GOODBYE: Duration = Duration::from_millis(1500);
-/// Title, streamer and cover are asked for at most this often.
-const ASK_AGAIN: Duration = Duration::from_secs(600);
+/// Title, streamer and cover are asked for at a reconnect if they are older than this, ...
+const ASK_RARELY: Duration = Duration::from_secs(600);
+/// ... or than this, when the beginning or end of a broadcast may have been missed.
+const ASK_OFTEN: Duration = Duration::from_secs(60);
 /// Frames taken in one turn before other rooms of the arbiter get theirs.
 const FRAMES_PER_TURN: usize = 16;
 
@@ -138,9 +144,12 @@ async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>), AskError
     let permit = room.shared.gate.enter().await;
 
     room.enter(State::Connecting, Doing::Asking);
-    if room.memory.should_ask(ASK_AGAIN) {
+    if room.memory.should_ask(ASK_RARELY, ASK_OFTEN) {
         match room.shared.upstream.resolve(RoomRef::from(room.id)).await {
-            Ok(info) => room.shared.wall.learn(room.id, |known| *known = info),
+            Ok(info) => {
+                room.memory.has_been_told();
+                room.shared.wall.learn(room.id, |known| known.update(info));
+            }
             Err(error @ (AskError::NoSuchRoom(_) | AskError::Unusable { .. } | AskError::Throttled { .. })) => {
                 return Err(error);
             }
@@ -185,8 +194,9 @@ impl Reading {
         if exit == Exit::Done {
             self.say_goodbye().await;
             let held = self.room.memory.guards().flush();
-            self.hand_on(held).await;
+            self.show(held).await;
         }
+        self.room.memory.may_have_missed_something();
         exit
     }
 
@@ -222,7 +232,7 @@ impl Reading {
     /// Sends what is due; returns when something is due next.
     async fn keep_time(&mut self) -> Result<Instant, Exit> {
         let due = self.room.memory.guards().due(self.room.memory.now());
-        self.hand_on(due).await;
+        self.show(due).await;
         loop {
             match self.session.tick(self.room.memory.now()) {
                 Step::Send(bytes) => self.send(bytes).await?,
@@ -268,20 +278,39 @@ impl Reading {
             info!(room.id = %self.room.id, "room {}: receiving", self.room.id);
         }
         for command in self.intake.unknown.drain(..) {
-            self.room.shared.ledger.unknown(self.room.id, &command);
+            self.room.shared.ledger.unknown(self.room.id, &command, 1);
         }
         for malformed in self.intake.malformed.drain(..) {
             debug!(room.id = %self.room.id, "room {}: unreadable: {malformed}", self.room.id);
             self.room.shared.ledger.unreadable(self.room.id, 1);
         }
-        let mut events = std::mem::take(&mut self.intake.events);
+        self.book_untold();
+        let events = std::mem::take(&mut self.intake.events).into_iter().map(shown);
+        let mut in_hand: Vec<InHand> = events.collect();
         {
             let mut guards = self.room.memory.guards();
-            events.extend(self.intake.guards.drain(..).filter_map(|message| guards.take(message, now)));
+            for message in self.intake.guards.drain(..) {
+                // On record at once, so that nothing is lost; shown when no toast came that says it better. The
+                // history makes one purchase of the two.
+                in_hand.extend(message.estimate().map(|event| InHand { event: Arc::new(event), shown: false }));
+                in_hand.extend(guards.take(message, now).map(shown));
+            }
         }
-        self.room.vitals.took_in(events.len() as u64, bytes.len() as u64);
-        self.hand_on(events).await;
+        self.room.vitals.took_in(in_hand.len() as u64, bytes.len() as u64);
+        self.hand_on(in_hand).await;
         Ok(())
+    }
+
+    /// What a frame held more of than is told one by one.
+    fn book_untold(&mut self) {
+        let unreadable = std::mem::take(&mut self.intake.malformed_untold);
+        if unreadable > 0 {
+            self.room.shared.ledger.unreadable(self.room.id, unreadable);
+        }
+        let unknown = std::mem::take(&mut self.intake.unknown_untold);
+        if unknown > 0 {
+            self.room.shared.ledger.unknown(self.room.id, OTHERS, unknown);
+        }
     }
 
     /// Why a connection ended, with the hint that a cut before the welcome is a refused token.
@@ -291,27 +320,44 @@ impl Reading {
 
     /// Books events and hands on those that are new. They stand in the room's memory meanwhile, so that a
     /// life that ends in the middle leaves the rest to the next one.
-    async fn hand_on(&mut self, events: Vec<Event>) {
+    async fn hand_on(&mut self, events: Vec<InHand>) {
         let Room { id, memory, vitals, shared } = self.room.clone();
         if !events.is_empty() {
             shared.ledger.received(id, events.len() as u64);
             shared.in_hand.fetch_add(events.len() as u64, SeqCst);
             memory.keep(events);
         }
-        while let Some(event) = memory.next_in_hand() {
-            if memory.is_new(event.id) {
+        while let Some(InHand { event, shown }) = memory.next_in_hand() {
+            if memory.is_new(event.id) && self.is_news(&event) {
                 self.note(&event);
                 match self.offer_to_record(&event).await {
                     Offer::Taken => vitals.handed_on(1, Some(event.timestamp_ms)),
                     Offer::Shed => self.lose(&event, "lane_full"),
                     Offer::Closed => self.lose(&event, "stopped"),
                 }
-                shared.view.offer(event).await;
+                if shown {
+                    shared.view.offer(event).await;
+                }
             } else {
                 shared.ledger.duplicate(id, 1);
             }
             memory.handed_on();
             shared.in_hand.fetch_sub(1, SeqCst);
+        }
+    }
+
+    /// The beginning of a broadcast is told several times, and not every time with what identifies it.
+    fn is_news(&self, event: &Event) -> bool {
+        match &event.body {
+            Body::Live(RoomNotice { live_key: Some(key), .. }) => self.room.memory.is_new_broadcast(key),
+            _ => true,
+        }
+    }
+
+    /// Shows events that are on record already.
+    async fn show(&self, events: Vec<Event>) {
+        for event in events {
+            self.room.shared.view.offer(Arc::new(event)).await;
         }
     }
 
@@ -361,6 +407,7 @@ impl Reading {
             Body::Preparing(_) | Body::CutOff(_) => wall.learn(self.room.id, |info| {
                 info.status = LiveStatus::Off;
                 info.live_since_ms = None;
+                self.room.memory.broadcast_ended();
             }),
             Body::RoomChange(notice) => wall.learn(self.room.id, |info| {
                 if let Some(title) = &notice.title {
@@ -387,6 +434,10 @@ impl Reading {
             }
         }
     }
+}
+
+fn shown(event: Event) -> InHand {
+    InHand { event: Arc::new(event), shown: true }
 }
 
 impl Room {

@@ -5,14 +5,14 @@
 //! stores nothing twice. Runs when something was appended, at most once per interval, and on demand. When
 //! SQLite or the live store fails it waits and tries again; events wait in the live store.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     select,
     sync::{Mutex, Notify, mpsc, watch},
     time::{Instant, sleep, sleep_until},
 };
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{
     ledger::Ledger,
@@ -20,10 +20,8 @@ use super::{
     wall::{News, Wall},
 };
 use crate::{
-    store::{
-        Batch, LiveStore, Position, StoreError,
-        sqlite::{Database, QueryError},
-    },
+    domain::RoomId,
+    store::{Batch, LiveStore, Position, RoomTotals, StoreError, sqlite::Database},
     supervise::{
         exit::Exit,
         life::{Life, Work},
@@ -75,13 +73,13 @@ async fn sync(spec: SyncSpec) -> Exit {
     let requests = spec.requests.clone();
     let mut requests = requests.lock().await;
     let mut finish = spec.finish.clone();
-    let mut saved = 0;
+    let mut state = Progress::default();
     let mut pause = Duration::from_millis(200);
     spec.vitals.enter(State::Running);
     loop {
         let finishing = *finish.borrow_and_update();
         let begun = Instant::now();
-        let run = match run(&spec, &mut saved).await {
+        let run = match run(&spec, &mut state).await {
             Ok(run) => run,
             Err(error) => {
                 if finishing && spec.ledger.pending() == 0 {
@@ -116,7 +114,7 @@ async fn sync(spec: SyncSpec) -> Exit {
         spec.vitals.doing(Doing::Idle);
         select! {
             Some(request) = requests.recv() => {
-                let run = self::run(&spec, &mut saved).await;
+                let run = self::run(&spec, &mut state).await;
                 // Whoever asked may have gone.
                 let _ = request.send(run);
             }
@@ -131,15 +129,26 @@ async fn sync(spec: SyncSpec) -> Exit {
     }
 }
 
+/// How far this life has come.
+#[derive(Default)]
+struct Progress {
+    /// Of what became known about rooms.
+    news: u64,
+    /// Of the live store's stream; none until SQLite was asked, or while it has none.
+    position: Option<Position>,
+}
+
 /// One run: at most [`EVENTS_PER_RUN`] events, one transaction.
-async fn run(spec: &SyncSpec, saved: &mut u64) -> Result<SyncRun, SyncError> {
+async fn run(spec: &SyncSpec, progress: &mut Progress) -> Result<SyncRun, SyncError> {
     let start_ms = unix_ms();
     spec.vitals.doing(Doing::WaitingForSqlite);
-    *saved = save_news(spec, *saved).await?;
+    progress.news = save_news(spec, progress.news).await?;
     let kind = spec.live.kind();
-    let position = spec.database.run(move |database| database.cursor(kind)).await?;
+    if progress.position.is_none() {
+        progress.position = spec.database.run(move |database| database.cursor(kind)).await?;
+    }
     spec.vitals.doing(Doing::WaitingForLiveStore);
-    let batches = match spec.live.read_after(position.as_ref(), EVENTS_PER_RUN).await {
+    let batches = match spec.live.read_after(progress.position.as_ref(), EVENTS_PER_RUN).await {
         // It would stand in the way for ever. What it held shows as unaccounted for in the ledger.
         Err(StoreError::Unreadable { position, why }) => {
             error!(position, "a batch of the live store is passed over, it cannot be read: {why}");
@@ -155,6 +164,7 @@ async fn run(spec: &SyncSpec, saved: &mut u64) -> Result<SyncRun, SyncError> {
     spec.vitals.took_in(events, 0);
     spec.vitals.doing(Doing::WaitingForSqlite);
     let recorded = spec.database.run(move |database| database.record(kind, &batches)).await?;
+    progress.position = Some(last.clone());
     let mut run = SyncRun { start_ms, total: events, ..SyncRun::default() };
     for (room, outcome) in &recorded.rooms {
         spec.ledger.recorded(*room, outcome.stored, outcome.duplicate, outcome.dead_letter);
@@ -163,17 +173,34 @@ async fn run(spec: &SyncSpec, saved: &mut u64) -> Result<SyncRun, SyncError> {
         run.dead_letter += outcome.dead_letter;
     }
     spec.vitals.handed_on(events, newest);
+    for (room, totals) in &recorded.totals {
+        spec.wall.set_totals(*room, *totals);
+    }
     spec.vitals.doing(Doing::WaitingForLiveStore);
-    spec.live.forget_through(&last).await?;
-    for (room, totals) in recorded.totals {
-        spec.wall.set_totals(room, totals);
-        spec.live.put_totals(room, &totals).await?;
+    // Everything is stored: what the live store does not take now it is told again by the next run.
+    if let Err(error) = tell_live_store(spec, &last, &recorded.totals).await {
+        warn!(%error, "the live store does not take what is stored: {error}");
+        spec.vitals.failed_with(error.to_string(), None);
     }
     run.end_ms = unix_ms();
     Ok(run)
 }
 
-/// Writes down which rooms are received, and what has become known about them since `generation`; returns how far that goes.
+/// Lets the live store forget what is stored, and publishes the totals.
+async fn tell_live_store(
+    spec: &SyncSpec,
+    last: &Position,
+    totals: &HashMap<RoomId, RoomTotals>,
+) -> Result<(), StoreError> {
+    spec.live.forget_through(last).await?;
+    for (room, totals) in totals {
+        spec.live.put_totals(*room, totals).await?;
+    }
+    Ok(())
+}
+
+/// Writes down which rooms are received, what has become known about them since `generation`, and unknown
+/// commands; returns how far the generation goes.
 async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
     let News { generation, infos, rooms } = spec.wall.news_since(generation);
     if !infos.is_empty() || rooms.is_some() {
@@ -185,17 +212,21 @@ async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
     }
     let gaps = spec.wall.take_gaps();
     if !gaps.is_empty() {
-        let (wall, kept) = (spec.wall.clone(), gaps.clone());
-        let save = move |database: &Database| {
-            gaps.iter().try_for_each(|news| match &news.ceased {
-                Some(reason) => database.open_gap(news.room, news.at_ms, reason),
-                None => database.close_gap(news.room, news.at_ms),
-            })
-        };
-        // Opening an open gap again counts an attempt, closing a closed one does nothing.
-        if let Err(error) = spec.database.run::<_, QueryError>(save).await {
-            wall.put_back_gaps(kept);
+        let kept = gaps.clone();
+        if let Err(error) = spec.database.run(move |database| database.note_gaps(&gaps)).await {
+            spec.wall.put_back_gaps(kept);
             return Err(error.into());
+        }
+    }
+    let unknown = spec.ledger.take_unknown();
+    if !unknown.is_empty() {
+        let (kept, now) = (unknown.clone(), unix_ms());
+        let save = move |database: &Database| {
+            unknown.iter().try_for_each(|(command, n)| database.count_unknown(command, *n, "", now))
+        };
+        if let Err(error) = spec.database.run(save).await {
+            spec.ledger.put_back_unknown(kept);
+            return Err(SyncError::from(error));
         }
     }
     Ok(generation)

@@ -13,8 +13,8 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    domain::{Cny, Gauge, Gold, RoomId, RoomInfo},
-    store::RoomTotals,
+    domain::{Cny, Gauge, Gold, RoomId, RoomInfo, RoomRef},
+    store::{RoomTotals, gaps::GapNews},
     supervise::vitals::{State, unix_ms},
 };
 
@@ -145,17 +145,7 @@ pub struct Wall {
     inner: RwLock<Inner>,
     changed: Mutex<BTreeSet<RoomId>>,
     gaps: Mutex<Vec<GapNews>>,
-}
-
-/// A room ceased to be received, or is received again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GapNews {
-    /// Which.
-    pub room: RoomId,
-    /// When, unix ms.
-    pub at_ms: i64,
-    /// Why it ceased; none when it is received again.
-    pub ceased: Option<String>,
+    unresolved: Mutex<BTreeMap<RoomRef, String>>,
 }
 
 #[derive(Default)]
@@ -166,6 +156,9 @@ struct Inner {
     /// The generation in which a room came or went.
     rooms_generation: u64,
 }
+
+/// Gap news kept while SQLite does not take them.
+const GAPS_KEPT: usize = 50_000;
 
 impl Inner {
     fn next_generation(&mut self) -> u64 {
@@ -217,6 +210,7 @@ impl Wall {
         if inner.cards.remove(&room).is_some() {
             inner.rooms_generation = inner.next_generation();
             self.mark(room);
+            self.note_gap(room, Some("no longer monitored".to_owned()));
         }
     }
 
@@ -258,13 +252,13 @@ impl Wall {
     pub fn set_state(&self, room: RoomId, state: State, error: Option<String>) {
         let ceased = match state {
             State::Live => Some(None),
-            State::Backoff | State::Failed | State::Paused => {
+            State::Backoff | State::Failed | State::Paused | State::Stopped => {
                 Some(Some(error.clone().unwrap_or_else(|| state.as_str().to_owned())))
             }
             _ => None,
         };
         if let Some(ceased) = ceased {
-            self.gaps().push(GapNews { room, at_ms: unix_ms(), ceased });
+            self.note_gap(room, ceased);
         }
         self.change(room, |card| {
             if card.state != state {
@@ -294,6 +288,20 @@ impl Wall {
         self.change(room, |card| card.gauges.update(gauges));
     }
 
+    /// A room was asked for and is not known yet, or cannot be watched; `None` when that is over.
+    pub fn set_unresolved(&self, room: RoomRef, why: Option<String>) {
+        let mut unresolved = self.unresolved.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => unresolved.insert(room, why),
+            None => unresolved.remove(&room),
+        };
+    }
+
+    /// Rooms that were asked for and are not on the wall, with the reason.
+    pub fn unresolved(&self) -> BTreeMap<RoomRef, String> {
+        self.unresolved.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What happened to the reception of rooms since the last call, in order.
     pub fn take_gaps(&self) -> Vec<GapNews> {
         std::mem::take(&mut *self.gaps())
@@ -304,6 +312,14 @@ impl Wall {
         let mut gaps = self.gaps();
         news.append(&mut gaps);
         *gaps = news;
+    }
+
+    fn note_gap(&self, room: RoomId, ceased: Option<String>) {
+        let mut gaps = self.gaps();
+        // While they cannot be written down, an end is kept rather than one more attempt.
+        if gaps.len() < GAPS_KEPT || ceased.is_none() {
+            gaps.push(GapNews { room, at_ms: unix_ms(), ceased });
+        }
     }
 
     fn gaps(&self) -> MutexGuard<'_, Vec<GapNews>> {

@@ -51,6 +51,7 @@ use crate::{
     store::{
         LiveStore, StoreError,
         embedded::EmbeddedStore,
+        gaps::GapNews,
         redis::{RedisOptions, RedisStore},
         sqlite::{Database, QueryError},
     },
@@ -235,6 +236,7 @@ impl App {
         let (root, ended) = Root::start_all(spec);
         let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone());
 
+        let wall_of_named = wall.clone();
         let auth = open_auth(&settings, &database).await?;
         let web = web::serve(
             listener,
@@ -254,7 +256,7 @@ impl App {
         .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
         say(&format!("listening on http://{address}"));
 
-        watch_rooms(&rooms, &database, settings.rooms).await?;
+        watch_rooms(&rooms, &database, wall_of_named, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
         Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
     }
@@ -289,8 +291,8 @@ impl App {
         info!("stopping: everything received is stored first");
         self.web.refuse_new();
         let begun = Instant::now();
-        // Shares of the whole: rooms 2, lanes 3, record 3, browsers 1.
-        let by = |ninths: u32| begun + self.shutdown * ninths / 9;
+        // Shares of the whole, but for a twentieth to say the rest: rooms 2, lanes 3, record 3, browsers 1.
+        let by = |ninths: u32| begun + self.shutdown * ninths / 9 * 19 / 20;
         let mut left = Vec::new();
 
         if timeout_at(by(2), self.root.send(EndRooms)).await.is_err() {
@@ -391,11 +393,17 @@ async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth
 }
 
 /// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are.
-async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) -> Result<(), StartError> {
+async fn watch_rooms(
+    rooms: &Rooms,
+    database: &Database,
+    wall: Arc<Wall>,
+    named: Vec<RoomRef>,
+) -> Result<(), StartError> {
     let (stored, totals) =
         database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
     let ids: Vec<RoomId> = stored.iter().map(|room| room.info.room_id).collect();
-    database.run(move |database| database.start_task(&ids)).await?;
+    let unpaused: Vec<RoomId> = stored.iter().filter(|room| !room.paused).map(|room| room.info.room_id).collect();
+    database.run(move |database| begin_run(database, &ids, &unpaused)).await?;
     for room in stored {
         let id = room.info.room_id;
         let totals = totals.get(&id).copied().unwrap_or_default();
@@ -403,27 +411,44 @@ async fn watch_rooms(rooms: &Rooms, database: &Database, named: Vec<RoomRef>) ->
             error!(room.id = %id, "room {id}: {error}");
         }
     }
-    for room in named {
-        actix::spawn(add_named(rooms.clone(), room));
-    }
+    actix::spawn(add_named(rooms.clone(), wall, named));
     Ok(())
 }
 
-/// Adds a room named at the start; Bilibili may be away for a while.
-async fn add_named(rooms: Rooms, room: RoomRef) {
+/// Writes down that a run begins, and that nothing was received since the last one wrote something.
+fn begin_run(database: &Database, rooms: &[RoomId], unpaused: &[RoomId]) -> Result<(), QueryError> {
+    if let Some(at_ms) = database.task()?.and_then(|task| task.last_alive_ms()) {
+        let ceased = |room: &RoomId| GapNews { room: *room, at_ms, ceased: Some("the program did not run".to_owned()) };
+        database.note_gaps(&unpaused.iter().map(ceased).collect::<Vec<_>>())?;
+    }
+    database.start_task(rooms)
+}
+
+/// Adds the rooms named at the start, one after another; Bilibili may be away for a while.
+async fn add_named(rooms: Rooms, wall: Arc<Wall>, mut named: Vec<RoomRef>) {
     let mut pause = Duration::from_secs(1);
-    loop {
-        match rooms.add(room).await {
-            Ok(_) | Err(RoomsError::AlreadyThere(_)) => return,
-            Err(error @ (RoomsError::Upstream(_) | RoomsError::Busy)) => {
-                warn!("room {room} waits: {error}");
-                sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(60));
+    while !named.is_empty() {
+        let mut waiting = Vec::new();
+        for room in named {
+            let answer = rooms.add(room).await;
+            wall.set_unresolved(room, None);
+            match answer {
+                Ok(_) | Err(RoomsError::AlreadyThere(_)) => {}
+                Err(error @ (RoomsError::Upstream(_) | RoomsError::Busy)) => {
+                    warn!("room {room} waits: {error}");
+                    wall.set_unresolved(room, Some(error.to_string()));
+                    waiting.push(room);
+                }
+                Err(error) => {
+                    error!("room {room} is not monitored: {error}");
+                    wall.set_unresolved(room, Some(error.to_string()));
+                }
             }
-            Err(error) => {
-                error!("room {room} is not monitored: {error}");
-                return;
-            }
+        }
+        named = waiting;
+        if !named.is_empty() {
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(60));
         }
     }
 }

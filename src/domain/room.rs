@@ -32,7 +32,7 @@ impl fmt::Display for Uid {
 }
 
 /// A room as a person names it: a number (long or short, not known yet which) taken from what they typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoomRef(pub u64);
 
 impl fmt::Display for RoomRef {
@@ -171,11 +171,46 @@ impl RoomInfo {
             followers: 0,
         }
     }
+
+    /// Takes over what is newer, and keeps what the newer answer does not say: a call that failed in
+    /// between leaves texts empty and numbers 0.
+    pub fn update(&mut self, newer: RoomInfo) {
+        let older = std::mem::replace(self, newer);
+        for (mine, before) in [
+            (&mut self.uname, older.uname),
+            (&mut self.face, older.face),
+            (&mut self.title, older.title),
+            (&mut self.cover, older.cover),
+            (&mut self.area_name, older.area_name),
+            (&mut self.parent_area_name, older.parent_area_name),
+        ] {
+            if mine.is_empty() {
+                *mine = before;
+            }
+        }
+        for (mine, before) in [(&mut self.online, older.online), (&mut self.followers, older.followers)] {
+            if *mine == 0 {
+                *mine = before;
+            }
+        }
+        if self.uid.0 == 0 {
+            self.uid = older.uid;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_partial_answer_erases_nothing() {
+        let mut known =
+            RoomInfo { uname: "主播".into(), title: "旧".into(), followers: 5, ..RoomInfo::unknown(RoomId(1)) };
+        known.update(RoomInfo { title: "新".into(), status: LiveStatus::Live, ..RoomInfo::unknown(RoomId(1)) });
+        assert_eq!((known.uname.as_str(), known.title.as_str(), known.followers), ("主播", "新", 5));
+        assert_eq!(known.status, LiveStatus::Live);
+    }
 
     #[test]
     fn numbers_and_links_name_a_room_and_nothing_else_does() {

@@ -47,45 +47,49 @@ pub struct UnknownCommand {
     pub sample: String,
 }
 
-impl Database {
-    /// A room is not received since `from_ms`. In a gap that is open already, counts one more attempt.
-    pub fn open_gap(&self, room: RoomId, from_ms: i64, reason: &str) -> Result<(), QueryError> {
-        let mut writer = self.writer()?;
-        writer
-            .immediate_transaction(|writer| {
-                let again = diesel::update(gap::table)
-                    .filter(gap::room_id.eq(room.0 as i64))
-                    .filter(gap::to_ms.is_null())
-                    .set((gap::attempts.eq(gap::attempts + 1), gap::reason.eq(reason)))
-                    .execute(writer)?;
-                if again > 0 {
-                    return Ok(());
-                }
-                diesel::insert_into(gap::table)
-                    .values((
-                        gap::room_id.eq(room.0 as i64),
-                        gap::from_ms.eq(from_ms),
-                        gap::reason.eq(reason),
-                        gap::attempts.eq(0),
-                    ))
-                    .execute(writer)
-                    .map(drop)
-            })
-            .map_err(failed("open a gap"))
-    }
+/// A room ceased to be received, or is received again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GapNews {
+    /// Which.
+    pub room: RoomId,
+    /// When, unix ms.
+    pub at_ms: i64,
+    /// Why it ceased; none when it is received again.
+    pub ceased: Option<String>,
+}
 
-    /// The room is received again since `to_ms`. Does nothing when no gap is open.
-    pub fn close_gap(&self, room: RoomId, to_ms: i64) -> Result<(), QueryError> {
-        let open = gap::table.filter(gap::room_id.eq(room.0 as i64)).filter(gap::to_ms.is_null());
+/// In a gap that is open already, counts one more attempt.
+fn open_gap(writer: &mut SqliteConnection, room: RoomId, from_ms: i64, reason: &str) -> QueryResult<()> {
+    let open = gap::table.filter(gap::room_id.eq(room.0 as i64)).filter(gap::to_ms.is_null());
+    let again = diesel::update(open).set((gap::attempts.eq(gap::attempts + 1), gap::reason.eq(reason)));
+    if again.execute(writer)? > 0 {
+        return Ok(());
+    }
+    let row = (gap::room_id.eq(room.0 as i64), gap::from_ms.eq(from_ms), gap::reason.eq(reason), gap::attempts.eq(0));
+    diesel::insert_into(gap::table).values(row).execute(writer).map(drop)
+}
+
+/// Does nothing when no gap is open.
+fn close_gap(writer: &mut SqliteConnection, room: RoomId, to_ms: i64) -> QueryResult<()> {
+    let open = gap::table.filter(gap::room_id.eq(room.0 as i64)).filter(gap::to_ms.is_null());
+    let from: Option<i64> = open.select(gap::from_ms).first(writer).optional()?;
+    let Some(from_ms) = from else { return Ok(()) };
+    // A clock that was set back must not make an interval that ends before it begins.
+    diesel::update(open).set(gap::to_ms.eq(to_ms.max(from_ms))).execute(writer).map(drop)
+}
+
+impl Database {
+    /// Writes down, in order and in one transaction, which rooms ceased to be received and which are again.
+    pub fn note_gaps(&self, news: &[GapNews]) -> Result<(), QueryError> {
         let mut writer = self.writer()?;
         writer
             .immediate_transaction(|writer| {
-                let from: Option<i64> = open.select(gap::from_ms).first(writer).optional()?;
-                let Some(from_ms) = from else { return Ok(()) };
-                // A clock that was set back must not make an interval that ends before it begins.
-                diesel::update(open).set(gap::to_ms.eq(to_ms.max(from_ms))).execute(writer).map(drop)
+                news.iter().try_for_each(|news| match &news.ceased {
+                    Some(reason) => open_gap(writer, news.room, news.at_ms, reason),
+                    None => close_gap(writer, news.room, news.at_ms),
+                })
             })
-            .map_err(failed("close a gap"))
+            .map_err(failed("write down which rooms are received"))
     }
 
     /// The gaps of a room that touch `from_ms..to_ms`, oldest first.

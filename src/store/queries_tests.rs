@@ -7,6 +7,7 @@ use super::super::{
 };
 use super::*;
 use crate::domain::{Gold, LiveStatus, RoomInfo};
+use crate::store::gaps::GapNews;
 
 fn open() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
@@ -172,17 +173,21 @@ fn rooms_keep_what_is_known_and_whether_they_are_watched() {
 #[test]
 fn a_room_has_one_open_gap_at_most() {
     let (_folder, database) = open();
-    database.close_gap(RoomId(1), 5).unwrap();
-    database.open_gap(RoomId(1), 1000, "connection reset").unwrap();
-    database.open_gap(RoomId(1), 1500, "refused").unwrap();
-    database.open_gap(RoomId(2), 1500, "elsewhere").unwrap();
+    let note = |room: u64, at_ms, ceased: Option<&str>| {
+        let news = GapNews { room: RoomId(room), at_ms, ceased: ceased.map(str::to_owned) };
+        database.note_gaps(&[news]).unwrap();
+    };
+    note(1, 5, None);
+    note(1, 1000, Some("connection reset"));
+    note(1, 1500, Some("refused"));
+    note(2, 1500, Some("elsewhere"));
     let gaps = database.gaps(RoomId(1), 0, 5000).unwrap();
     assert_eq!(gaps.len(), 1);
     let gap = &gaps[0];
     assert_eq!((gap.from_ms, gap.to_ms, gap.reason.as_str(), gap.attempts), (1000, None, "refused", 1));
-    database.close_gap(RoomId(1), 2000).unwrap();
-    database.open_gap(RoomId(1), 3000, "again").unwrap();
-    database.close_gap(RoomId(1), 2500).unwrap();
+    note(1, 2000, None);
+    note(1, 3000, Some("again"));
+    note(1, 2500, None);
     let gaps = database.gaps(RoomId(1), 0, 5000).unwrap();
     let said: Vec<_> = gaps.iter().map(|gap| (gap.from_ms, gap.to_ms)).collect();
     assert_eq!(said, [(1000, Some(2000)), (3000, Some(3000))]);

@@ -68,6 +68,17 @@ pub struct Task {
     pub error_count: Option<i64>,
     /// The last of them.
     pub last_error: Option<String>,
+    /// When the program ended, UTC; none while it runs, or when it was killed.
+    pub end_time: Option<NaiveDateTime>,
+    /// When it last wrote something down, UTC.
+    pub updated_at: Option<NaiveDateTime>,
+}
+
+impl Task {
+    /// When the last run ended, or at the latest was still alive, unix ms.
+    pub fn last_alive_ms(&self) -> Option<i64> {
+        self.end_time.or(self.updated_at).map(|at| at.and_utc().timestamp_millis())
+    }
 }
 
 impl Database {

@@ -4,7 +4,10 @@
 //! signature once more with new keys. Details of a room come from several calls; only the first, which
 //! finds the long number, must succeed. Every answer is read by `protocol::api`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use reqwest::{
@@ -12,7 +15,7 @@ use reqwest::{
     header::{COOKIE, HeaderMap, HeaderValue, ORIGIN, REFERER},
 };
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{net::TcpStream, sync::Mutex};
+use tokio::{net::TcpStream, sync::Mutex, time::Instant};
 use tokio_tungstenite::{
     Connector, client_async_tls_with_config,
     tungstenite::{client::IntoClientRequest, http::header, protocol::WebSocketConfig},
@@ -56,6 +59,8 @@ pub struct Bilibili {
     /// The rig speaks plain `ws://`.
     plain: bool,
     identity: Mutex<Identity>,
+    /// It asked for patience until then: nothing is asked.
+    quiet_until: StdMutex<Option<Instant>>,
 }
 
 impl Bilibili {
@@ -81,11 +86,28 @@ impl Bilibili {
             main: base.unwrap_or_else(|| "https://api.bilibili.com".into()),
             plain: rig.is_some_and(|url| url.scheme() == "http"),
             identity: Mutex::default(),
+            quiet_until: StdMutex::default(),
         })
     }
 
-    /// One call; the body of its answer.
+    /// One call; the body of its answer. None is made while Bilibili has asked for patience.
     async fn get(&self, call: &'static str, address: String, cookies: &str) -> Result<Vec<u8>, AskError> {
+        let quiet = self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner).map(|until| until - Instant::now());
+        if let Some(pause) = quiet.filter(|pause| !pause.is_zero()) {
+            return Err(AskError::Throttled { what: "it said so before".into(), pause });
+        }
+        let answer = self.really_get(call, address, cookies).await;
+        if let Err(AskError::Throttled { pause, .. }) = &answer {
+            self.be_quiet_for(*pause);
+        }
+        answer
+    }
+
+    fn be_quiet_for(&self, pause: Duration) {
+        *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + pause);
+    }
+
+    async fn really_get(&self, call: &'static str, address: String, cookies: &str) -> Result<Vec<u8>, AskError> {
         let unreachable = |error: reqwest::Error| AskError::Unreachable { call, why: in_full(error.without_url()) };
         let mut request = self.client.get(address);
         if !cookies.is_empty() {
@@ -231,7 +253,12 @@ impl Upstream for Bilibili {
             Some(Refusal::Identity) => *self.identity.lock().await = Identity::default(),
             _ => return Err(error),
         }
-        self.try_ticket(room).await.map_err(|(_, error)| error)
+        self.try_ticket(room).await.map_err(|(_, error)| {
+            if let AskError::Throttled { pause, .. } = &error {
+                self.be_quiet_for(*pause);
+            }
+            error
+        })
     }
 
     async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {

@@ -4,7 +4,7 @@
 //! new ones a second. When the upstream asks for patience the gate closes for everybody at once.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,7 +20,13 @@ const IN_FLIGHT: usize = 64;
 pub struct Gate {
     in_flight: Arc<Semaphore>,
     spacing: Duration,
-    next: Mutex<Option<Instant>>,
+    turns: Mutex<Turns>,
+}
+
+#[derive(Default)]
+struct Turns {
+    next: Option<Instant>,
+    closed_until: Option<Instant>,
 }
 
 /// The right to connect; held until the upstream has let the connection in.
@@ -34,7 +40,7 @@ impl Gate {
         Gate {
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
             spacing: Duration::from_secs_f64(1.0 / per_second),
-            next: Mutex::new(None),
+            turns: Mutex::default(),
         }
     }
 
@@ -42,21 +48,37 @@ impl Gate {
     pub async fn enter(&self) -> Permit {
         // The semaphore is never closed, so the permit is always there.
         let permit = self.in_flight.clone().acquire_owned().await.ok();
-        let turn = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let turn = next.map_or_else(Instant::now, |next| next.max(Instant::now()));
-            *next = Some(turn + self.spacing);
-            turn
-        };
-        sleep_until(turn).await;
+        loop {
+            let turn = self.take_turn();
+            sleep_until(turn).await;
+            // The gate may have closed meanwhile; then this turn is worth nothing.
+            if self.turns().closed_until.is_none_or(|until| until <= turn) {
+                break;
+            }
+        }
         Permit { _in_flight: permit }
     }
 
-    /// Nobody comes through for `pause`.
+    /// Nobody comes through for `pause`, those who have a turn already included.
     pub fn close_for(&self, pause: Duration) {
         let until = Instant::now() + pause;
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        *next = Some(next.map_or(until, |next| next.max(until)));
+        let mut turns = self.turns();
+        let until = turns.closed_until.map_or(until, |closed| closed.max(until));
+        turns.closed_until = Some(until);
+        turns.next = Some(turns.next.map_or(until, |next| next.max(until)));
+    }
+
+    fn take_turn(&self) -> Instant {
+        let mut turns = self.turns();
+        let now = Instant::now();
+        let earliest = turns.closed_until.map_or(now, |until| until.max(now));
+        let turn = turns.next.map_or(earliest, |next| next.max(earliest));
+        turns.next = Some(turn + self.spacing);
+        turn
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,5 +111,22 @@ mod tests {
         gate.close_for(Duration::from_secs(60));
         gate.enter().await;
         assert_eq!(start.elapsed().as_secs(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waited_for_a_turn_when_the_gate_closed_waits_on() {
+        let gate = Gate::new(1.0);
+        let start = Instant::now();
+        let knocking = join_all((0..30).map(|_| async {
+            drop(gate.enter().await);
+            start.elapsed().as_secs()
+        }));
+        let closing = async {
+            tokio::time::sleep(Duration::from_millis(4500)).await;
+            gate.close_for(Duration::from_secs(600));
+        };
+        let (arrivals, ()) = tokio::join!(knocking, closing);
+        assert_eq!(arrivals.iter().filter(|at| **at <= 4).count(), 5);
+        assert!(arrivals.iter().all(|at| *at <= 4 || *at >= 604), "{arrivals:?}");
     }
 }
