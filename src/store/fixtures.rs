@@ -1,4 +1,4 @@
-//! What the store's tests share: events to store, and a Redis server of one's own.
+//! What the store's tests share: events to store, a history to check, and a Redis server of one's own.
 
 use std::{
     io::{BufRead, BufReader},
@@ -7,7 +7,16 @@ use std::{
     sync::Arc,
 };
 
-use super::{Batch, Position};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Nullable},
+};
+
+use super::{
+    Batch, Position,
+    series::{Step, TopBy},
+    sqlite::Database,
+};
 use crate::domain::{
     BlindBox, Body, CoinType, Danmaku, Event, EventId, Gauge, Gift, Gold, Guard, Medal, Receiver, RoomId, RoomNotice,
     Source, SuperChat, Uid, User,
@@ -96,6 +105,92 @@ pub(super) fn batch(position: &str, events: Vec<Event>) -> Batch {
 
 pub(super) fn shared(events: &[Event]) -> Vec<Arc<Event>> {
     events.iter().cloned().map(Arc::new).collect()
+}
+
+/// A history of its own.
+pub(super) fn open() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("live.db")).unwrap();
+    (folder, database)
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    n: Option<i64>,
+}
+
+/// The one number that `query` (selecting it as n) gives.
+pub(super) fn number(database: &Database, query: &str) -> i64 {
+    let row: Number = diesel::sql_query(query).get_result(&mut database.reader().unwrap()).unwrap();
+    row.n.unwrap_or(0)
+}
+
+/// Fails unless everything that is summed equals what the rows say.
+pub(super) fn assert_sums_equal_rows(database: &Database) {
+    let totals = database.all_totals().unwrap();
+    let rows = |query: &str, room: RoomId| number(database, &query.replace("ROOM", &room.to_string()));
+    for (room, totals) in &totals {
+        let room = *room;
+        let chat = "SELECT count(*) AS n FROM live_data_danmakudata WHERE room_id = ROOM";
+        let paid = |table: &str| format!("SELECT sum(paid_gold) AS n FROM live_data_{table} WHERE room_id = ROOM");
+        let count = |table: &str| format!("SELECT count(*) AS n FROM live_data_{table} WHERE room_id = ROOM");
+        assert_eq!(totals.danmaku, rows(chat, room));
+        assert_eq!(totals.gifts, rows(&count("giftdata"), room));
+        assert_eq!(totals.super_chats, rows(&count("superchat"), room));
+        assert_eq!(totals.guards, rows(&count("guard"), room));
+        assert_eq!(totals.gift_gold.0, rows(&paid("giftdata"), room));
+        assert_eq!(totals.super_chat_gold.0, rows(&paid("superchat"), room));
+        assert_eq!(totals.guard_gold.0, rows(&paid("guard"), room));
+        let interacting = "SELECT uid FROM live_data_danmakudata WHERE room_id = ROOM AND NOT masked AND NOT lottery
+             UNION SELECT uid FROM live_data_giftdata WHERE room_id = ROOM AND NOT masked
+             UNION SELECT uid FROM live_data_superchat WHERE room_id = ROOM AND NOT masked
+             UNION SELECT uid FROM live_data_guard WHERE room_id = ROOM AND NOT masked";
+        assert_eq!(totals.users, rows(&format!("SELECT count(*) AS n FROM ({interacting})"), room));
+        let masked = "SELECT (SELECT count(*) FROM live_data_danmakudata WHERE room_id = ROOM AND masked)
+             + (SELECT count(*) FROM live_data_giftdata WHERE room_id = ROOM AND masked AND paid_gold > 0)
+             + (SELECT count(*) FROM live_data_superchat WHERE room_id = ROOM AND masked)
+             + (SELECT count(*) FROM live_data_guard WHERE room_id = ROOM AND masked) AS n";
+        assert_eq!(totals.masked, rows(masked, room));
+
+        let trend = database.trend(room, 0, i64::MAX, Step::Day).unwrap();
+        let trend = trend.iter().fold((0, 0, 0, Gold(0)), |(chat, guards, enters, gold), point| {
+            (
+                chat + point.danmaku,
+                guards + point.guards,
+                enters + point.enters,
+                gold + point.gift_gold + point.super_chat_gold + point.guard_gold,
+            )
+        });
+        let enters = "SELECT count(*) AS n FROM live_data_interaction WHERE kind = 'enter' AND room_id = ROOM";
+        assert_eq!(trend, (totals.danmaku, totals.guards, rows(enters, room), totals.income()));
+        // A minute has a bucket exactly when it has guards or something else, and holds its own guards.
+        let guard = "FROM live_data_guard AS row WHERE row.room_id = bucket.room_id AND
+             CAST(strftime('%s', row.timestamp) AS INTEGER) / 60 * 60000 = bucket.minute_ms";
+        let wrong = format!(
+            "SELECT count(*) AS n FROM live_data_minute AS bucket WHERE room_id = ROOM
+             AND ((guards, guard_gold) <> (SELECT count(*), coalesce(sum(paid_gold), 0) {guard})
+             OR danmaku + gifts + super_chats + guards + enters = 0)"
+        );
+        assert_eq!(rows(&wrong, room), 0, "minutes");
+        let users = database.top_users(room, TopBy::Danmaku, usize::MAX).unwrap();
+        let known = "SELECT count(*) AS n FROM live_data_danmakudata WHERE room_id = ROOM AND NOT masked";
+        let known = format!("{known} AND uid IN ({interacting})");
+        assert_eq!(users.iter().map(|user| user.danmaku).sum::<i64>(), rows(&known, room));
+        let paid =
+            ["giftdata", "superchat", "guard"].map(|table| rows(&format!("{} AND NOT masked", paid(table)), room));
+        let payers = database.top_users(room, TopBy::Paid, usize::MAX).unwrap();
+        assert_eq!(payers.iter().map(|user| user.paid_gold.0).sum::<i64>(), paid.iter().sum::<i64>());
+    }
+    let all = "SELECT (SELECT count(*) FROM live_data_danmakudata) + (SELECT count(*) FROM live_data_giftdata) AS n";
+    let system = database.system_totals().unwrap();
+    assert_eq!(system.danmaku + system.gifts, number(database, all));
+    let people = "SELECT count(DISTINCT uid) AS n FROM (
+         SELECT uid FROM live_data_danmakudata WHERE NOT masked AND NOT lottery
+         UNION ALL SELECT uid FROM live_data_giftdata WHERE NOT masked
+         UNION ALL SELECT uid FROM live_data_superchat WHERE NOT masked
+         UNION ALL SELECT uid FROM live_data_guard WHERE NOT masked)";
+    assert_eq!(system.users, number(database, people));
 }
 
 /// A redis-server on loopback that keeps nothing on disk and ends with this value.

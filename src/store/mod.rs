@@ -20,6 +20,7 @@ mod schema;
 pub mod sqlite;
 
 // How events get into it.
+mod guards;
 pub mod record;
 mod sums;
 pub mod tasks;
@@ -154,7 +155,8 @@ pub struct RoomTotals {
     pub super_chats: i64,
     /// Guard purchases.
     pub guards: i64,
-    /// Distinct known users who chatted or paid. A lower bound while users are masked.
+    /// Distinct known users who chatted (raffle phrases aside) or gave something, be it free. A lower bound
+    /// while users are masked.
     pub users: i64,
     /// Chat lines and purchases whose user was masked.
     pub masked: i64,

@@ -126,7 +126,7 @@ fn users_are_ranked_by_chat_and_by_money() {
     };
     assert_eq!(ranked(TopBy::Danmaku), [(5, 3, 500), (6, 1, 138_000)]);
     assert_eq!(ranked(TopBy::Paid), [(6, 1, 138_000), (5, 3, 500)]);
-    assert_eq!(database.totals(RoomId(1)).unwrap().users, 2, "a free gift makes no user, nor does a mask");
+    assert_eq!(database.totals(RoomId(1)).unwrap().users, 3, "a free gift makes a user, a mask does not");
     let five = &database.top_users(RoomId(1), TopBy::Danmaku, 1).unwrap()[0];
     assert_eq!((five.first_ms, five.last_ms, five.gifts), (T0 + 2, T0 + 5, 1));
 }

@@ -3,6 +3,7 @@
 //! The invariant of the whole program stands here: **an event is counted exactly when its row is new**.
 //! Which ids are there already is looked up inside the transaction, so a batch may come twice, an event
 //! may stand twice in a batch, and a killed program simply begins again at the position it committed.
+//! (Two messages about one guard purchase share a row: `guards.rs`.)
 //!
 //! A row that the tables refuse because of what it holds must not hold up the others: the batch is halved
 //! until the event is found, and that one goes to `blm_deadletter`. When it is the database that fails
@@ -21,10 +22,11 @@ use thiserror::Error;
 
 use super::{
     Batch, Position, RoomTotals, StoreKind,
-    rows::{DanmakuRow, GaugeRow, GiftRow, GuardRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
+    guards::store_guard,
+    rows::{DanmakuRow, GaugeRow, GiftRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
     schema::{
         blm_cursor, blm_deadletter, blm_ledger, live_data_danmakudata, live_data_gauge, live_data_giftdata,
-        live_data_guard, live_data_interaction, live_data_liveroom, live_data_roomevent, live_data_superchat,
+        live_data_interaction, live_data_liveroom, live_data_roomevent, live_data_superchat,
     },
     sqlite::{Database, QueryError},
     sums::Sums,
@@ -40,7 +42,7 @@ const ROWS_A_STATEMENT: usize = 500;
 pub struct Outcome {
     /// Rows written.
     pub stored: u64,
-    /// Known already.
+    /// Known already: the event, or the guard purchase that it is about.
     pub duplicate: u64,
     /// Refused by the tables, kept in `blm_deadletter`.
     pub dead_letter: u64,
@@ -134,6 +136,17 @@ impl Database {
     }
 }
 
+/// What became of an event that the tables did not refuse.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    /// It has a row of its own.
+    New,
+    /// The rows knew it.
+    Known,
+    /// It took over the row of this earlier event, which told of the same purchase.
+    Replaces(Box<Event>),
+}
+
 /// What has happened so far within one transaction.
 #[derive(Default)]
 struct Run {
@@ -146,15 +159,21 @@ impl Run {
     /// Stores `events`, or all but those that the tables refuse.
     fn store(&mut self, writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<()> {
         match writer.transaction(|writer| store_rows(writer, events)) {
-            Ok(new) => {
-                for (event, new) in events.iter().zip(new) {
+            Ok(fates) => {
+                for (event, fate) in events.iter().zip(fates) {
                     let outcome = self.rooms.entry(event.room_id).or_default();
                     self.sums.touch(event.room_id);
-                    if new {
-                        outcome.stored += 1;
-                        self.sums.add(event);
-                    } else {
-                        outcome.duplicate += 1;
+                    match fate {
+                        Fate::New => {
+                            outcome.stored += 1;
+                            self.sums.add(event);
+                        }
+                        Fate::Known => outcome.duplicate += 1,
+                        Fate::Replaces(earlier) => {
+                            outcome.duplicate += 1;
+                            self.sums.remove(&earlier);
+                            self.sums.add(event);
+                        }
                     }
                 }
                 Ok(())
@@ -231,9 +250,9 @@ pub(super) fn make_rooms(writer: &mut SqliteConnection, rooms: impl Iterator<Ite
     Ok(())
 }
 
-/// Inserts the rows of one table whose id is not there yet, and marks them in `new`.
+/// Inserts the rows of one table whose id is not there yet, and marks them in `fates`.
 macro_rules! insert_new {
-    ($writer:expr, $table:ident, $rows:expr, $new:expr) => {{
+    ($writer:expr, $table:ident, $rows:expr, $fates:expr) => {{
         let rows: Vec<(usize, EventId, _)> = $rows;
         if !rows.is_empty() {
             let ids: Vec<String> = rows.iter().map(|(_, id, _)| id.to_string()).collect();
@@ -243,7 +262,7 @@ macro_rules! insert_new {
             let mut fresh = Vec::with_capacity(rows.len());
             for ((at, _, row), id) in rows.into_iter().zip(ids) {
                 if seen.insert(id) {
-                    $new[at] = true;
+                    $fates[at] = Fate::New;
                     fresh.push(row);
                 }
             }
@@ -258,13 +277,12 @@ macro_rules! insert_new {
     }};
 }
 
-/// Writes what is new among `events`, and says of each whether it was.
-fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<Vec<bool>> {
-    let mut new = vec![false; events.len()];
+/// Writes what is new among `events`, and says what became of each.
+fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<Vec<Fate>> {
+    let mut fates = vec![Fate::Known; events.len()];
     let mut danmaku = Vec::new();
     let mut gifts = Vec::new();
     let mut super_chats = Vec::new();
-    let mut guards = Vec::new();
     let mut interactions = Vec::new();
     let mut room_events = Vec::new();
     let mut gauges = Vec::new();
@@ -273,7 +291,7 @@ fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<V
             Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
             Body::Gift(body) => gifts.push((at, event.id, GiftRow::new(event, body))),
             Body::SuperChat(body) => super_chats.push((at, event.id, SuperChatRow::new(event, body))),
-            Body::Guard(body) => guards.push((at, event.id, GuardRow::new(event, body))),
+            Body::Guard(body) => fates[at] = store_guard(writer, event, body)?,
             Body::Enter(medal) | Body::Follow(medal) | Body::Share(medal) | Body::Like(medal) => {
                 interactions.push((at, event.id, InteractionRow::new(event, medal)));
             }
@@ -289,21 +307,22 @@ fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<V
             Body::Gauge(_) => gauges.push(at),
         }
     }
-    insert_new!(writer, live_data_danmakudata, danmaku, new);
-    insert_new!(writer, live_data_giftdata, gifts, new);
-    insert_new!(writer, live_data_superchat, super_chats, new);
-    insert_new!(writer, live_data_guard, guards, new);
-    insert_new!(writer, live_data_interaction, interactions, new);
-    insert_new!(writer, live_data_roomevent, room_events, new);
+    insert_new!(writer, live_data_danmakudata, danmaku, fates);
+    insert_new!(writer, live_data_giftdata, gifts, fates);
+    insert_new!(writer, live_data_superchat, super_chats, fates);
+    insert_new!(writer, live_data_interaction, interactions, fates);
+    insert_new!(writer, live_data_roomevent, room_events, fates);
     for at in gauges {
-        new[at] = store_gauge(writer, events[at])?;
+        if store_gauge(writer, events[at])? {
+            fates[at] = Fate::New;
+        }
     }
     for event in events {
         if let Body::SuperChatDelete { ids } = &event.body {
             mark_deleted(writer, event.room_id, ids)?;
         }
     }
-    Ok(new)
+    Ok(fates)
 }
 
 /// Takes a gauge over into its room's minute; false if the row knew all of it.

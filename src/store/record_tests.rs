@@ -2,86 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use diesel::{
-    connection::SimpleConnection,
-    sql_types::{BigInt, Nullable},
-};
+use diesel::connection::SimpleConnection;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::super::{
     LiveStore,
     embedded::EmbeddedStore,
-    fixtures::{T0, batch, by, danmaku, event, gauge, gift, guard, notice, shared, super_chat},
+    fixtures::{
+        T0, assert_sums_equal_rows, batch, by, danmaku, event, gauge, gift, guard, notice, number, open, shared,
+        super_chat,
+    },
     queries::{Filter, Page},
-    series::{Step, TopBy},
+    series::Step,
 };
 use super::*;
 use crate::domain::{Gauge, Gold, Medal, RoomInfo, Source, Uid, User};
-
-fn open() -> (tempfile::TempDir, Database) {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("live.db")).unwrap();
-    (folder, database)
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = Nullable<BigInt>)]
-    n: Option<i64>,
-}
-
-/// The one number that `query` (selecting it as n) gives.
-fn number(database: &Database, query: &str) -> i64 {
-    let row: Number = diesel::sql_query(query).get_result(&mut database.reader().unwrap()).unwrap();
-    row.n.unwrap_or(0)
-}
-
-/// Fails unless everything that is summed equals what the rows say.
-fn assert_sums_equal_rows(database: &Database) {
-    let totals = database.all_totals().unwrap();
-    let rows = |query: &str, room: RoomId| number(database, &query.replace("ROOM", &room.to_string()));
-    for (room, totals) in &totals {
-        let room = *room;
-        let chat = "SELECT count(*) AS n FROM live_data_danmakudata WHERE room_id = ROOM";
-        let paid = |table: &str| format!("SELECT sum(paid_gold) AS n FROM live_data_{table} WHERE room_id = ROOM");
-        let count = |table: &str| format!("SELECT count(*) AS n FROM live_data_{table} WHERE room_id = ROOM");
-        assert_eq!(totals.danmaku, rows(chat, room));
-        assert_eq!(totals.gifts, rows(&count("giftdata"), room));
-        assert_eq!(totals.super_chats, rows(&count("superchat"), room));
-        assert_eq!(totals.guards, rows(&count("guard"), room));
-        assert_eq!(totals.gift_gold.0, rows(&paid("giftdata"), room));
-        assert_eq!(totals.super_chat_gold.0, rows(&paid("superchat"), room));
-        assert_eq!(totals.guard_gold.0, rows(&paid("guard"), room));
-        let users = "SELECT count(*) AS n FROM (
-             SELECT uid FROM live_data_danmakudata WHERE room_id = ROOM AND NOT masked
-             UNION SELECT uid FROM live_data_giftdata WHERE room_id = ROOM AND NOT masked AND paid_gold > 0
-             UNION SELECT uid FROM live_data_superchat WHERE room_id = ROOM AND NOT masked
-             UNION SELECT uid FROM live_data_guard WHERE room_id = ROOM AND NOT masked)";
-        assert_eq!(totals.users, rows(users, room));
-        let masked = "SELECT (SELECT count(*) FROM live_data_danmakudata WHERE room_id = ROOM AND masked)
-             + (SELECT count(*) FROM live_data_giftdata WHERE room_id = ROOM AND masked AND paid_gold > 0)
-             + (SELECT count(*) FROM live_data_superchat WHERE room_id = ROOM AND masked)
-             + (SELECT count(*) FROM live_data_guard WHERE room_id = ROOM AND masked) AS n";
-        assert_eq!(totals.masked, rows(masked, room));
-
-        let trend = database.trend(room, 0, i64::MAX, Step::Day).unwrap();
-        let trend = trend.iter().fold((0, 0, Gold(0)), |(chat, enters, gold), point| {
-            (
-                chat + point.danmaku,
-                enters + point.enters,
-                gold + point.gift_gold + point.super_chat_gold + point.guard_gold,
-            )
-        });
-        let enters = "SELECT count(*) AS n FROM live_data_interaction WHERE kind = 'enter' AND room_id = ROOM";
-        assert_eq!(trend, (totals.danmaku, rows(enters, room), totals.income()));
-        let users = database.top_users(room, TopBy::Danmaku, usize::MAX).unwrap();
-        let known = "SELECT count(*) AS n FROM live_data_danmakudata WHERE room_id = ROOM AND NOT masked";
-        assert_eq!(users.iter().map(|user| user.danmaku).sum::<i64>(), rows(known, room));
-    }
-    let all = "SELECT (SELECT count(*) FROM live_data_danmakudata) + (SELECT count(*) FROM live_data_giftdata) AS n";
-    let system = database.system_totals().unwrap();
-    assert_eq!(system.danmaku + system.gifts, number(database, all));
-}
 
 #[test]
 fn what_was_recorded_is_read_back_and_counted() {
@@ -106,7 +41,7 @@ fn what_was_recorded_is_read_back_and_counted() {
         gifts: 2,
         super_chats: 1,
         guards: 1,
-        users: 2,
+        users: 3,
         masked: 1,
         gift_gold: Gold(15_003),
         super_chat_gold: Gold(30_000),
@@ -129,6 +64,25 @@ fn what_was_recorded_is_read_back_and_counted() {
     assert_eq!(room_events, [events[7].clone(), events[5].clone()]);
     assert_eq!(number(&database, "SELECT deleted AS n FROM live_data_superchat"), 1);
     assert_eq!(number(&database, "SELECT CAST(price * 100 AS INTEGER) AS n FROM live_data_guard"), 13_800);
+}
+
+#[test]
+fn who_chats_or_gives_interacts_and_who_only_repeats_a_raffle_phrase_does_not() {
+    let (_folder, database) = open();
+    let batches = [
+        (vec![by(danmaku(1, 0, "抽奖"), 5), by(danmaku(1, 1, "masked"), 0)], 0, 0),
+        (vec![by(event(1, 2, Body::Enter(None)), 4), by(event(1, 3, Body::Follow(None)), 4)], 0, 0),
+        (vec![by(gift(1, 4, 0), 6)], 1, 1),
+        (vec![by(danmaku(1, 5, "a"), 5), by(danmaku(1, 6, "抽奖"), 5)], 2, 2),
+        (vec![by(super_chat(1, 7, 7, 30_000), 7), by(guard(1, 8, 0), 8)], 4, 4),
+        (vec![by(danmaku(2, 9, "a"), 5), by(danmaku(2, 10, "抽奖"), 8), by(gift(2, 11, 0), 9)], 4, 5),
+    ];
+    for (n, (events, in_room, in_all)) in batches.into_iter().enumerate() {
+        database.record(StoreKind::Redis, &[batch(&format!("{n}-0"), events)]).unwrap();
+        assert_eq!(database.totals(RoomId(1)).unwrap().users, in_room, "batch {n}");
+        assert_eq!(database.system_totals().unwrap().users, in_all, "batch {n}");
+        assert_sums_equal_rows(&database);
+    }
 }
 
 #[test]

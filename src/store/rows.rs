@@ -292,7 +292,7 @@ impl From<SuperChatRow> for Event {
 }
 
 /// A guard bought or renewed.
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = live_data_guard, treat_none_as_default_value = false)]
 pub(super) struct GuardRow {
     event_id: String,

@@ -56,6 +56,7 @@ diesel::table! {
         danmaku -> BigInt,
         gifts -> BigInt,
         paid_gold -> BigInt,
+        interactions -> BigInt,
     }
 }
 
@@ -181,6 +182,7 @@ diesel::table! {
         source -> Text,
         masked -> Bool,
         created_at -> Nullable<Timestamp>,
+        estimate_id -> Nullable<Text>,
     }
 }
 

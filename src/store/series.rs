@@ -154,9 +154,17 @@ impl Database {
         Ok(rows.into_iter().map(|row| (RoomId(row.room_id as u64), row.totals())).collect())
     }
 
-    /// Over all rooms. Somebody who is a user of two rooms counts once in each.
+    /// Over all rooms. Somebody who is a user of several rooms counts once.
     pub fn system_totals(&self) -> Result<RoomTotals, QueryError> {
-        Ok(self.all_totals()?.values().fold(RoomTotals::default(), |sum, room| sum.plus(room)))
+        use blm_roomuser as user;
+        let sum = self.all_totals()?.values().fold(RoomTotals::default(), |sum, room| sum.plus(room));
+        // Spelled out, and not with a bound 0: only so it is the condition of the index.
+        let users = user::table
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("interactions > 0"))
+            .select(diesel::dsl::count(user::uid).aggregate_distinct())
+            .first(&mut self.reader()?)
+            .map_err(failed("count the users"))?;
+        Ok(RoomTotals { users, ..sum })
     }
 
     /// What happened in a room in `from_ms..to_ms`, oldest first; steps in which nothing did are left out.
@@ -199,11 +207,13 @@ impl Database {
         Ok(rows.into_iter().map(|row| GaugePoint { at_ms: row.minute_ms, gauge: row.gauge() }).collect())
     }
 
-    /// The users of a room who chatted or paid most; those with nothing of it are left out.
+    /// The users of a room who chatted or paid most; those with nothing of it, or only raffle phrases, are
+    /// left out.
     pub fn top_users(&self, room: RoomId, by: TopBy, limit: usize) -> Result<Vec<TopUser>, QueryError> {
         use blm_roomuser as user;
         let query = user::table
             .filter(user::room_id.eq(room.0 as i64))
+            .filter(user::interactions.gt(0))
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
             .select(UserRow::as_select());
         let mut reader = self.reader()?;

@@ -2,7 +2,13 @@
 
 use diesel::sql_types::{Integer, Nullable, Text};
 
-use super::*;
+use super::{
+    super::{
+        StoreKind,
+        fixtures::{assert_sums_equal_rows, batch, by, danmaku, gift, guard, number, super_chat},
+    },
+    *,
+};
 
 #[derive(QueryableByName)]
 struct Column {
@@ -126,6 +132,40 @@ fn every_migration_can_be_taken_back_and_made_again() {
             .unwrap();
     assert_eq!(left.len(), 1, "only diesel's own");
     writer.run_pending_migrations(MIGRATIONS).unwrap();
+}
+
+#[test]
+fn an_older_history_gets_its_users_counted_by_todays_rule_and_back() {
+    let (_folder, database) = open();
+    let users = |database: &Database| {
+        let room = "SELECT users AS n FROM blm_roomtotal WHERE room_id = 1";
+        (number(database, room), number(database, "SELECT sum(users) AS n FROM blm_roomtotal"))
+    };
+    let events = vec![
+        by(danmaku(1, 0, "抽奖"), 5),
+        by(danmaku(1, 1, "a"), 6),
+        by(gift(1, 2, 0), 7),
+        by(gift(1, 3, 0), 8),
+        by(super_chat(1, 4, 1, 30_000), 6),
+        by(guard(1, 5, 138_000), 9),
+        by(gift(1, 6, 100), 0),
+        by(danmaku(2, 7, "抽奖"), 5),
+    ];
+    database.record(StoreKind::Embedded, &[batch("1", events)]).unwrap();
+    assert_eq!(users(&database), (4, 4));
+    let revert = |database: &Database| {
+        let mut writer = database.writer().unwrap();
+        writer.revert_last_migration(MIGRATIONS).unwrap();
+        writer.revert_last_migration(MIGRATIONS).unwrap();
+    };
+    revert(&database);
+    assert_eq!(users(&database), (3, 4), "who chatted or paid");
+    database.writer().unwrap().run_pending_migrations(MIGRATIONS).unwrap();
+    assert_eq!(users(&database), (4, 4));
+    assert_sums_equal_rows(&database);
+    database.record(StoreKind::Embedded, &[batch("2", vec![by(danmaku(1, 8, "a"), 5)])]).unwrap();
+    assert_eq!(users(&database), (5, 5));
+    assert_sums_equal_rows(&database);
 }
 
 #[test]

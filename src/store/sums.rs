@@ -1,9 +1,10 @@
 //! Everything that is counted from rows: totals, minutes, users.
 //!
-//! [`Sums::add`] sees each row that was really new exactly once; [`Sums::write`] adds the result to what
-//! the tables hold, within the caller's transaction. So every sum equals a count over the rows. Adding
-//! happens here and not in SQL because SQLite turns an overflowing sum into a float, and a hostile
-//! amount must not do that to a room's income: ours stop at the largest number.
+//! [`Sums::add`] sees each row that was really new exactly once, [`Sums::remove`] each that gave way to
+//! another; [`Sums::write`] adds the result to what the tables hold, within the caller's transaction. So
+//! every sum equals a count over the rows. Adding happens here and not in SQL because SQLite turns an
+//! overflowing sum into a float, and a hostile amount must not do that to a room's income: ours stop at
+//! the largest number (and what is taken off later is taken off that).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,42 +38,55 @@ impl Sums {
 
     /// Counts an event whose row was new.
     pub(super) fn add(&mut self, event: &Event) {
+        // A time that lies ahead of our clock is wrong; it must not stay the newest for ever.
+        let at_ms = event.timestamp_ms.min(event.received_ms);
+        let room = self.rooms.entry(event.room_id.0 as i64).or_default();
+        room.last_event_ms = room.last_event_ms.max(at_ms);
+        self.count(event, 1);
+    }
+
+    /// Takes back an event that was counted and whose row is another event's now.
+    pub(super) fn remove(&mut self, event: &Event) {
+        self.count(event, -1);
+    }
+
+    /// Counts an event once, or minus once.
+    fn count(&mut self, event: &Event, once: i64) {
         let room_id = event.room_id.0 as i64;
         let room = self.rooms.entry(room_id).or_default();
-        // A time that lies ahead of our clock is wrong; it must not stay the newest for ever.
-        room.last_event_ms = room.last_event_ms.max(event.timestamp_ms.min(event.received_ms));
-        let paid = event.paid();
+        let is_paid = !event.paid().is_zero();
+        let paid = event.paid().times(once);
         let mut minute = MinuteRow::empty(room_id, minute_of(event.timestamp_ms));
         match &event.body {
             Body::Danmaku(danmaku) => {
-                room.danmaku += 1;
-                minute.danmaku = 1;
-                minute.lottery = danmaku.lottery.into();
+                room.danmaku += once;
+                minute.danmaku = once;
+                minute.lottery = if danmaku.lottery { once } else { 0 };
             }
             Body::Gift(_) => {
-                room.gifts += 1;
+                room.gifts += once;
                 room.gift_gold += paid;
-                minute.gifts = 1;
+                minute.gifts = once;
                 minute.gift_gold = paid.0;
             }
             Body::SuperChat(_) => {
-                room.super_chats += 1;
+                room.super_chats += once;
                 room.super_chat_gold += paid;
-                minute.super_chats = 1;
+                minute.super_chats = once;
                 minute.super_chat_gold = paid.0;
             }
             Body::Guard(_) => {
-                room.guards += 1;
+                room.guards += once;
                 room.guard_gold += paid;
-                minute.guards = 1;
+                minute.guards = once;
                 minute.guard_gold = paid.0;
             }
-            Body::Enter(_) => minute.enters = 1,
+            Body::Enter(_) => minute.enters = once,
             _ => return,
         }
-        let chat = minute.danmaku == 1;
-        if event.user.masked && (chat || !paid.is_zero()) {
-            room.masked += 1;
+        let is_chat = minute.danmaku != 0;
+        if event.user.masked && (is_chat || is_paid) {
+            room.masked += once;
         }
         self.minutes
             .entry((room_id, minute.minute_ms))
@@ -90,6 +104,7 @@ impl Sums {
                 danmaku: minute.danmaku,
                 gifts: minute.gifts,
                 paid_gold: paid.0,
+                interactions: once - minute.lottery,
             };
             match self.users.get_mut(&(room_id, uid)) {
                 Some(known) => known.add(&user),
@@ -105,7 +120,7 @@ impl Sums {
         for (key, user) in self.users {
             let known: Option<UserRow> =
                 blm_roomuser::table.find(key).select(UserRow::as_select()).first(writer).optional()?;
-            let was_counted = known.as_ref().is_some_and(UserRow::is_counted);
+            let before = known.as_ref().map_or(0, UserRow::counted);
             let user = match known {
                 Some(mut known) => {
                     known.add(&user);
@@ -113,9 +128,7 @@ impl Sums {
                 }
                 None => user,
             };
-            if user.is_counted() && !was_counted {
-                self.rooms.entry(key.0).or_default().users += 1;
-            }
+            self.rooms.entry(key.0).or_default().users += user.counted() - before;
             diesel::insert_into(blm_roomuser::table)
                 .values(&user)
                 .on_conflict((blm_roomuser::room_id, blm_roomuser::uid))
@@ -128,6 +141,11 @@ impl Sums {
                 live_data_minute::table.find(key).select(MinuteRow::as_select()).first(writer).optional()?;
             let mut sum = known.unwrap_or_else(|| MinuteRow::empty(key.0, key.1));
             sum.add(&minute);
+            if sum.is_empty() {
+                // Its only event moved to another minute.
+                diesel::delete(live_data_minute::table.find(key)).execute(writer)?;
+                continue;
+            }
             diesel::insert_into(live_data_minute::table)
                 .values(&sum)
                 .on_conflict((live_data_minute::room_id, live_data_minute::minute_ms))
@@ -240,12 +258,14 @@ pub(super) struct UserRow {
     pub(super) danmaku: i64,
     pub(super) gifts: i64,
     pub(super) paid_gold: i64,
+    /// Chat lines that are no raffle phrases, gifts, super chats, guards.
+    interactions: i64,
 }
 
 impl UserRow {
-    /// Chatted or paid, and so counts among the room's users. A giver of free gifts alone does not.
-    fn is_counted(&self) -> bool {
-        self.danmaku > 0 || self.paid_gold > 0
+    /// As how many of the room's users this one counts: 1 if there was any interaction.
+    fn counted(&self) -> i64 {
+        i64::from(self.interactions > 0)
     }
 
     fn add(&mut self, newer: &UserRow) {
@@ -257,6 +277,7 @@ impl UserRow {
         self.danmaku = self.danmaku.saturating_add(newer.danmaku);
         self.gifts = self.gifts.saturating_add(newer.gifts);
         self.paid_gold = self.paid_gold.saturating_add(newer.paid_gold);
+        self.interactions = self.interactions.saturating_add(newer.interactions);
     }
 }
 
@@ -293,6 +314,12 @@ impl MinuteRow {
             super_chat_gold: 0,
             guard_gold: 0,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        let MinuteRow { danmaku, gifts, super_chats, guards, enters, .. } = *self;
+        // Raffle phrases are chat lines, and amounts have a row.
+        danmaku == 0 && gifts == 0 && super_chats == 0 && guards == 0 && enters == 0
     }
 
     fn add(&mut self, other: &MinuteRow) {
