@@ -21,6 +21,7 @@ pub mod i18n;
 pub mod pages;
 pub mod push;
 pub mod socket;
+mod tries;
 pub mod view;
 
 #[cfg(test)]
