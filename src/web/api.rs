@@ -16,12 +16,12 @@ pub mod trend;
 use actix_web::{
     HttpResponse, Resource, Route,
     http::StatusCode,
-    web::{self, ServiceConfig, delete, get, post},
+    web::{self, ServiceConfig, delete, post},
 };
 use serde::Serialize;
 use serde_json::json;
 
-use super::{both, error::Refusal, socket};
+use super::{both, error::Refusal, get, socket};
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -37,7 +37,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/room/{room}/gaps/", get().to(trend::gaps)))
         .service(call("/danmaku-browser/", get().to(events::browser)))
         .service(call("/batch/rooms/stats/", post().to(rooms::batch)))
-        .service(call("/events/", get().to(socket::server_sent)))
+        .service(call("/events/", web::get().to(socket::server_sent)))
         .service(call("/health/", get().to(system::health)))
         .service(call("/ledger/", get().to(system::ledger)))
         .service(call("/admin/rooms/", post().to(control::add)))

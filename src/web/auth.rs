@@ -11,7 +11,7 @@ use std::{
     collections::HashMap,
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::error::Refusal;
+use super::{error::Refusal, tries::Tries};
 
 /// The cookie of a signed-in session.
 pub const SESSION_COOKIE: &str = "blm_session";
@@ -39,10 +39,10 @@ pub const TOKEN_HEADER: &str = "X-CSRF-Token";
 const SESSION_LASTS: Duration = Duration::from_secs(12 * 3600);
 /// Sessions kept; the oldest goes first.
 const SESSIONS_KEPT: usize = 100;
-/// Wrong passwords that cost nothing yet.
-const FREE_TRIES: u32 = 5;
-/// Addresses remembered for their wrong passwords.
-const ADDRESSES_KEPT: usize = 10_000;
+/// Hashing is made to be costly: so many at a time for the whole program.
+const VERIFIED_AT_ONCE: usize = 2;
+/// Those who may wait for their turn.
+const WAITING: usize = 8;
 
 type Digested = [u8; 32];
 
@@ -51,19 +51,16 @@ pub struct AdminAuth {
     password_hash: Option<String>,
     token: Option<Digested>,
     sessions: Mutex<HashMap<Digested, Session>>,
-    failures: Mutex<HashMap<IpAddr, Failures>>,
-    /// Hashing is made to be costly: two at a time for the whole program.
-    verifying: Semaphore,
+    tries: Mutex<Tries>,
+    /// Places of those who wait or whose password is looked at.
+    line: Arc<Semaphore>,
+    /// Those whose password is looked at.
+    turns: Arc<Semaphore>,
 }
 
 struct Session {
     csrf: String,
     until: Instant,
-}
-
-struct Failures {
-    count: u32,
-    last: Instant,
 }
 
 /// A session that has just begun.
@@ -111,28 +108,41 @@ impl AdminAuth {
             password_hash: password.filter(|password| !password.is_empty()).map(|plain| hash(&plain)).or(stored_hash),
             token: token.filter(|token| !token.is_empty()).map(|token| digest(&token)),
             sessions: Mutex::default(),
-            failures: Mutex::default(),
-            verifying: Semaphore::new(2),
+            tries: Mutex::default(),
+            line: Arc::new(Semaphore::new(VERIFIED_AT_ONCE + WAITING)),
+            turns: Arc::new(Semaphore::new(VERIFIED_AT_ONCE)),
         }
     }
 
     /// Begins a session if the password is right.
     pub async fn sign_in(&self, address: IpAddr, password: String) -> Result<SignedIn, Refusal> {
-        self.admit_try(address)?;
+        // Who must wait anyway takes no place from others.
+        must_wait(self.locked(&self.tries).wait(address))?;
         let wrong = || Refusal::new(StatusCode::UNAUTHORIZED, "wrong_password", "the password is wrong");
         let known = self.password_hash.clone().ok_or_else(wrong)?;
-        let _turn = self.verifying.acquire().await.map_err(|e| Refusal::inside("signing in", e))?;
+        let place = self.line.clone().try_acquire_owned().map_err(|_| {
+            Refusal::later(StatusCode::TOO_MANY_REQUESTS, "busy", "too many are signing in at this moment", 2)
+        })?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(|e| Refusal::inside("signing in", e))?;
+        let tries = {
+            // Others of this address may have failed while it waited.
+            let mut tries = self.locked(&self.tries);
+            must_wait(tries.wait(address))?;
+            tries.book(address)
+        };
         let right = actix_web::web::block(move || {
+            // Kept until the work is done, even if whoever asked has gone.
+            let _kept = (place, turn);
             PasswordHash::new(&known)
                 .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
         })
         .await
         .map_err(|e| Refusal::inside("signing in", e))?;
         if !right {
-            self.note_failure(address);
+            tracing::warn!(%address, tries, "web: wrong administrator password");
             return Err(wrong());
         }
-        self.locked(&self.failures).remove(&address);
+        self.locked(&self.tries).forget(address);
         let (id, csrf) = (random_text(), random_text());
         let mut sessions = self.locked(&self.sessions);
         sessions.retain(|_, session| session.until > Instant::now());
@@ -179,46 +189,21 @@ impl AdminAuth {
         }
     }
 
-    fn admit_try(&self, address: IpAddr) -> Result<(), Refusal> {
-        let failures = self.locked(&self.failures);
-        let Some(failed) = failures.get(&address) else { return Ok(()) };
-        let wait = waiting_time(failed.count).saturating_sub(failed.last.elapsed());
-        if wait.is_zero() {
-            return Ok(());
-        }
-        Err(Refusal::later(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_tries",
-            "too many wrong passwords from this address",
-            wait.as_secs() + 1,
-        ))
-    }
-
-    fn note_failure(&self, address: IpAddr) {
-        let mut failures = self.locked(&self.failures);
-        if failures.len() >= ADDRESSES_KEPT {
-            failures.retain(|_, failed| failed.last.elapsed() < Duration::from_secs(900));
-        }
-        let failed = failures.entry(address).or_insert(Failures { count: 0, last: Instant::now() });
-        if failed.last.elapsed() > Duration::from_secs(3600) {
-            failed.count = 0;
-        }
-        failed.count += 1;
-        failed.last = Instant::now();
-        tracing::warn!(%address, tries = failed.count, "web: wrong administrator password");
-    }
-
     fn locked<'a, T>(&self, of: &'a Mutex<T>) -> MutexGuard<'a, T> {
         of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// 1 s after the free tries, doubling up to 15 min.
-fn waiting_time(failures: u32) -> Duration {
-    match failures.checked_sub(FREE_TRIES) {
-        None => Duration::ZERO,
-        Some(over) => Duration::from_secs((1u64 << over.min(10)).min(900)),
+fn must_wait(wait: Duration) -> Result<(), Refusal> {
+    if wait.is_zero() {
+        return Ok(());
     }
+    Err(Refusal::later(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_tries",
+        "too many wrong passwords from this address",
+        wait.as_secs() + 1,
+    ))
 }
 
 fn digest(text: &str) -> Digested {
@@ -276,8 +261,10 @@ impl std::fmt::Debug for SignedIn {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use futures_util::FutureExt;
 
     use super::*;
+    use crate::web::tries::FREE_TRIES;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -336,5 +323,30 @@ mod tests {
         assert_eq!((refusal.status.as_u16(), refusal.retry_after), (429, Some(1)));
         let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         assert!(auth.sign_in(other, plain).await.is_ok());
+    }
+    #[actix_web::test]
+    async fn guesses_side_by_side_are_no_more_than_guesses_one_by_one() {
+        let auth = AdminAuth::new(Some("secret".into()), None, None);
+        let guesses = (0..40).map(|_| auth.sign_in(HERE, "wrong".into()));
+        let answers = futures_util::future::join_all(guesses).await;
+        let count = |code| answers.iter().filter(|answer| answer.as_ref().err().map(|e| e.code) == Some(code)).count();
+        assert_eq!(count("wrong_password"), FREE_TRIES as usize);
+        assert_eq!(count("busy"), 40 - VERIFIED_AT_ONCE - WAITING, "refused at once, they do not queue");
+        assert_eq!(count("too_many_tries"), VERIFIED_AT_ONCE + WAITING - FREE_TRIES as usize);
+        assert!(
+            answers.iter().flat_map(|answer| answer.as_ref().err()).all(|e| matches!(e.status.as_u16(), 401 | 429))
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_guess_whose_sender_hangs_up_counts_as_well() {
+        let auth = AdminAuth::new(Some("secret".into()), None, None);
+        for _ in 0..FREE_TRIES {
+            while auth.turns.available_permits() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert!(auth.sign_in(HERE, "wrong".into()).now_or_never().is_none(), "its password is being looked at");
+        }
+        assert_eq!(auth.sign_in(HERE, "secret".into()).await.err().map(|e| e.code), Some("too_many_tries"));
     }
 }

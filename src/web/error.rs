@@ -7,7 +7,8 @@
 use std::fmt;
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpRequest, HttpResponse, ResponseError,
+    error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError},
     http::{StatusCode, header},
 };
 use serde_json::json;
@@ -50,6 +51,52 @@ impl Refusal {
             "no_such_room",
             format!("room {room} is not monitored and has no stored history"),
         )
+    }
+
+    /// The body is longer than `limit`.
+    pub fn too_large(limit: usize) -> Refusal {
+        let text = format!("the body is longer than the {limit} bytes that are read here");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text)
+    }
+
+    /// The body is not the JSON that was expected.
+    pub fn not_json(why: impl fmt::Display) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "not_json", format!("the body is not the JSON that is expected: {why}"))
+    }
+
+    /// A part of the address is not what stands there; the only such part is a room's number.
+    pub fn of_path(_: PathError, request: &HttpRequest) -> actix_web::Error {
+        let room = request.match_info().get("room").unwrap_or_default();
+        Refusal::bad_parameter(format!("room: {room:?} is not the number of a room")).into()
+    }
+
+    /// The query string cannot be read.
+    pub fn of_query(error: QueryPayloadError, _: &HttpRequest) -> actix_web::Error {
+        let QueryPayloadError::Deserialize(why) = error else {
+            return Refusal::bad_parameter("the query string cannot be read").into();
+        };
+        Refusal::bad_parameter(format!("the query string cannot be read: {why}")).into()
+    }
+
+    /// A form cannot be read.
+    pub fn of_form(error: UrlencodedError, _: &HttpRequest) -> actix_web::Error {
+        match error {
+            UrlencodedError::Overflow { limit, .. } => Refusal::too_large(limit).into(),
+            UrlencodedError::Parse(why) => Refusal::bad_parameter(format!("the form cannot be read: {why}")).into(),
+            _ => Refusal::bad_parameter("the form cannot be read").into(),
+        }
+    }
+
+    /// A JSON body cannot be read.
+    pub fn of_json(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
+        match error {
+            JsonPayloadError::OverflowKnownLength { limit, .. } | JsonPayloadError::Overflow { limit } => {
+                Refusal::too_large(limit).into()
+            }
+            JsonPayloadError::Deserialize(why) => Refusal::not_json(why).into(),
+            JsonPayloadError::ContentType => Refusal::not_json("send it as application/json").into(),
+            _ => Refusal::not_json("it did not arrive whole").into(),
+        }
     }
 
     /// Nobody is signed in.

@@ -21,6 +21,7 @@ pub mod i18n;
 pub mod pages;
 pub mod push;
 pub mod socket;
+mod tries;
 pub mod view;
 
 #[cfg(test)]
@@ -33,9 +34,10 @@ use std::{io, net::TcpListener, sync::Arc, time::Duration};
 use actix_web::{
     App, HttpServer, Resource, Route,
     dev::ServerHandle,
+    guard,
     http::header,
     middleware::{Compress, DefaultHeaders},
-    web::{self, Data, ServiceConfig, get, post, resource},
+    web::{self, Data, ServiceConfig, post, resource},
 };
 
 use tokio::time::{Instant, timeout_at};
@@ -94,6 +96,8 @@ impl WebOptions {
 /// Live connections in all, and from one address.
 const SESSIONS: usize = 2000;
 const SESSIONS_PER_ADDRESS: usize = 20;
+/// The longest body that is read, bytes.
+const BODY_MAX: usize = 64 * 1024;
 /// Threads that answer; waiting is done elsewhere.
 const WORKERS: usize = 2;
 
@@ -206,6 +210,11 @@ fn both(path: &str) -> [String; 2] {
     [format!("{path}/"), path.to_owned()]
 }
 
+/// A route for reading: HEAD is answered as GET is, the server leaves the body out.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 /// Where a form is sent; whoever loads that address again comes back to the page.
 fn form(path: &str, route: Route) -> Resource {
     resource(path).route(route).route(get().to(admin::back))
@@ -213,14 +222,10 @@ fn form(path: &str, route: Route) -> Resource {
 
 /// Every route.
 pub fn configure(cfg: &mut ServiceConfig) {
-    cfg.app_data(web::PathConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
-        .app_data(web::QueryConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
-        .app_data(web::FormConfig::default().error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()))
-        .app_data(
-            web::JsonConfig::default()
-                .limit(64 * 1024)
-                .error_handler(|e, _| Refusal::bad_parameter(e.to_string()).into()),
-        );
+    cfg.app_data(web::PathConfig::default().error_handler(Refusal::of_path))
+        .app_data(web::QueryConfig::default().error_handler(Refusal::of_query))
+        .app_data(web::FormConfig::default().limit(BODY_MAX).error_handler(Refusal::of_form))
+        .app_data(web::JsonConfig::default().limit(BODY_MAX).error_handler(Refusal::of_json));
 
     cfg.route("/", get().to(pages::root))
         .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(pages::dashboard)))
@@ -237,7 +242,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
         .service(form("/live/admin/sync", post().to(admin::sync)));
 
-    cfg.service(resource(both("/live/ws/")).route(get().to(socket::websocket)))
+    cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))
         .service(resource("/favicon.ico").route(get().to(assets::favicon)))
         .service(resource(both("/healthz")).route(get().to(debug::healthz)))

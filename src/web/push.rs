@@ -29,6 +29,8 @@ use crate::{
 
 /// Frames taken from the ring at a time.
 const FRAMES_A_READ: usize = 32;
+/// Bytes after which a read takes no further frame: what a session copies before its socket is asked for room.
+const BYTES_A_READ: usize = 256 * 1024;
 /// Rooms one filter may name.
 const ROOMS_IN_FILTER: usize = 1000;
 
@@ -137,6 +139,7 @@ type RoomTexts = Vec<(RoomId, String)>;
 impl RoomsMemo {
     fn texts(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Arc<RoomTexts> {
         let mut memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = memo.as_ref().map_or(0, |(for_seq, _)| *for_seq);
         if let Some((for_seq, texts)) = &*memo
             && *for_seq == seq
         {
@@ -154,7 +157,10 @@ impl RoomsMemo {
             .filter(|(_, text)| !text.is_empty())
             .collect();
         let texts = Arc::new(texts);
-        *memo = Some((seq, texts.clone()));
+        // Who reads old frames does not make the others serialise the newest again.
+        if seq > newest {
+            *memo = Some((seq, texts.clone()));
+        }
         texts
     }
 }
@@ -169,12 +175,14 @@ pub struct Reader {
     seen: Option<u64>,
     /// The visitor asked for a position that is not known any more.
     lost: bool,
+    /// The last read, as far as it was not taken yet.
+    coming: VecDeque<Message>,
 }
 
 impl Reader {
     /// Reads from `after`, or from now on.
     pub fn new(ring: Arc<Ring>, memo: Arc<RoomsMemo>, filter: Filter, after: Option<&str>) -> Reader {
-        let mut reader = Reader { ring, memo, filter, position: 0, seen: None, lost: false };
+        let mut reader = Reader { ring, memo, filter, position: 0, seen: None, lost: false, coming: VecDeque::new() };
         match after.filter(|cursor| !cursor.is_empty()) {
             None => reader.start_here(),
             Some(cursor) => {
@@ -196,10 +204,34 @@ impl Reader {
         reader
     }
 
-    /// From now on, with another filter.
-    pub fn subscribe(&mut self, filter: Filter) {
+    /// From where it is, with another filter: what is still wanted of what is still to come is neither lost
+    /// nor sent twice. Gives what was read with the old filter and is not sent yet, which goes first.
+    pub fn subscribe(&mut self, filter: Filter) -> VecDeque<Message> {
         self.filter = filter;
-        self.start_here();
+        self.seen = self.count_before_here();
+        std::mem::take(&mut self.coming)
+    }
+
+    /// Events of the wanted rooms before the position; none when the frames that would tell are gone.
+    fn count_before_here(&self) -> Option<u64> {
+        let rooms = self.filter.room_list();
+        let all = self.ring.events_so_far(None);
+        let so_far = self.so_far(rooms);
+        let found = self.ring.read_after(self.position, usize::MAX);
+        if found.fell_behind {
+            return None;
+        }
+        // Without frames after the position, nothing has come since `all` was read either.
+        if found.frames.is_empty() && so_far.is_none() {
+            return Some(all);
+        }
+        Some(before_tail(&found.frames, so_far.as_deref()))
+    }
+
+    /// Events of each of these rooms since start; to be read before the frames are.
+    fn so_far(&self, rooms: Option<Vec<RoomId>>) -> Option<Vec<(RoomId, u64)>> {
+        let rooms = rooms?;
+        Some(rooms.into_iter().map(|room| (room, self.ring.events_so_far(Some(&[room])))).collect())
     }
 
     fn start_here(&mut self) {
@@ -232,22 +264,26 @@ impl Reader {
         Message { text, cursor, events: 0 }
     }
 
-    /// True while there are frames that were not read.
-    fn is_behind(&self) -> bool {
-        self.position < *self.ring.head().borrow()
+    /// True while there is something to read.
+    fn has_more(&self) -> bool {
+        self.lost || self.position < *self.ring.head().borrow()
     }
 
-    /// What came since the last call: nothing, or a bounded part of it.
-    pub fn read(&mut self) -> Vec<Message> {
+    /// The next message of the last read.
+    fn take(&mut self) -> Option<Message> {
+        self.coming.pop_front()
+    }
+
+    /// What came since the last call: nothing, or a bounded part of it. Nothing does not mean that there is
+    /// no more: so many frames may hold nothing that is wanted.
+    fn read(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         if std::mem::take(&mut self.lost) {
             messages.push(self.gap(None));
         }
         let mut found = self.ring.read_after(self.position, FRAMES_A_READ);
         if found.fell_behind {
-            let rooms = self.filter.room_list();
-            let so_far: Option<Vec<(RoomId, u64)>> = rooms
-                .map(|rooms| rooms.into_iter().map(|room| (room, self.ring.events_so_far(Some(&[room])))).collect());
+            let so_far = self.so_far(self.filter.room_list());
             found = self.ring.read_after(self.position, usize::MAX);
             let before = before_tail(&found.frames, so_far.as_deref());
             let skipped = self.seen.map(|seen| before.saturating_sub(seen));
@@ -261,23 +297,29 @@ impl Reader {
             found.frames.truncate(FRAMES_A_READ);
         }
         let mut pieces: Vec<&str> = Vec::new();
+        let mut bytes = 0;
         for frame in &found.frames {
+            if bytes >= BYTES_A_READ {
+                break;
+            }
             match &frame.content {
                 Content::Events(slices) => {
                     let mut of_rooms: Vec<_> =
                         slices.iter().filter(|(room, _)| self.filter.wants_room(**room)).collect();
                     of_rooms.sort_by_key(|(room, _)| **room);
                     for (_, slice) in of_rooms {
-                        self.seen = self.seen.map(|seen| seen + slice.pieces.len() as u64);
+                        self.seen = self.seen.map(|seen| seen.saturating_add(slice.pieces.len() as u64));
                         let wanted = slice.pieces.iter().filter(|piece| self.filter.wants_kind(piece.kind));
-                        pieces.extend(wanted.map(|piece| &*piece.json));
+                        pieces.extend(wanted.map(|piece| &*piece.json).inspect(|json| bytes += json.len()));
                     }
                     self.position = frame.seq;
                 }
                 Content::Rooms(rooms) => {
                     messages.extend(self.events(&mut pieces));
                     self.position = frame.seq;
-                    messages.extend(self.rooms(frame.seq, rooms));
+                    let rooms = self.rooms(frame.seq, rooms);
+                    bytes += rooms.as_ref().map_or(0, |rooms| rooms.text.len());
+                    messages.extend(rooms);
                 }
             }
         }
@@ -326,21 +368,23 @@ fn before_tail(frames: &[Arc<Frame>], so_far: Option<&[(RoomId, u64)]>) -> u64 {
         .sum()
 }
 
-/// Everything a reader is sent, until `closing` says that the program goes.
+/// Everything a reader is sent, until `closing` says that the program goes. One read at a time: before the
+/// next the task is left once, so that what was read goes out, and waits where the socket has no room.
 pub fn stream(reader: Rc<RefCell<Reader>>, closing: watch::Receiver<bool>) -> impl Stream<Item = Message> {
     let head = reader.borrow().ring.head();
-    stream::unfold((reader, head, closing, VecDeque::new()), |(reader, mut head, mut closing, mut queue)| async move {
+    stream::unfold((reader, head, closing), |(reader, mut head, mut closing)| async move {
         loop {
-            if let Some(message) = queue.pop_front() {
-                return Some((message, (reader, head, closing, queue)));
+            let next = reader.borrow_mut().take();
+            if let Some(message) = next {
+                return Some((message, (reader, head, closing)));
             }
             head.borrow_and_update();
-            queue.extend(reader.borrow_mut().read());
-            if !queue.is_empty() {
-                continue;
-            }
-            if reader.borrow().is_behind() {
+            if reader.borrow().has_more() {
                 tokio::task::yield_now().await;
+                let mut reader = reader.borrow_mut();
+                // Meanwhile the visitor may have subscribed to something else; that leaves nothing here.
+                let read = reader.read();
+                reader.coming.extend(read);
                 continue;
             }
             tokio::select! {
@@ -352,88 +396,5 @@ pub fn stream(reader: Rc<RefCell<Reader>>, closing: watch::Receiver<bool>) -> im
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::actors::ring::Piece;
-
-    fn push(ring: &Ring, room: u64, kind: Kind, text: &str) {
-        ring.push_events(vec![(RoomId(room), Piece { kind, json: format!("\"{text}\"").into() })]);
-    }
-
-    fn texts(reader: &mut Reader) -> Vec<Value> {
-        let mut all = Vec::new();
-        loop {
-            let messages = reader.read();
-            if messages.is_empty() && !reader.is_behind() {
-                return all;
-            }
-            all.extend(messages.iter().map(|message| serde_json::from_str(&message.text).expect("JSON")));
-        }
-    }
-
-    fn reader(ring: &Arc<Ring>, rooms: &str, kinds: &str, after: Option<&str>) -> Reader {
-        Reader::new(ring.clone(), Arc::default(), Filter::parse(rooms, kinds).expect("a filter"), after)
-    }
-
-    #[test]
-    fn a_reader_gets_what_it_asked_for_and_resumes_exactly() {
-        let ring = Arc::new(Ring::new(7));
-        push(&ring, 1, Kind::Danmaku, "before");
-        let mut first = reader(&ring, "1", "danmaku", None);
-        push(&ring, 1, Kind::Danmaku, "a");
-        push(&ring, 2, Kind::Danmaku, "other room");
-        push(&ring, 1, Kind::Gift, "other kind");
-        let got = texts(&mut first);
-        assert_eq!(got.len(), 1);
-        assert_eq!(got[0]["events"], json!(["a"]));
-        let cursor = first.cursor();
-        push(&ring, 1, Kind::Danmaku, "b");
-        let mut again = reader(&ring, "1", "danmaku", Some(&cursor));
-        assert_eq!(texts(&mut again)[0]["events"], json!(["b"]));
-        assert!(texts(&mut again).is_empty());
-    }
-
-    #[test]
-    fn a_reader_that_fell_behind_learns_how_much_of_its_own_rooms_it_missed() {
-        let ring = Arc::new(Ring::new(7));
-        let (mut one, mut all) = (reader(&ring, "1", "", None), reader(&ring, "all", "", None));
-        let cursor = one.cursor();
-        for n in 0..3000u64 {
-            push(&ring, n % 3, Kind::Danmaku, "x");
-        }
-        for (name, reader, expected) in [("one", &mut one, 1000), ("all", &mut all, 3000)] {
-            let got = texts(reader);
-            let skipped = got[0]["skipped"].as_u64().expect("a gap comes first");
-            let received: u64 = got[1..].iter().map(|m| m["events"].as_array().expect("events").len() as u64).sum();
-            assert_eq!(skipped + received, expected, "{name}");
-            assert!(skipped > 0, "{name}");
-        }
-        let late = texts(&mut reader(&ring, "1", "", Some(&cursor)));
-        assert!(late[0]["skipped"].as_u64().is_some_and(|n| n > 0), "the cursor knows how many there were");
-        let changed = texts(&mut reader(&ring, "2", "", Some(&cursor)));
-        assert_eq!(changed[0], json!({"type": "gap", "skipped": null}), "that cursor counted another room");
-    }
-
-    #[test]
-    fn a_cursor_of_another_run_is_an_unknown_gap() {
-        let ring = Arc::new(Ring::new(7));
-        let mut reader = reader(&ring, "all", "", Some("abc-4.4.0"));
-        assert_eq!(texts(&mut reader), [json!({"type": "gap", "skipped": null})]);
-    }
-
-    #[test]
-    fn filters_are_read_or_refused() {
-        for (rooms, kinds, good) in [
-            ("", "", true),
-            ("all", "all", true),
-            ("1, 2", "danmaku,super_chat", true),
-            ("1,x", "", false),
-            ("-1", "", false),
-            ("", "chat", false),
-        ] {
-            assert_eq!(Filter::parse(rooms, kinds).is_ok(), good, "{rooms:?} {kinds:?}");
-        }
-        let message = json!({"type": "subscribe", "rooms": [1], "kinds": ["gift"]});
-        assert_eq!(Filter::from_message(&message).expect("a filter"), Filter::parse("1", "gift").expect("the same"));
-    }
-}
+#[path = "push_tests.rs"]
+mod tests;

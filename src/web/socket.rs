@@ -300,17 +300,12 @@ impl Session {
             return Err(Refusal::bad_parameter("type: only \"subscribe\" is known"));
         }
         let filter = Filter::from_message(&message)?;
-        // What the old subscription still has coming goes first.
-        loop {
-            let messages = self.reader.borrow_mut().read();
-            if messages.is_empty() {
-                break;
-            }
-            for message in messages {
-                ctx.text(message.text);
-            }
+        // At most one read of the old subscription; the rest of the ring is read with the new one.
+        let coming = self.reader.borrow_mut().subscribe(filter);
+        for message in coming {
+            self.seat.vitals.handed_on(message.events, None);
+            ctx.text(message.text);
         }
-        self.reader.borrow_mut().subscribe(filter);
         ctx.text(self.reader.borrow().hello(&self.site.web.wall).text);
         if message["health"] == true && !self.health {
             self.health = true;

@@ -1,7 +1,7 @@
 //! Live connections over real sockets: one that reads, one that does not, and the end.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     time::Duration,
@@ -144,4 +144,21 @@ async fn the_end_is_said_to_those_who_listen_and_waits_for_nobody() {
     rig.server.stop(begun + Duration::from_secs(2)).await;
     assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
     timeout(Duration::from_secs(2), listener).await.expect("the end was heard").expect("no panic");
+}
+
+#[actix_web::test]
+async fn head_is_answered_as_get_is_without_the_body() {
+    let rig = open();
+    for path in ["/live/", "/live/api/rooms/", "/static/style.css", "/healthz"] {
+        let mut socket = TcpStream::connect(rig.address).expect("a connection");
+        let request = format!("HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = tokio::task::spawn_blocking(move || {
+            socket.write_all(request.as_bytes()).expect("sent");
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).map(|_| answer)
+        });
+        let answer = answer.await.expect("no panic").expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{path}: {answer}");
+    }
+    rig.server.stop(Instant::now() + Duration::from_secs(2)).await;
 }

@@ -334,6 +334,11 @@ async fn the_api_answers_in_its_envelope() {
         ("/live/api/room/21452505/danmaku/?limit=x", 400, "/code", json!("bad_parameter")),
         ("/live/api/room/21452505/danmaku/?before=x", 400, "/code", json!("bad_parameter")),
         ("/live/api/room/21452505/trend/?step=week", 400, "/code", json!("bad_parameter")),
+        ("/live/api/room/21452505/trend/?to=9223372036854775807", 400, "/code", json!("bad_parameter")),
+        ("/live/api/room/21452505/trend/?from=9223372036854775806", 400, "/code", json!("bad_parameter")),
+        ("/live/api/room/21452505/trend/?to=1&step=day", 200, "/data/from_ms", json!(0)),
+        ("/live/api/room/21452505/gaps/?since=-9223372036854775808", 400, "/code", json!("bad_parameter")),
+        ("/live/api/room/21452505/danmaku/?before=9223372036854775807", 400, "/code", json!("bad_parameter")),
         ("/live/api/danmaku-browser/", 200, "/data/rooms/0/danmaku/0/kind", json!("danmaku")),
         ("/live/api/health/", 200, "/data/rooms/failed", json!(1)),
         ("/live/api/ledger/", 200, "/data/all_time/total/stored", json!(7)),
@@ -365,6 +370,35 @@ async fn the_api_answers_in_its_envelope() {
     let body: Value = read_body_json(call_service(&door, batch.to_request()).await).await;
     assert_eq!(body["data"]["rooms"]["21452505"]["stats"]["total_gifts"], 1);
     assert_eq!(body["data"]["missing"], json!([1]));
+}
+
+#[actix_web::test]
+async fn what_cannot_be_read_is_refused_in_the_envelope_with_a_sentence() {
+    let rig = rig();
+    let door = door!(rig);
+    let long = format!("{{\"room\":\"{}\"}}", "x".repeat(100_000));
+    let not_json = "the body is not the JSON that is expected: ";
+    for (method, path, body, status, code, said) in [
+        ("GET", "/live/api/room/abc/stats/", "", 400, "bad_parameter", "room: \"abc\" is not the number of a room"),
+        ("GET", "/live/api/room/-1/gaps", "", 400, "bad_parameter", "room: \"-1\" is not the number of a room"),
+        ("DELETE", "/live/api/admin/rooms/99999999999999999999/", "", 400, "bad_parameter", "is not the number"),
+        ("GET", "/live/api/events/?after=1&after=2", "", 400, "bad_parameter", "the query string cannot be read: "),
+        ("POST", "/live/api/batch/rooms/stats/", "{", 400, "not_json", not_json),
+        ("POST", "/live/api/batch/rooms/stats/", "{\"room_ids\":\"x\"}", 400, "not_json", not_json),
+        ("POST", "/live/api/batch/rooms/stats/", &long, 413, "too_large", "longer than the 65536 bytes"),
+        ("POST", "/live/api/admin/rooms/", "{", 400, "not_json", not_json),
+        ("POST", "/live/api/admin/rooms/", &long, 413, "too_large", "longer than the 65536 bytes"),
+    ] {
+        let request = TestRequest::default().method(method.parse().expect("a method")).uri(path);
+        let request = request.insert_header(("Authorization", "Bearer robot"));
+        let request = request.insert_header(("Content-Type", "application/json")).set_payload(body.to_owned());
+        let answer = call_service(&door, request.to_request()).await;
+        assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        let answer: Value = read_body_json(answer).await;
+        assert_eq!((&answer["success"], &answer["code"]), (&json!(false), &json!(code)), "{method} {path}");
+        let sentence = answer["error"].as_str().expect("a sentence");
+        assert!(sentence.contains(said) && !sentence.contains("deserialize"), "{method} {path}: {sentence}");
+    }
 }
 
 #[actix_web::test]

@@ -12,14 +12,15 @@ use super::{
 };
 use crate::{
     domain::{RoomId, RoomRef},
-    web::{Site, error::Refusal},
+    web::{BODY_MAX, Site, error::Refusal},
 };
 
 /// POST `/admin/rooms/`.
-pub async fn add(request: HttpRequest, body: web::Bytes, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn add(request: HttpRequest, body: web::Payload, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
-    let body: Value =
-        serde_json::from_slice(&body).map_err(|e| Refusal::bad_parameter(format!("the body is not JSON: {e}")))?;
+    let body = body.to_bytes_limited(BODY_MAX).await.map_err(|_| Refusal::too_large(BODY_MAX))?;
+    let body = body.map_err(|_| Refusal::not_json("it did not arrive whole"))?;
+    let body: Value = serde_json::from_slice(&body).map_err(Refusal::not_json)?;
     let typed = match &body["room"] {
         Value::String(typed) => typed.clone(),
         Value::Number(number) => number.to_string(),

@@ -19,6 +19,8 @@ pub type Params = Query<HashMap<String, String>>;
 
 /// Rows of a page that did not say how many.
 const PAGE_DEFAULT: usize = 50;
+/// The last ms of the year 9999: what lies beyond is no moment of ours, and arithmetic with it ends badly.
+const MOMENT_MAX: i64 = 253_402_300_799_999;
 
 /// The value of a parameter; an empty one is none.
 pub fn text<'a>(params: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
@@ -61,6 +63,18 @@ pub fn moment(params: &HashMap<String, String>, name: &'static str) -> Result<Op
 }
 
 fn place(name: &str, value: &str) -> Result<Cursor, Refusal> {
+    let place = any_place(name, value)?;
+    let ms = match place {
+        Cursor::Ms(ms) => ms,
+        Cursor::Event(id) => id.timestamp_ms(),
+    };
+    if (0..=MOMENT_MAX).contains(&ms) {
+        return Ok(place);
+    }
+    Err(Refusal::bad_parameter(format!("{name}: {value:?} is not a moment from 1970 to 9999")))
+}
+
+fn any_place(name: &str, value: &str) -> Result<Cursor, Refusal> {
     if let Ok(ms) = value.parse::<i64>() {
         return Ok(Cursor::Ms(ms));
     }
@@ -102,6 +116,15 @@ mod tests {
             (&id.to_string(), Some(Cursor::Event(id))),
             ("yesterday", None),
             ("2023-13-01", None),
+            ("0", Some(Cursor::Ms(0))),
+            ("253402300799999", Some(Cursor::Ms(MOMENT_MAX))),
+            ("253402300800000", None),
+            ("9223372036854775807", None),
+            ("-1", None),
+            ("-9223372036854775808", None),
+            ("1969-12-31T00:00:00Z", None),
+            ("+262142-01-01T00:00:00", None),
+            ("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", None),
         ] {
             assert_eq!(place("before", value).ok(), expected, "{value}");
         }

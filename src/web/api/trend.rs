@@ -37,6 +37,20 @@ pub struct Stretch {
     pub step: Step,
 }
 
+impl Stretch {
+    /// A stretch that somebody asked for: forwards, and of no more points than an answer may have.
+    fn checked(from_ms: i64, to_ms: i64, step: Step) -> Result<Stretch, Refusal> {
+        if from_ms >= to_ms {
+            return Err(Refusal::bad_parameter("from: must be before to"));
+        }
+        // The first point begins before `from`, where its step does.
+        if to_ms.saturating_sub(step.start_of(from_ms)) > POINTS_MAX * step.ms() {
+            return Err(Refusal::bad_parameter(format!("from, to: more than {POINTS_MAX} points; take a wider step")));
+        }
+        Ok(Stretch { from_ms, to_ms, step })
+    }
+}
+
 /// GET `/room/{id}/trend/`.
 pub async fn trend(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let room = RoomId(*room);
@@ -48,15 +62,9 @@ pub async fn trend(room: web::Path<u64>, params: Params, site: web::Data<Site>) 
     };
     let to_ms = params::moment(&params, "to")?.unwrap_or_else(unix_ms);
     let default_span = step.ms() * if step == Step::Minute { 120 } else { 48 };
-    let from_ms = params::moment(&params, "from")?.unwrap_or(to_ms.saturating_sub(default_span));
-    if from_ms >= to_ms || from_ms < 0 {
-        return Err(Refusal::bad_parameter("from: must be before to"));
-    }
-    if (to_ms - from_ms) / step.ms() > POINTS_MAX {
-        return Err(Refusal::bad_parameter(format!("from, to: more than {POINTS_MAX} points; take a wider step")));
-    }
+    let from_ms = params::moment(&params, "from")?.unwrap_or(to_ms.saturating_sub(default_span).max(0));
+    let stretch = Stretch::checked(from_ms, to_ms, step)?;
     rooms::known(&site, room).await?;
-    let stretch = Stretch { from_ms, to_ms, step };
     let (points, gauges) = site
         .ask("reading a trend", move |database| {
             let points = series(database, room, stretch)?;
@@ -106,16 +114,17 @@ fn fill(points: &[TrendPoint], stretch: Stretch, coverage: impl Fn(i64, i64) -> 
     let mut stored = points.iter().peekable();
     let mut all = Vec::new();
     let mut at_ms = stretch.step.start_of(stretch.from_ms);
-    while at_ms < stretch.to_ms {
+    // Whoever asks has checked the stretch; this holds for those who have not.
+    while at_ms < stretch.to_ms && all.len() < POINTS_MAX as usize {
         let point = match stored.next_if(|point| point.at_ms == at_ms) {
             Some(point) => *point,
             None => TrendPoint { at_ms, ..TrendPoint::default() },
         };
         let mut value = json!(point);
         value["income"] = json!((point.gift_gold + point.super_chat_gold + point.guard_gold).cny());
-        value["coverage"] = json!(coverage(at_ms, at_ms + stretch.step.ms()));
+        value["coverage"] = json!(coverage(at_ms, at_ms.saturating_add(stretch.step.ms())));
         all.push(value);
-        at_ms += stretch.step.ms();
+        at_ms = at_ms.saturating_add(stretch.step.ms());
     }
     all
 }
@@ -126,9 +135,11 @@ fn covered(from: i64, to: i64, known_from: Option<i64>, gaps: &[Gap]) -> Option<
     if known_from >= to {
         return None;
     }
-    let missed: i64 =
-        gaps.iter().map(|gap| (gap.to_ms.unwrap_or(i64::MAX).min(to) - gap.from_ms.max(known_from)).max(0)).sum();
-    let received = (to - known_from - missed).max(0);
+    let missed: i64 = gaps
+        .iter()
+        .map(|gap| gap.to_ms.unwrap_or(i64::MAX).min(to).saturating_sub(gap.from_ms.max(known_from)).max(0))
+        .fold(0, i64::saturating_add);
+    let received = to.saturating_sub(known_from).saturating_sub(missed).max(0);
     Some((received as f64 / (to - from) as f64 * 1000.0).round() / 1000.0)
 }
 
@@ -150,6 +161,23 @@ mod tests {
         ] {
             assert_eq!(covered(from, to, known_from, &gaps), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn no_stretch_has_more_points_than_an_answer_may() {
+        let full = POINTS_MAX * Step::Minute.ms();
+        for (name, from, to, good) in [
+            ("exactly full", 60_000, 60_000 + full, true),
+            ("one more, because its first minute began earlier", 60_001, 60_001 + full, false),
+            ("backwards", 2, 1, false),
+            ("nothing", 1, 1, false),
+            ("no end", 0, i64::MAX, false),
+            ("beyond what a step can begin at", i64::MAX - 1, i64::MAX, false),
+        ] {
+            assert_eq!(Stretch::checked(from, to, Step::Minute).is_ok(), good, "{name}");
+        }
+        let unchecked = Stretch { from_ms: i64::MAX - 1, to_ms: i64::MAX, step: Step::Minute };
+        assert_eq!(fill(&[], unchecked, |_, _| None).len(), POINTS_MAX as usize);
     }
 
     #[test]
