@@ -4,7 +4,7 @@
 //! stuck actor is shown and not waited for. Only the live store is asked, with a limit. One reading is
 //! made at most once a second, however many look.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -40,6 +40,8 @@ pub struct Health {
     pub findings: Vec<Finding>,
     /// Rooms by state.
     pub rooms: Rooms,
+    /// Rooms that were asked for at the start and are not monitored, by the number given, with the reason.
+    pub unresolved: BTreeMap<String, String>,
     /// All actors.
     pub actors: Vec<Reading>,
     /// All lanes.
@@ -130,7 +132,12 @@ pub async fn read(site: &Site) -> Health {
     };
     let rooms = rooms(web);
     let (actors, lanes, ledger) = (web.board.actors(), web.board.lanes(), web.ledger.reading());
-    let findings = findings(&rooms, &actors, &lanes, &ledger, live_store.is_none());
+    let unresolved: BTreeMap<String, String> =
+        web.wall.unresolved().into_iter().map(|(room, why)| (room.to_string(), why)).collect();
+    let mut findings = findings(&rooms, &actors, &lanes, &ledger, live_store.is_none());
+    if !unresolved.is_empty() {
+        findings.push(Finding { code: "room_unresolved", n: unresolved.len() as u64, grave: false });
+    }
     let verdict = match () {
         () if findings.iter().any(|finding| finding.grave) => "failing",
         () if !findings.is_empty() => "degraded",
@@ -149,6 +156,7 @@ pub async fn read(site: &Site) -> Health {
         sentence,
         findings,
         rooms,
+        unresolved,
         actors,
         lanes,
         deaths: web.board.deaths(),

@@ -74,6 +74,7 @@ finding-core_actor_restarting = { $n } core actors are restarting
 finding-event_dropped = { $n } events dropped since start
 finding-dead_letter = { $n } events could not be stored and were set aside
 finding-lane_full = { $n } lanes are more than three quarters full
+finding-room_unresolved = { $n } rooms named at the start are not monitored yet; the log says why
 finding-room_failed = { $n } rooms have failed
 finding-room_not_received = { $n } rooms are not being received
 balanced = Balanced

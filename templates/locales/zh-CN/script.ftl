@@ -74,6 +74,7 @@ finding-core_actor_restarting = { $n } 个核心部件正在重启
 finding-event_dropped = 启动以来丢弃了 { $n } 条事件
 finding-dead_letter = { $n } 条事件无法入库，已单独保存
 finding-lane_full = { $n } 条通道超过四分之三
+finding-room_unresolved = { $n } 个启动时指定的房间尚未监控，原因见日志
 finding-room_failed = { $n } 个房间已放弃重连
 finding-room_not_received = { $n } 个房间没有在接收
 balanced = 账目平衡
