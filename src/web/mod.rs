@@ -13,6 +13,7 @@ pub mod admin;
 pub mod api;
 pub mod assets;
 pub mod auth;
+mod books;
 pub mod debug;
 mod desk;
 pub mod error;
@@ -108,17 +109,20 @@ pub struct Site {
     sessions: Arc<Sessions>,
     memo: Arc<push::RoomsMemo>,
     health: debug::Memo,
+    earlier: books::Earlier,
     started_ms: i64,
 }
 
 impl Site {
-    /// Reads the templates and makes place for sessions.
+    /// Reads the templates and the books of earlier runs, and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
         let views = Views::new(web.options.pictures_from().as_deref())
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
+        let earlier = books::Earlier::read(&web.database, &web.ledger)
+            .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let (memo, health) = (Arc::default(), debug::Memo::default());
-        Ok(Data::new(Site { web, views, sessions, memo, health, started_ms: unix_ms() }))
+        Ok(Data::new(Site { web, views, sessions, memo, health, earlier, started_ms: unix_ms() }))
     }
 
     /// A reading of the program's health, at most a second old.

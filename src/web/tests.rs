@@ -402,6 +402,41 @@ async fn what_cannot_be_read_is_refused_in_the_envelope_with_a_sentence() {
 }
 
 #[actix_web::test]
+async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
+    let (web, desk, folder) = web();
+    // Stored by an earlier run: 7. Left in the live store by it and stored by this one already: 2 of them.
+    web.ledger.recorded(ROOM, 2, 0, 0);
+    web.database.count_unknown("NEW_THING", 3, "{}", 10).expect("counted");
+    let rig = Rig { site: Site::new(web).expect("the templates can be read"), desk, _folder: folder };
+    let books = &rig.site.web.ledger;
+    books.received(ROOM, 10);
+    books.duplicate(ROOM, 1);
+    books.dropped(ROOM, "lane_full", 2);
+    books.recorded(ROOM, 3, 1, 1);
+    books.received(RoomId(5), 1);
+    books.unknown(ROOM, "NEW_THING");
+    let door = door!(rig);
+    let ask = async || {
+        let answer = call_service(&door, TestRequest::get().uri("/live/api/ledger/").to_request()).await;
+        read_body_json::<Value, _>(answer).await["data"].clone()
+    };
+    let data = ask().await;
+    let entry = |received, stored, pending, unknown| {
+        json!({
+            "received": received, "stored": stored, "duplicate": 2, "dropped": {"lane_full": 2}, "dead_letter": 1,
+            "pending": pending, "unknown_commands": {"NEW_THING": unknown}, "unreadable": 0, "balanced": true,
+        })
+    };
+    assert_eq!(data["total"], entry(13, 5, 3, 1));
+    assert_eq!(data["all_time"]["total"], entry(18, 10, 3, 4));
+    assert_eq!(data["all_time"]["rooms"][ROOM.to_string()], entry(17, 10, 2, 1));
+    assert_eq!(data["all_time"]["rooms"]["5"]["pending"], 1);
+    books.audit(books.received_so_far(), 0);
+    let data = ask().await;
+    assert_eq!(data["all_time"]["balanced"], false, "a loss is not hidden by what went well before: {data}");
+}
+
+#[actix_web::test]
 async fn files_are_cached_by_what_they_hold() {
     let rig = rig();
     let door = door!(rig);
