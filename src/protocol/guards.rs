@@ -419,7 +419,7 @@ mod tests {
             assert_eq!(told(&estimate), format!("6/3~{}", 198 * buy.num));
             let (mut waiting, mut stopped) = (GuardMerge::default(), GuardMerge::default());
             assert_eq!(waiting.take(buy.clone(), Duration::ZERO), None);
-            assert_eq!(waiting.due(HOLD), [estimate.clone()]);
+            assert_eq!(waiting.due(HOLD), std::slice::from_ref(&estimate));
             assert_eq!(stopped.take(buy, Duration::ZERO), None);
             assert_eq!(stopped.flush(), [estimate]);
         }
