@@ -287,8 +287,11 @@ fn unix_ms(text: &str) -> Option<i64> {
         Ok(seconds) => seconds,
         Err(_) => shanghai_seconds(text.trim())?,
     };
-    (seconds > 0).then(|| seconds.saturating_mul(1000))
+    (1..YEAR_5138_S).contains(&seconds).then(|| seconds.saturating_mul(1000))
 }
+
+/// Seconds from there on are milliseconds or nonsense.
+const YEAR_5138_S: i64 = 100_000_000_000;
 
 fn shanghai_seconds(text: &str) -> Option<i64> {
     let parts: Option<Vec<i64>> = text.split(['-', ' ', ':', 'T']).map(|part| part.parse().ok()).collect();
@@ -418,6 +421,8 @@ mod tests {
         for (text, expected) in [
             ("1780000000", Some(1_780_000_000_000)),
             ("0", None),
+            ("1780000000123", None),
+            ("9223372036854775807", None),
             ("-62170012800", None),
             ("0000-00-00 00:00:00", None),
             ("", None),

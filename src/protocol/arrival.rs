@@ -31,9 +31,9 @@ impl Arrival {
         }
     }
 
-    /// A time of the upstream in unix ms, our own where there is none or an absurd one.
+    /// A time of the upstream, which is in seconds or milliseconds, in unix ms; our own where there is none or an absurd one.
     pub fn time_ms(self, upstream: Option<i64>) -> i64 {
-        match upstream.map(to_ms) {
+        match upstream.and_then(to_ms) {
             Some(time) if time > 0 && time <= self.received_ms.saturating_add(ONE_DAY_MS) => time,
             _ => self.received_ms,
         }
@@ -43,17 +43,13 @@ impl Arrival {
 /// A clock that far ahead of ours is wrong.
 const ONE_DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// Seconds, milliseconds, microseconds or nanoseconds as milliseconds. Their ranges do not meet between 1973
-/// and the year 5000.
-fn to_ms(time: i64) -> i64 {
-    if time < 100_000_000_000 {
-        time.saturating_mul(1000)
-    } else if time < 100_000_000_000_000 {
-        time
-    } else if time < 100_000_000_000_000_000 {
-        time / 1000
-    } else {
-        time / 1_000_000
+/// Seconds as milliseconds. What would be a time after the year 5138 is milliseconds already, if they are of this
+/// century; anything else is no time of ours, and guessing on would only find a wrong one.
+fn to_ms(time: i64) -> Option<i64> {
+    match time {
+        ..100_000_000_000 => Some(time.saturating_mul(1000)),
+        1_000_000_000_000.. => Some(time),
+        _ => None,
     }
 }
 
@@ -65,12 +61,15 @@ pub mod tests {
     pub const HERE: Arrival = Arrival { room_id: RoomId(7), received_ms: 1_790_000_000_000 };
 
     #[test]
-    fn times_of_any_unit_are_milliseconds_and_absurd_ones_are_ours() {
+    fn times_become_milliseconds_and_absurd_ones_ours() {
         for (upstream, expected) in [
             (Some(1_700_000_000), 1_700_000_000_000),
             (Some(1_700_000_000_123), 1_700_000_000_123),
-            (Some(1_700_000_000_123_456), 1_700_000_000_123),
-            (Some(1_700_000_000_123_456_789), 1_700_000_000_123),
+            (Some(1_000_000_000_000_000), HERE.received_ms),
+            (Some(100_000_000_000_000_000), HERE.received_ms),
+            (Some(253_402_300_800_000), HERE.received_ms),
+            (Some(99_999_999_999), HERE.received_ms),
+            (Some(100_000_000_000), HERE.received_ms),
             (None, HERE.received_ms),
             (Some(0), HERE.received_ms),
             (Some(-62_170_012_800), HERE.received_ms),

@@ -149,6 +149,24 @@ pub enum Unreadable {
     /// Something without which it says nothing is not there.
     #[error("no {0}")]
     Missing(&'static str),
+    /// A price or number that no purchase has.
+    #[error("absurd {what}: {value}")]
+    Absurd {
+        /// Its field.
+        what: &'static str,
+        /// What it says.
+        value: i64,
+    },
+    /// A price and a number that no purchase has together.
+    #[error("absurd {what}: {price} × {num}")]
+    AbsurdTotal {
+        /// The field of the price.
+        what: &'static str,
+        /// Gold a piece.
+        price: i64,
+        /// How many.
+        num: i64,
+    },
 }
 
 /// What the decoder of a family makes of a message.

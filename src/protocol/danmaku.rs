@@ -287,6 +287,16 @@ mod tests {
     }
 
     #[test]
+    fn a_line_without_a_possible_time_is_of_when_it_came_and_a_long_one_is_cut() {
+        let (event, danmaku) = line(&format!(
+            r#"{{"cmd":"DANMU_MSG","info":[[0,1,25,1,253402300800000,7,0,"h"],"{0}",[5,"{0}"]]}}"#,
+            "a".repeat(100_000)
+        ));
+        assert_eq!(event.timestamp_ms, HERE.received_ms);
+        assert_eq!((danmaku.message.len(), event.user.username.len()), (4096, 4096));
+    }
+
+    #[test]
     fn raffle_phrases_and_rhythm_storms_are_no_chat() {
         for (origin, lottery) in [("0", false), ("1", true), ("2", true), ("\"2\"", true), ("null", false)] {
             let json =

@@ -5,7 +5,7 @@
 //!
 //! Invariants: a gift is worth what its own message says, in whole gold, and nothing if it is silver; what
 //! came out of a blind box stands for what was paid only if the message says neither that nor what the
-//! box costs; and one gift has one id in either form: its transaction, its number and its place among
+//! box costs; a message with a price or number that no purchase has is no gift at all; and one gift has one id in either form: its transaction, its number and its place among
 //! equals in the message.
 
 use std::collections::HashMap;
@@ -14,9 +14,9 @@ use serde::Deserialize;
 
 use super::{
     command::{Events, Message, Unreadable},
-    lenient::{Int, List, Object, Text},
-    pb,
-    user::{OldMedal, UserInfo},
+    lenient::{Int, List, Object, Text, amount},
+    pb, purchase,
+    user::{OldMedal, UserInfo, worn},
 };
 use crate::domain::{BlindBox, Body, CoinType, Gift, Gold, Medal, Receiver, Uid, User};
 
@@ -36,10 +36,10 @@ pub fn decode(message: &Message) -> Events {
         let facts = ["gift", &transaction, &item.gift_id.to_string(), &place.to_string()];
         *place += 1;
         let timestamp_ms = message.arrival.time_ms(item.timestamp.positive().or(message.send_time));
-        let body = Body::Gift(item.gift(giver.medal.clone()));
-        message.arrival.event(timestamp_ms, giver.user.clone(), body, &facts)
+        let body = Body::Gift(item.gift(giver.medal.clone())?);
+        Ok(message.arrival.event(timestamp_ms, giver.user.clone(), body, &facts))
     });
-    Ok(events.collect())
+    events.collect()
 }
 
 /// Who gave.
@@ -80,9 +80,13 @@ impl Item {
         format!("{rnd}/{uid}/{username}/{num}/{total}/{}/{msg_id}", self.combo)
     }
 
-    fn gift(self, medal: Option<Medal>) -> Gift {
-        let num = self.num.positive().unwrap_or(1);
-        let gold = |amount: Int| Gold(amount.not_negative().unwrap_or(0));
+    fn gift(self, medal: Option<Medal>) -> Result<Gift, Unreadable> {
+        let num = purchase::number(self.num)?;
+        let listed = purchase::gold("price", self.price)?.unwrap_or_default();
+        let discounted = purchase::gold("discount_price", self.discount_price)?.filter(|price| !price.is_zero());
+        let total = purchase::gold("total_coin", self.total_coin)?;
+        let box_price = self.blind_gift.as_ref().map_or(Int(None), |blind| blind.price);
+        let box_price = purchase::gold("original_gift_price", box_price)?.filter(|price| !price.is_zero());
         let worth_something = self.price.positive().or(self.total_coin.positive()).is_some();
         let coin_type = match self.coin_type.0.as_deref().map(str::trim) {
             Some(name) if name.eq_ignore_ascii_case("gold") => CoinType::Gold,
@@ -90,14 +94,14 @@ impl Item {
             _ => CoinType::Silver,
         };
         let free = coin_type == CoinType::Silver;
-        let price = if free { Gold::ZERO } else { gold(self.price) };
-        let box_price = self.blind_gift.as_ref().map(|blind| blind.price).and_then(Int::positive).map(Gold);
-        let paid = match (self.total_coin.not_negative(), box_price, self.discount_price.positive()) {
+        let price = if free { Gold::ZERO } else { listed };
+        let value = purchase::total("price", price, num)?;
+        let paid = match (total, box_price, discounted) {
             _ if free || self.in_bag => Gold::ZERO,
-            (Some(total), _, _) => Gold(total),
-            (None, Some(box_price), _) => box_price.times(num),
-            (None, None, Some(discounted)) => Gold(discounted).times(num),
-            (None, None, None) => price.times(num),
+            (Some(total), _, _) => total,
+            (None, Some(box_price), _) => purchase::total("original_gift_price", box_price, num)?,
+            (None, None, Some(discounted)) => purchase::total("discount_price", discounted, num)?,
+            (None, None, None) => value,
         };
         let blind_box = self
             .blind_gift
@@ -106,18 +110,18 @@ impl Item {
             let uid = uid.positive().and_then(|uid| u64::try_from(uid).ok())?;
             Some(Receiver { uid: Uid(uid), username: username.or_empty() })
         });
-        Gift {
+        Ok(Gift {
             gift_id: self.gift_id,
             gift_name: self.gift_name,
             num,
             coin_type,
             price,
             paid,
-            value: if self.in_bag { Gold::ZERO } else { price.times(num) },
+            value: if self.in_bag { Gold::ZERO } else { value },
             blind_box,
             receiver,
             medal,
-        }
+        })
     }
 }
 
@@ -133,9 +137,13 @@ struct SendGift {
     gift_name: Text,
     #[serde(rename = "gift_name")]
     gift_name_snake: Text,
+    #[serde(deserialize_with = "amount")]
     num: Int,
+    #[serde(deserialize_with = "amount")]
     price: Int,
+    #[serde(deserialize_with = "amount")]
     discount_price: Int,
+    #[serde(deserialize_with = "amount")]
     total_coin: Int,
     coin_type: Text,
     tid: Text,
@@ -166,7 +174,7 @@ struct Empty {}
 struct BlindGift {
     #[serde(rename = "original_gift_name")]
     name: Text,
-    #[serde(rename = "original_gift_price")]
+    #[serde(rename = "original_gift_price", deserialize_with = "amount")]
     price: Int,
 }
 
@@ -225,9 +233,9 @@ fn item_of_json(gift: SendGift) -> Option<Item> {
 
 fn from_protobuf(gifts: pb::SendGift) -> (Giver, Vec<Item>) {
     let sender = gifts.sender_uinfo.map(UserInfo::from).unwrap_or_default();
-    let (user, medal) = sender.user(Int(Some(gifts.uid)), Text(Some(gifts.uname)));
-    let old_medal = gifts.medal_info.map(|medal| Medal { name: medal.name, level: medal.level });
-    let medal = medal.or(old_medal.filter(|medal| !medal.name.is_empty() && medal.level > 0));
+    let (user, medal) = sender.user(Int(Some(gifts.uid)), gifts.uname.into());
+    let old_medal = gifts.medal_info.and_then(|medal| worn(medal.name.into(), Int(Some(medal.level))));
+    let medal = medal.or(old_medal);
     let blind_gift = gifts.blind_gift.filter(|blind| blind.gift_id != 0 || !blind.name.is_empty());
     let items = gifts.items.into_iter().map(|item| item_of_protobuf(item, blind_gift.as_ref()));
     (Giver { user, medal }, items.collect())
@@ -235,27 +243,25 @@ fn from_protobuf(gifts: pb::SendGift) -> (Giver, Vec<Item>) {
 
 fn item_of_protobuf(item: pb::GiftItem, blind_gift: Option<&pb::BlindGift>) -> Item {
     let receiver = match (item.receive_user_info, item.receiver_uinfo) {
-        (Some(receiver), _) if receiver.uid > 0 => Some((Int(Some(receiver.uid)), Text(Some(receiver.uname)))),
-        (_, Some(uinfo)) => {
-            Some((Int(Some(uinfo.uid)), Text(Some(uinfo.base.map(|base| base.name).unwrap_or_default()))))
-        }
+        (Some(receiver), _) if receiver.uid > 0 => Some((Int(Some(receiver.uid)), receiver.uname.into())),
+        (_, Some(uinfo)) => Some((Int(Some(uinfo.uid)), uinfo.base.map(|base| base.name).unwrap_or_default().into())),
         _ => None,
     };
     Item {
         gift_id: item.gift_id,
-        gift_name: item.gift_name,
+        gift_name: Text::from(item.gift_name).or_empty(),
         num: Int(Some(item.num)),
         price: Int(Some(item.price)),
         discount_price: Int(Some(item.discount_price)),
         // An absent number is a zero here, so nothing has to be guessed.
         total_coin: Int(Some(item.total_coin)),
-        coin_type: Text(Some(item.coin_type)),
-        tid: Text(Some(item.tid)).number(),
+        coin_type: item.coin_type.into(),
+        tid: Text::from(item.tid).number(),
         rnd: None,
         combo: format!("{}/{}", item.batch_combo_id, item.super_batch_gift_num),
         timestamp: Int(Some(item.timestamp)),
         blind_gift: blind_gift
-            .map(|blind| BlindGift { name: Text(Some(blind.name.clone())), price: Int(Some(blind.price)) }),
+            .map(|blind| BlindGift { name: Text::from(blind.name.as_str()), price: Int(Some(blind.price)) }),
         in_bag: item.bag_gift.is_some(),
         receiver,
     }
@@ -269,6 +275,7 @@ mod tests {
         protocol::{
             arrival::tests::HERE,
             command::{Decoded, decode},
+            lenient::MAX_TEXT,
             pb::tests::base64_of,
         },
     };
@@ -327,11 +334,48 @@ mod tests {
             (r#""coin_type":"gold","price":100"#, 100, 100, 100),
             (r#""coin_type":"gold","num":1,"price":100,"total_coin":100,"bag_gift":{"show_price":1}"#, 100, 0, 0),
             (r#""coin_type":"gold","num":1,"price":100,"total_coin":100,"bag_gift":null"#, 100, 100, 100),
-            (r#""coin_type":"gold","num":-1,"price":-5,"total_coin":-5"#, 0, 0, 0),
         ] {
             let events = v1(fields);
             let gift = gift(&events[0]);
             assert_eq!((gift.price, gift.paid, gift.value), (Gold(price), Gold(paid), Gold(value)), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_gift_without_a_possible_time_is_of_when_it_came() {
+        for timestamp in
+            ["0", "-5", "1000000000000000", "100000000000000000", "253402300800000", "9223372036854775807", "1e300"]
+        {
+            let events = v1(&format!(r#""price":1,"timestamp":{timestamp}"#));
+            assert_eq!(events[0].timestamp_ms, HERE.received_ms, "{timestamp}");
+        }
+        assert_eq!(v1(r#""price":1,"timestamp":1780000000123"#)[0].timestamp_ms, 1_780_000_000_123);
+        for timestamp in [1_000_000_000_000_000, 100_000_000_000_000_000, i64::MAX, i64::MIN] {
+            let events = v2(&sent(vec![pb::GiftItem { timestamp, ..item("1") }]));
+            assert_eq!(events[0].timestamp_ms, HERE.received_ms, "{timestamp}");
+        }
+    }
+
+    #[test]
+    fn texts_of_either_form_are_cut() {
+        let long = "猫".repeat(100_000);
+        let old = v1(&format!(r#""price":1,"uname":"{long}","blind_gift":{{"original_gift_name":"{long}"}}"#));
+        let new = v2(&pb::SendGift {
+            uname: long.clone(),
+            medal_info: Some(pb::GiftMedal { level: 1, name: long.clone() }),
+            blind_gift: Some(pb::BlindGift { gift_id: 9, name: long.clone(), price: 1 }),
+            ..sent(vec![pb::GiftItem { gift_name: long.clone(), tid: long.clone(), ..item("1") }])
+        });
+        for event in [&old[0], &new[0]] {
+            let gift = gift(event);
+            let texts = [
+                Some(&event.user.username),
+                Some(&gift.gift_name),
+                gift.medal.as_ref().map(|medal| &medal.name),
+                gift.blind_box.as_ref().map(|blind| &blind.name),
+            ];
+            assert!(texts.into_iter().flatten().all(|text| text.capacity() <= MAX_TEXT), "{event:?}");
+            assert_eq!(event.user.username.len(), 4095);
         }
     }
 

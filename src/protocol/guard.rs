@@ -7,12 +7,11 @@ use serde::Deserialize;
 
 use super::{
     command::{Message, Unreadable},
-    guards::{GuardMessage, Part},
-    lenient::{Int, Object, Text},
+    guards::{GuardMessage, Part, list_price},
+    lenient::{Int, Object, Text, amount},
+    purchase,
     user::UserInfo,
 };
-use crate::domain::Gold;
-
 /// Decodes the message that knows the list price only.
 pub fn decode_buy(message: &Message) -> Result<GuardMessage, Unreadable> {
     let fields: Fields = message.payload()?;
@@ -44,15 +43,19 @@ fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part
     // The gifts 10001 to 10003 are the guards of level 1 to 3.
     let by_gift = fields.gift_id.0.map(|gift_id| gift_id.saturating_sub(10_000));
     let guard_level = fields.guard_level.0.filter(is_level).or(by_gift.filter(is_level));
+    let guard_level = guard_level.ok_or(Unreadable::Missing("guard_level"))?;
+    let num = purchase::number(fields.num)?;
+    let price = purchase::gold("price", fields.price)?.filter(|price| !price.is_zero());
+    purchase::total("price", price.unwrap_or_else(|| list_price(guard_level)), num)?;
     let start = fields.start_time.positive();
     Ok(GuardMessage {
         arrival: message.arrival,
         timestamp_ms: message.arrival.time_ms(start.or(message.send_time)),
         user,
-        guard_level: guard_level.ok_or(Unreadable::Missing("guard_level"))?,
-        num: fields.num.positive().unwrap_or(1),
+        guard_level,
+        num,
         unit: fields.unit.filled().unwrap_or_else(|| "月".into()),
-        price: fields.price.positive().map(Gold),
+        price,
         part: part(fields.payflow_id.number().unwrap_or_default()),
     })
 }
@@ -69,8 +72,10 @@ struct Fields {
     username: Text,
     uname: Text,
     guard_level: Int,
+    #[serde(deserialize_with = "amount")]
     num: Int,
     unit: Text,
+    #[serde(deserialize_with = "amount")]
     price: Int,
     payflow_id: Text,
     start_time: Int,
@@ -94,7 +99,9 @@ struct GuardInfo {
 #[serde(default)]
 struct PayInfo {
     payflow_id: Text,
+    #[serde(deserialize_with = "amount")]
     price: Int,
+    #[serde(deserialize_with = "amount")]
     num: Int,
     unit: Text,
 }
@@ -115,7 +122,7 @@ struct Choice {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Uid, User},
+        domain::{Gold, Uid, User},
         protocol::{
             arrival::tests::HERE,
             command::{Decoded, decode},
@@ -154,6 +161,21 @@ mod tests {
         let buy = r#"{"cmd":"GUARD_BUY","data":{"uid":66,"username":"小猫","guard_level":3,"num":1,"price":198000,
             "gift_id":10003,"gift_name":"舰长","start_time":1780000000,"end_time":1780000000}}"#;
         assert_eq!(read(buy), GuardMessage { price: Some(Gold(198_000)), part: Part::Buy, ..toast });
+    }
+
+    #[test]
+    fn a_purchase_without_a_possible_time_is_of_when_it_came() {
+        for (start_time, expected) in [
+            ("1780000000", 1_780_000_000_000),
+            ("1780000000123", 1_780_000_000_123),
+            ("0", HERE.received_ms),
+            ("1000000000000000", HERE.received_ms),
+            ("100000000000000000", HERE.received_ms),
+            ("9223372036854775807", HERE.received_ms),
+        ] {
+            let json = format!(r#"{{"cmd":"GUARD_BUY","data":{{"guard_level":3,"start_time":{start_time}}}}}"#);
+            assert_eq!(read(&json).timestamp_ms, expected, "{start_time}");
+        }
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! Makes one purchase of the up to three messages that the upstream sends about a guard.
 //!
 //! Of 60 observed purchases 11 came as `GUARD_BUY` alone, 24 as a toast alone, 7 as the second version
-//! of the toast alone. A toast says what was paid and is counted at once, each order number once. A
-//! `GUARD_BUY` knows the list price only, so it waits for a toast that explains it, and is counted, as an
+//! of the toast alone. A toast says what was paid and is given out at once, each order once. A `GUARD_BUY`
+//! knows the list price only, so it is held back for a toast that explains it, and given out, as an
 //! estimate, if none comes. One toast explains one `GUARD_BUY`, however they are ordered.
 //!
+//! The hold is for those who watch. Who records takes [`GuardMessage::estimate`] at once, lest a crash lose
+//! it, and merges it with the toast by person and level: not here.
+//!
 //! Pure: times are durations since an epoch of the caller's, who keeps this over reconnects.
-//! Invariant: a purchase is never counted twice. Where a late toast finds its `GUARD_BUY` counted already,
-//! the estimate stands. What is remembered is bounded in time and number.
+//! Invariant: one purchase gives at most one real event and one estimate, which always has the same id. The
+//! estimate never comes after the real event; a toast that comes after the estimate is given out, and
+//! replaces it in the record. Only where the two name different people, so that nobody could see that they
+//! are one, the estimate stands. What is remembered is bounded in time and number.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -60,6 +65,22 @@ pub enum Part {
     },
 }
 
+impl GuardMessage {
+    /// The event that a `GUARD_BUY` becomes if nothing else comes, of the same id as [`GuardMerge::due`] would
+    /// give it. A toast is no estimate.
+    pub fn estimate(&self) -> Option<Event> {
+        (self.part == Part::Buy).then(|| event(self, true))
+    }
+
+    /// The order number, if it has one.
+    fn payflow_id(&self) -> Option<&str> {
+        match &self.part {
+            Part::Toast { payflow_id } | Part::Echo { payflow_id } if !payflow_id.is_empty() => Some(payflow_id),
+            _ => None,
+        }
+    }
+}
+
 /// How long a `GUARD_BUY` waits for its toast. They arrive within a second of each other; five leave room
 /// for a slow server and still show a purchase while it is news.
 pub const HOLD: Duration = Duration::from_secs(5);
@@ -90,16 +111,22 @@ struct Buy {
 enum BuyState {
     /// Waiting for a toast.
     Held,
-    /// Counted as an estimate; a toast that belongs to it comes too late.
-    Counted,
+    /// Given out as an estimate, which a toast may still replace.
+    Estimated,
     /// Explained by a toast.
     Explained,
 }
 
-/// What the toasts of one order number said.
+/// What the toasts of one order said.
 #[derive(Debug)]
 struct Order {
-    number: String,
+    /// Its number, once a toast has told it.
+    number: Option<String>,
+    /// What stands for the number in toasts that have none, once one came.
+    makeshift: Option<String>,
+    /// What the first toast said.
+    cost: (Option<Gold>, i64),
+    timestamp_ms: i64,
     /// Whom and what they were about; an echo may name somebody else than the toast.
     about: Vec<(User, i64)>,
     at: Duration,
@@ -154,28 +181,22 @@ impl GuardMerge {
     /// True if this is a purchase to be counted now. An echo never is, but it can show whose a `GUARD_BUY`
     /// was.
     fn take_toast(&mut self, message: &GuardMessage, now: Duration, counts: bool) -> bool {
-        let number = order_number(message);
-        if !self.orders.iter().any(|order| order.number == number) {
+        let known = self.orders.iter().position(|order| order.has_number_of(message));
+        let known = known.or_else(|| self.orders.iter().position(|order| order.is_twin_of(message)));
+        let at = known.unwrap_or_else(|| {
             if self.orders.len() >= MEMORY {
                 self.orders.pop_front();
             }
-            self.orders.push_back(Order {
-                number: number.clone(),
-                about: Vec::new(),
-                at: now,
-                counted: false,
-                explains_one: false,
-            });
-        }
-        let Some(order) = self.orders.iter_mut().find(|order| order.number == number) else { return false };
-        if order.about.len() < 4 {
-            order.about.push((message.user.clone(), message.guard_level));
-        }
+            self.orders.push_back(Order::of(message, now));
+            self.orders.len() - 1
+        });
+        let Some(order) = self.orders.get_mut(at) else { return false };
+        order.hear(message);
         let mut is_new = counts && !order.counted;
         order.counted |= counts;
         let buy = self.buys.iter_mut().find(|buy| buy.state != BuyState::Explained && order.explains(&buy.message));
         if let Some(buy) = buy {
-            is_new &= buy.state != BuyState::Counted;
+            is_new &= buy.state != BuyState::Estimated || is_same_person(message, &buy.message);
             buy.state = BuyState::Explained;
             order.explains_one = true;
         }
@@ -185,7 +206,7 @@ impl GuardMerge {
     fn count_held(&mut self, is_due: impl Fn(&Buy) -> bool) -> Vec<Event> {
         let due = self.buys.iter_mut().filter(|buy| buy.state == BuyState::Held && is_due(buy));
         due.map(|buy| {
-            buy.state = BuyState::Counted;
+            buy.state = BuyState::Estimated;
             event(&buy.message, true)
         })
         .collect()
@@ -201,6 +222,44 @@ impl GuardMerge {
 }
 
 impl Order {
+    fn of(message: &GuardMessage, now: Duration) -> Order {
+        Order {
+            number: None,
+            makeshift: None,
+            cost: (message.price, message.num),
+            timestamp_ms: message.timestamp_ms,
+            about: Vec::new(),
+            at: now,
+            counted: false,
+            explains_one: false,
+        }
+    }
+
+    fn has_number_of(&self, message: &GuardMessage) -> bool {
+        match message.payflow_id() {
+            Some(number) => self.number.as_deref() == Some(number),
+            None => self.makeshift.as_ref().is_some_and(|makeshift| *makeshift == order_number(message)),
+        }
+    }
+
+    /// Whether this is the same purchase by all but the number, which only one of the two has.
+    fn is_twin_of(&self, message: &GuardMessage) -> bool {
+        let lacks_it = if message.payflow_id().is_some() { &self.number } else { &self.makeshift };
+        let apart = Duration::from_millis(self.timestamp_ms.abs_diff(message.timestamp_ms));
+        lacks_it.is_none()
+            && self.cost == (message.price, message.num)
+            && apart <= REACH
+            && self.about.iter().any(|(user, level)| *level == message.guard_level && same_user(user, &message.user))
+    }
+
+    fn hear(&mut self, message: &GuardMessage) {
+        let number = if message.payflow_id().is_some() { &mut self.number } else { &mut self.makeshift };
+        number.get_or_insert_with(|| order_number(message));
+        if self.about.len() < 4 {
+            self.about.push((message.user.clone(), message.guard_level));
+        }
+    }
+
     /// Whether this counted purchase may be the one that `buy` tells of.
     fn explains(&self, buy: &GuardMessage) -> bool {
         let is_about = |(user, level): &(User, i64)| *level == buy.guard_level && same_user(user, &buy.user);
@@ -213,6 +272,11 @@ fn same_user(one: &User, other: &User) -> bool {
     if one.masked || other.masked { one.username == other.username } else { one.uid == other.uid }
 }
 
+/// Whether both are about one person's guard of one level.
+fn is_same_person(one: &GuardMessage, other: &GuardMessage) -> bool {
+    one.guard_level == other.guard_level && same_user(&one.user, &other.user)
+}
+
 /// The same `GUARD_BUY` pushed twice.
 fn same_buy(one: &GuardMessage, other: &GuardMessage) -> bool {
     GuardMessage { arrival: other.arrival, ..one.clone() } == *other
@@ -220,9 +284,9 @@ fn same_buy(one: &GuardMessage, other: &GuardMessage) -> bool {
 
 /// What makes a toast's purchase known again.
 fn order_number(message: &GuardMessage) -> String {
-    match &message.part {
-        Part::Toast { payflow_id } | Part::Echo { payflow_id } if !payflow_id.is_empty() => payflow_id.clone(),
-        _ => {
+    match message.payflow_id() {
+        Some(number) => number.to_owned(),
+        None => {
             let GuardMessage { user, guard_level, num, timestamp_ms, .. } = message;
             format!("{}/{}/{guard_level}/{num}/{timestamp_ms}", user.uid, user.username)
         }
@@ -241,7 +305,7 @@ fn event(message: &GuardMessage, alone: bool) -> Event {
 }
 
 /// What a month of a guard costs where nothing is said about it.
-fn list_price(guard_level: i64) -> Gold {
+pub(super) fn list_price(guard_level: i64) -> Gold {
     Gold::from_cny(match guard_level {
         1 => 19_998,
         2 => 1_998,
@@ -305,7 +369,14 @@ mod tests {
             ("buy last", vec!["0 T6/3:a", "1 T6/3:a", "30 B6/3", "99 due"], "6/3=138"),
             ("buy pushed twice", vec!["0 B6/3", "0 B6/3", "1 T6/3:a", "2 B6/3", "9 due"], "6/3=138"),
             ("out of reach", vec!["0 T6/3:a", "31 B6/3", "36 due"], "6/3=138 6/3~198"),
-            ("toast after the estimate", vec!["0 B6/3", "5 due", "20 T6/3:a", "20 T6/3:a"], "6/3~198"),
+            ("toast after the estimate", vec!["0 B6/3", "5 due", "30 T6/3:a", "30 T6/3:a"], "6/3~198 6/3=138"),
+            (
+                "two toasts after one estimate",
+                vec!["0 B6/3", "5 due", "9 T6/3:a", "9 T6/3:b"],
+                "6/3~198 6/3=138 6/3=138",
+            ),
+            ("a buy after the late toast", vec!["0 B6/3", "5 due", "9 T6/3:a", "9 B6/3", "30 due"], "6/3~198 6/3=138"),
+            ("gifted, after the other's estimate", vec!["0 B7/3", "5 due", "9 E7/3:a", "9 T6/3:a"], "7/3~198"),
             ("toast long after", vec!["0 B6/3", "5 due", "36 T6/3:a"], "6/3~198 6/3=138"),
             ("another user", vec!["0 T6/3:a", "0 B7/3", "9 due"], "6/3=138 7/3~198"),
             ("another level", vec!["0 T6/3:a", "0 B6/2", "9 due"], "6/3=138 6/2~198"),
@@ -317,13 +388,51 @@ mod tests {
             ("gifted, toast last", vec!["0 B7/3", "0 E7/3:a", "1 T6/3:a", "9 due"], "6/3=138"),
             ("gifted, toast lost", vec!["0 B7/3", "0 E7/3:a", "9 due"], "7/3~198"),
             ("echo alone", vec!["0 E7/3:a", "9 due"], ""),
+            ("twin without number", vec!["0 T6/3:a", "1 T6/3", "2 T6/3:a", "3 T6/3", "3 B6/3", "9 due"], "6/3=138"),
+            ("twin without number first", vec!["0 T6/3", "1 T6/3:a", "2 T6/3", "9 due"], "6/3=138"),
+            ("twin of one of two", vec!["0 T6/3:a", "0 T6/3:b", "1 T6/3", "9 due"], "6/3=138 6/3=138"),
+            ("one twin for one order", vec!["0 T6/3", "0 T6/3:a", "1 T6/3:b", "9 due"], "6/3=138 6/3=138"),
+            ("no twin of another", vec!["0 T6/3:a", "0 T7/3", "0 T6/2", "9 due"], "6/3=138 7/3=138 6/2=138"),
+            ("no twin out of reach", vec!["0 T6/3:a", "31 T6/3", "99 due"], "6/3=138 6/3=138"),
+            ("twin after the estimate", vec!["0 B6/3", "5 due", "9 T6/3:a", "9 T6/3"], "6/3~198 6/3=138"),
             ("no order number", vec!["0 T6/3", "0 T6/3", "0 B6/3", "9 due"], "6/3=138"),
-            ("stopped while waiting", vec!["0 B6/3", "1 flush", "9 due", "10 T6/3:a"], "6/3~198"),
+            ("stopped while waiting", vec!["0 B6/3", "1 flush", "9 due", "10 T6/3:a"], "6/3~198 6/3=138"),
         ] {
             let mut merge = GuardMerge::default();
             let events: Vec<String> = steps.iter().flat_map(|step| take(&mut merge, step)).collect();
             assert_eq!(events.join(" "), expected, "{case}");
         }
+    }
+
+    #[test]
+    fn a_twin_costs_the_same_and_is_of_the_same_time() {
+        for change in [
+            |twin: &mut GuardMessage| twin.price = Some(Gold(168_000)),
+            |twin: &mut GuardMessage| twin.num = 2,
+            |twin: &mut GuardMessage| twin.timestamp_ms += 30_001,
+        ] {
+            let mut merge = GuardMerge::default();
+            let mut twin = message("T6/3");
+            change(&mut twin);
+            assert!(merge.take(message("T6/3:a"), Duration::ZERO).is_some());
+            assert!(merge.take(twin.clone(), Duration::ZERO).is_some(), "{twin:?}");
+        }
+    }
+
+    #[test]
+    fn the_estimate_is_what_comes_if_nothing_else_does() {
+        let buy = message("B6/3");
+        for buy in [buy.clone(), GuardMessage { price: None, num: 3, ..buy }] {
+            let estimate = buy.estimate().expect("is a GUARD_BUY");
+            assert_eq!(told(&estimate), format!("6/3~{}", 198 * buy.num));
+            let (mut waiting, mut stopped) = (GuardMerge::default(), GuardMerge::default());
+            assert_eq!(waiting.take(buy.clone(), Duration::ZERO), None);
+            assert_eq!(waiting.due(HOLD), std::slice::from_ref(&estimate));
+            assert_eq!(stopped.take(buy, Duration::ZERO), None);
+            assert_eq!(stopped.flush(), [estimate]);
+        }
+        assert_eq!(message("T6/3:a").estimate(), None);
+        assert_eq!(message("E6/3:a").estimate(), None);
     }
 
     #[test]

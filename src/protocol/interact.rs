@@ -24,11 +24,16 @@ pub fn decode(message: &Message) -> Events {
     let (user, worn) = uinfo.or_default().user(uid, uname);
     let Some(msg_type) = msg_type.0 else { return Err(Unreadable::Missing("msg_type")) };
     let Some(body) = body(msg_type, worn.or_else(|| fans_medal.or_default().worn())) else { return Ok(Vec::new()) };
-    let sent = timestamp.positive().or(trigger_time.positive()).or(message.send_time);
+    let sent = timestamp.positive().or(trigger_time.0.and_then(ms_of_ns)).or(message.send_time);
     let timestamp_ms = message.arrival.time_ms(sent);
     let (uid, name) = (user.uid.to_string(), user.username.clone());
     let facts = ["interact", &uid, &name, &msg_type.to_string(), &trigger_time.or_zero().to_string()];
     Ok(vec![message.arrival.event(timestamp_ms, user, body, &facts)])
+}
+
+/// Unix ns as ms; too few to be ns of this century are none.
+fn ms_of_ns(time: i64) -> Option<i64> {
+    Some(time / 1_000_000).filter(|ms| *ms >= 1_000_000_000_000)
 }
 
 /// Decodes a like, which says neither when it was nor what tells it from the next.
@@ -70,7 +75,7 @@ struct Word {
 fn from_protobuf(word: pb::InteractWord) -> Word {
     Word {
         uid: Int(Some(word.uid)),
-        uname: Text(Some(word.uname)),
+        uname: word.uname.into(),
         msg_type: Int(Some(word.msg_type)),
         timestamp: Int(Some(word.timestamp)),
         trigger_time: Int(Some(word.trigger_time)),
@@ -122,6 +127,16 @@ mod tests {
         assert_eq!(one(&v2(&word())), event);
         assert_eq!((event.kind(), event.timestamp_ms, event.user.uid), (Kind::Enter, 1_780_000_000_000, Uid(88)));
         assert_eq!(event.body, Body::Enter(Some(Medal { name: "旧".into(), level: 2 })));
+    }
+
+    #[test]
+    fn without_a_time_in_seconds_the_one_in_nanoseconds_counts() {
+        for (trigger_time, expected) in
+            [(1_780_000_000_123_456_789, 1_780_000_000_123), (1_780_000_000, HERE.received_ms), (0, HERE.received_ms)]
+        {
+            let event = one(&v2(&pb::InteractWord { timestamp: 0, trigger_time, ..word() }));
+            assert_eq!(event.timestamp_ms, expected, "{trigger_time}");
+        }
     }
 
     #[test]

@@ -45,13 +45,30 @@ impl Int {
     }
 }
 
-/// A decimal in thousandths, rounded: CNY to gold without a detour over floats in sums.
+/// A decimal in thousandths, rounded: CNY to gold without a detour over floats in sums. One beyond all measure
+/// is as large as can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Thousandths(pub Option<i64>);
 
-/// A text: also from a number. Missing and `null` are the same.
+/// A text: also from a number, and never longer than [`MAX_TEXT`]. Missing and `null` are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(pub Option<String>);
+
+/// How many bytes of a text are kept. Real ones are far shorter (a chat line has 100 characters, a name 50), but
+/// what is bounded elsewhere by count would not be bounded in memory if one text could fill a message.
+pub const MAX_TEXT: usize = 4096;
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Text {
+        Text(Some(text[..text.floor_char_boundary(MAX_TEXT)].to_owned()))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Text {
+        if text.len() > MAX_TEXT { Text::from(text.as_str()) } else { Text(Some(text)) }
+    }
+}
 
 impl Text {
     /// The text, empty if there is none.
@@ -146,6 +163,9 @@ trait Shape<'de>: Sized {
     fn integer(_number: i64) -> Self::Out {
         Self::Out::default()
     }
+    fn unsigned(_beyond_integer: u64) -> Self::Out {
+        Self::Out::default()
+    }
     fn decimal(_number: f64) -> Self::Out {
         Self::Out::default()
     }
@@ -180,7 +200,7 @@ impl<'de, S: Shape<'de>> Visitor<'de> for Reader<S> {
         Ok(S::integer(number))
     }
     fn visit_u64<E>(self, number: u64) -> Result<S::Out, E> {
-        Ok(i64::try_from(number).map_or_else(|_| S::Out::default(), S::integer))
+        Ok(i64::try_from(number).map_or_else(|_| S::unsigned(number), S::integer))
     }
     fn visit_f64<E>(self, number: f64) -> Result<S::Out, E> {
         Ok(S::decimal(number))
@@ -230,14 +250,46 @@ impl<'de> Deserialize<'de> for Int {
     }
 }
 
+/// Reads an [`Int`] of money or pieces: one beyond all measure is as large as can be instead of missing, so that
+/// it is seen to be absurd.
+pub fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Int, D::Error> {
+    read::<Amount, D>(deserializer)
+}
+
+struct Amount;
+
+impl Shape<'_> for Amount {
+    type Out = Int;
+
+    fn integer(number: i64) -> Int {
+        Int(Some(number))
+    }
+    fn unsigned(_: u64) -> Int {
+        Int(Some(i64::MAX))
+    }
+    fn decimal(number: f64) -> Int {
+        Int((!number.is_nan()).then_some(number as i64))
+    }
+    fn boolean(value: bool) -> Int {
+        Int::boolean(value)
+    }
+    fn text(text: &str) -> Int {
+        let text = text.trim();
+        text.parse().map_or_else(|_| text.parse().map_or(Int(None), Amount::decimal), Amount::integer)
+    }
+}
+
 impl Shape<'_> for Thousandths {
     type Out = Thousandths;
 
+    fn unsigned(_: u64) -> Thousandths {
+        Thousandths(Some(i64::MAX))
+    }
     fn integer(number: i64) -> Thousandths {
         Thousandths(Some(number.saturating_mul(1000)))
     }
     fn decimal(number: f64) -> Thousandths {
-        Thousandths((number.is_finite() && number.abs() < 9e15).then_some((number * 1000.0).round() as i64))
+        Thousandths((!number.is_nan()).then_some((number * 1000.0).round() as i64))
     }
     fn text(text: &str) -> Thousandths {
         text.trim().parse().map_or(Thousandths(None), Thousandths::decimal)
@@ -260,7 +312,7 @@ impl Shape<'_> for Text {
         Text(Some(number.to_string()))
     }
     fn text(text: &str) -> Text {
-        Text(Some(text.to_owned()))
+        Text::from(text)
     }
 }
 
@@ -421,6 +473,18 @@ mod tests {
             );
         }
         assert_eq!(from::<List<Int>>("{\"a\":1,\"b\":\"2\"}"), List(vec![Int(Some(1)), Int(Some(2))]));
+    }
+
+    #[test]
+    fn a_text_is_cut_to_what_is_kept() {
+        for (text, kept) in [("a".repeat(4096), 4096), ("a".repeat(4097), 4096), ("猫".repeat(2000), 4095)] {
+            let json = serde_json::to_string(&text).expect("is JSON");
+            for cut in [from::<Text>(&json), Text::from(text.clone())] {
+                let cut = cut.or_empty();
+                assert_eq!((cut.len(), cut.capacity()), (kept, kept));
+                assert!(text.starts_with(&cut));
+            }
+        }
     }
 
     #[test]

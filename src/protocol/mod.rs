@@ -39,6 +39,7 @@ mod ignored;
 mod interact;
 mod lenient;
 mod pb;
+mod purchase;
 mod room;
 mod superchat;
 mod user;

@@ -12,31 +12,37 @@ use base64::{
 };
 use prost::Message;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     command::Unreadable,
-    lenient::{Int, Object, Text},
+    lenient::{Int, Object},
     user,
 };
 
 /// `data` of a command that carries a protobuf message, which is sometimes wrapped once more.
+/// The text is read as it is, for it is longer than texts that are kept may be.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Carrier {
-    pb: Text,
-    data: Object<InnerCarrier>,
+pub struct Carrier<'a> {
+    #[serde(borrow)]
+    pb: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Object<InnerCarrier<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct InnerCarrier {
-    pb: Text,
+struct InnerCarrier<'a> {
+    #[serde(borrow)]
+    pb: Option<&'a RawValue>,
 }
 
-impl Carrier {
+impl Carrier<'_> {
     /// The message, if there is one.
     pub fn read<M: Message + Default>(self) -> Option<Result<M, Unreadable>> {
-        let text = self.pb.or(self.data.or_default().pb).filled()?;
+        let text = |raw: &RawValue| serde_json::from_str(raw.get()).ok().filter(|text: &String| !text.is_empty());
+        let text = self.pb.and_then(text).or_else(|| self.data.or_default().pb.and_then(text))?;
         Some(read(&text))
     }
 }
@@ -91,9 +97,9 @@ impl From<UserInfo> for user::UserInfo {
     fn from(info: UserInfo) -> user::UserInfo {
         user::UserInfo {
             uid: Int(Some(info.uid)),
-            base: Object(info.base.map(|base| user::Base { name: Text(Some(base.name)) })),
+            base: Object(info.base.map(|base| user::Base { name: base.name.into() })),
             medal: Object(
-                info.medal.map(|medal| user::WornMedal { name: Text(Some(medal.name)), level: Int(Some(medal.level)) }),
+                info.medal.map(|medal| user::WornMedal { name: medal.name.into(), level: Int(Some(medal.level)) }),
             ),
         }
     }

@@ -9,9 +9,10 @@ use serde::Deserialize;
 use super::{
     command::{Events, Message, Unreadable},
     lenient::{Int, List, Object, Text, Thousandths},
+    purchase,
     user::UserInfo,
 };
-use crate::domain::{Body, Gold, SuperChat, User};
+use crate::domain::{Body, SuperChat, User};
 
 /// Decodes a paid message, in Chinese or Japanese.
 pub fn decode(message: &Message) -> Events {
@@ -19,18 +20,21 @@ pub fn decode(message: &Message) -> Events {
     if paid.id.positive().is_none() && paid.price.0.is_none() {
         return Err(Unreadable::Missing("id or price"));
     }
+    let price = purchase::gold("price in gold", Int(paid.price.0))?.unwrap_or_default();
     let shown = paid.user_info.or_default();
     let (user, _) = paid.uinfo.or_default().user(paid.uid, shown.uname.or(paid.uname));
     let start = paid.start_time.positive().or(paid.ts.positive()).or(message.send_time);
     let timestamp_ms = message.arrival.time_ms(start);
     let start_time = timestamp_ms / 1000;
-    let seconds = paid.time.not_negative().unwrap_or(0);
+    let longest = start_time.saturating_add(LONGEST_DISPLAY_S);
+    let end_time = paid.end_time.0.filter(|end| (start_time..=longest).contains(end));
+    let seconds = paid.time.not_negative().unwrap_or(0).min(LONGEST_DISPLAY_S);
     let super_chat = SuperChat {
         super_chat_id: paid.id.or_zero(),
         message: paid.message.or(paid.message_jpn).or_empty(),
-        paid: Gold(paid.price.0.unwrap_or(0).max(0)),
+        paid: price,
         start_time,
-        end_time: paid.end_time.positive().unwrap_or(start_time.saturating_add(seconds)),
+        end_time: end_time.unwrap_or(start_time.saturating_add(seconds)),
     };
     let facts = match super_chat.super_chat_id {
         0 => vec![user.uid.to_string(), user.username.clone(), super_chat.message.clone(), paid.token.or_empty()],
@@ -39,6 +43,9 @@ pub fn decode(message: &Message) -> Events {
     let facts: Vec<&str> = std::iter::once("super_chat").chain(facts.iter().map(String::as_str)).collect();
     Ok(vec![message.arrival.event(timestamp_ms, user, Body::SuperChat(super_chat), &facts)])
 }
+
+/// A display that ends later than that after its start is a wrong time. Real ones last two hours at most.
+const LONGEST_DISPLAY_S: i64 = 24 * 3600;
 
 /// Decodes the withdrawal of paid messages.
 pub fn decode_delete(message: &Message) -> Events {
@@ -87,7 +94,7 @@ struct Deleted {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Event, Uid},
+        domain::{Event, Gold, Uid},
         protocol::{
             arrival::tests::HERE,
             command::{Decoded, decode},
@@ -141,7 +148,15 @@ mod tests {
                 HERE.received_ms / 1000,
                 HERE.received_ms / 1000,
             ),
-            (r#"{"price":-3,"message":5,"user_info":[],"start_time":1780000000}"#, "", "5", 0, 1780000000, 1780000000),
+            (
+                r#"{"id":3,"price":1,"start_time":100000000000000000,"end_time":253402300800000,"time":60}"#,
+                "",
+                "",
+                1_000,
+                HERE.received_ms / 1000,
+                HERE.received_ms / 1000 + 60,
+            ),
+            (r#"{"price":0,"message":5,"user_info":[],"start_time":1780000000}"#, "", "5", 0, 1780000000, 1780000000),
         ] {
             let event = event(&format!(r#"{{"cmd":"SUPER_CHAT_MESSAGE","data":{json}}}"#));
             let super_chat = paid(&event);

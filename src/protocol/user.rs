@@ -65,7 +65,7 @@ impl UserInfo {
 impl OldMedal {
     /// One of that name and level.
     pub fn of(name: String, level: i64) -> OldMedal {
-        OldMedal { medal_name: Text(Some(name)), medal_level: Int(Some(level)), ..OldMedal::default() }
+        OldMedal { medal_name: name.into(), medal_level: Int(Some(level)), ..OldMedal::default() }
     }
 
     /// The badge, if one is worn.
