@@ -40,14 +40,6 @@ pub struct GuardMessage {
     pub part: Part,
 }
 
-impl GuardMessage {
-    /// What a `GUARD_BUY` becomes if nothing else comes: the purchase at list price, with the id that
-    /// [`GuardMerge::due`] and [`GuardMerge::flush`] give it later. None for the other messages.
-    pub fn estimate(&self) -> Option<Event> {
-        matches!(self.part, Part::Buy).then(|| event(self, true))
-    }
-}
-
 /// Which message of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {

@@ -414,7 +414,7 @@ async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
     books.dropped(ROOM, "lane_full", 2);
     books.recorded(ROOM, 3, 1, 1);
     books.received(RoomId(5), 1);
-    books.unknown(ROOM, "NEW_THING");
+    books.unknown(ROOM, "NEW_THING", 1);
     let door = door!(rig);
     let ask = async || {
         let answer = call_service(&door, TestRequest::get().uri("/live/api/ledger/").to_request()).await;
