@@ -1,9 +1,9 @@
 //! One guard purchase, one row, however many messages told of it.
 //!
 //! A purchase is announced by an *estimate* (the list price: `estimated`) and by a *receipt* (what was
-//! really paid), two events with ids of their own. Either may come alone, and both in either order, days
-//! of downtime in between. They are one purchase when room, level and person agree and they lie within
-//! [`REACH_MS`]; of several the nearest. A receipt explains one estimate, whose id its row keeps
+//! really paid), two events with ids of their own. Either may come alone, and both in either order, with
+//! a new start of the program in between. They are one purchase when room, level and person agree and
+//! they lie within [`REACH_MS`]; of several the nearest. A receipt explains one estimate, whose id its row keeps
 //! (`estimate_id`), so that two purchases made within seconds stay two.
 //!
 //! Invariant: the row of a purchase that has a receipt is the receipt's, its id and time included, whatever

@@ -1,5 +1,7 @@
 //! One purchase, one row: whatever the order, the batches and the restarts in which its messages come.
 
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+
 use super::super::{
     StoreKind,
     fixtures::{T0, assert_sums_equal_rows, batch, by, danmaku, guard, number, open},
@@ -90,20 +92,54 @@ fn check(events: &[Event], wanted: &[&Event]) {
 #[test]
 fn a_purchase_is_one_row_in_every_order_of_its_messages() {
     // The receipt in the same minute, in a later one, in an earlier one; T0 is second 20 of its minute.
-    for toast_ms in [700, 0, 29_999, -20_001, 45_000] {
-        let buy_ms = if toast_ms == 45_000 { 15_000 } else { 0 };
-        for uid in [7, 0] {
-            let (b, t) = (buy(buy_ms, uid), toast(toast_ms, uid));
-            let parts = [&b, &t, &t];
-            for (only, wanted) in [(&[0][..], &b), (&[1], &t), (&[1, 2], &t), (&[0, 0], &b)] {
-                check(&only.iter().map(|part| parts[*part].clone()).collect::<Vec<_>>(), &[wanted]);
-            }
-            let orders = [[0, 1], [1, 0]].map(Vec::from).into_iter();
-            let orders = orders.chain([[0, 1, 2], [1, 0, 2], [1, 2, 0]].map(Vec::from));
-            for order in orders.chain([[0, 1, 0, 2], [1, 0, 0, 2], [1, 0, 2, 0]].map(Vec::from)) {
-                check(&order.into_iter().map(|part| parts[part].clone()).collect::<Vec<_>>(), &[&t]);
-            }
+    for (uid, buy_ms, toast_ms) in [(7, 0, 700), (0, 0, 0), (7, 15_000, 45_000), (0, 0, -20_001)] {
+        let (b, t) = (buy(buy_ms, uid), toast(toast_ms, uid));
+        let orders = ["b", "bb", "t", "tt", "bt", "tb", "btt", "tbt", "ttb", "btbt", "tbbt", "tbtb"];
+        for order in orders {
+            let events: Vec<Event> =
+                order.chars().map(|part| if part == 'b' { b.clone() } else { t.clone() }).collect();
+            check(&events, &[if order.contains('t') { &t } else { &b }]);
         }
+    }
+}
+
+/// Purchases of several people, each person's out of reach of each other; their messages in any order, in
+/// batches of any size, some of them recorded twice, with restarts between.
+#[test]
+fn whatever_order_a_crowds_messages_come_in_each_purchase_is_one_row() {
+    for seed in 0..4 {
+        let mut dice = StdRng::seed_from_u64(seed);
+        let (mut messages, mut wanted) = (Vec::new(), Vec::new());
+        for n in 0..60 {
+            let (ms, uid) = (n * 13_000, n as u64 % 6);
+            let (b, t) = (buy(ms, uid), toast(ms + dice.random_range(-9_000..9_000), uid));
+            let parts = match dice.random_range(0..4) {
+                0 => vec![b],
+                1 => vec![t],
+                _ => vec![b, t],
+            };
+            wanted.extend(parts.last().cloned());
+            messages.extend(parts);
+        }
+        messages.shuffle(&mut dice);
+        wanted.sort_by_key(|event| std::cmp::Reverse(event.id));
+        let (folder, mut database) = open();
+        let mut rest = &messages[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(dice.random_range(1..=rest.len().min(20)));
+            for _ in 0..dice.random_range(1..3) {
+                database.record(StoreKind::Embedded, &[batch("1", now.to_vec())]).unwrap();
+            }
+            assert_sums_equal_rows(&database);
+            if dice.random_bool(0.2) {
+                drop(database);
+                database = Database::open(&folder.path().join("live.db")).unwrap();
+            }
+            rest = later;
+        }
+        assert_eq!(rows(&database), wanted, "seed {seed}");
+        let ledger: Outcome = database.ledger().unwrap().into_values().sum();
+        assert_eq!(ledger.stored, wanted.len() as u64, "seed {seed}");
     }
 }
 
