@@ -76,7 +76,7 @@ pub struct Counts {
     pub super_chats: i64,
     /// Guard purchases.
     pub guards: i64,
-    /// Distinct known users who chatted or paid: a lower bound while `masked` is not 0.
+    /// Distinct known users who chatted, gave or bought: a lower bound while `masked` is not 0.
     pub users: i64,
     /// Chat lines and purchases by users the upstream hid.
     pub masked: i64,
