@@ -159,7 +159,7 @@ fn an_older_history_gets_its_users_counted_by_todays_rule_and_back() {
         while writer.revert_last_migration(MIGRATIONS).unwrap().to_string() != "20261123000006" {}
     };
     revert(&database);
-    assert_eq!(users(&database), (3, 4), "who chatted or paid");
+    assert_eq!(users(&database), (3, 4), "who chatted, gave or bought");
     database.writer().unwrap().run_pending_migrations(MIGRATIONS).unwrap();
     assert_eq!(users(&database), (4, 4));
     assert_sums_equal_rows(&database);
