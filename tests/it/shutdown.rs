@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
@@ -209,4 +209,39 @@ async fn kill_9_during_load(first: u64, options: &[&str]) {
         assert!(gapless, "what is missing is the end, not something in between: {before:?}");
     }
     drop(monitor);
+}
+
+#[tokio::test]
+async fn a_purchase_told_before_kill_9_and_again_after_it_is_there_once_at_its_real_price() {
+    let room = Room::new(92_002_401, Packing::Brotli);
+    let fake = FakeBilibili::start([room.clone()]);
+    let mut monitor = Setup::watching(&fake, &[room.room_id]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let time = 1_790_000_000;
+    let purchase = |cmd: &str, uid: u64, price: u64| {
+        json!({"cmd": cmd, "data": {"uid": uid, "username": format!("舰长{uid}"), "guard_level": 3, "num": 1, "unit": "月",
+            "price": price, "payflow_id": format!("order{uid}"), "start_time": time, "end_time": time,
+            "toast_msg": "开通了舰长"}})
+    };
+    // One buyer whose receipt comes after the restart, and one who gets none.
+    fake.send(room.room_id, &[purchase("GUARD_BUY", 501, 198_000), purchase("GUARD_BUY", 502, 198_000)]);
+    let guards = async |expected: &[(u64, u64, u64)], setup: &Setup| {
+        let expected: Vec<Value> = expected
+            .iter()
+            .map(|(uid, paid, estimated)| json!({"uid": uid, "paid_gold": paid, "estimated": estimated}))
+            .collect();
+        eventually("the purchases stand there", async || {
+            let stored = rows(&setup.database(), "uid, paid_gold, estimated", "live_data_guard ORDER BY uid");
+            same(stored, expected.clone())
+        })
+        .await;
+    };
+    let setup = monitor.setup().clone();
+    guards(&[(501, 198_000, 1), (502, 198_000, 1)], &setup).await;
+    monitor.kill_9();
+
+    let _monitor = setup.start().await;
+    fake.wait_for(&[room.room_id], 2).await;
+    fake.send(room.room_id, &[purchase("USER_TOAST_MSG", 501, 138_000)]);
+    guards(&[(501, 138_000, 0), (502, 198_000, 1)], &setup).await;
 }
