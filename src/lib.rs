@@ -40,35 +40,35 @@
 //!
 //! Arrows point one way, and `tests/tidy.rs` says so. The modules, in reading order:
 
-/// What we talk about: rooms, events, money. Pure.
+// What we talk about: rooms, events, money. Pure.
 pub mod domain;
 
-/// Bytes to events: the conversation with the upstream. Pure.
+// Bytes to events: the conversation with the upstream. Pure.
 pub mod protocol;
 
-/// Lives and deaths, lanes and vitals; knows no rooms.
+// Lives and deaths, lanes and vitals; knows no rooms.
 pub mod supervise;
 
-/// Where events come to rest: the live store, then the history.
+// Where events come to rest: the live store, then the history.
 pub mod store;
 
-/// The way to Bilibili: HTTP, the stream's sockets, the gate.
+// The way to Bilibili: HTTP, the stream's sockets, the gate.
 pub mod upstream;
 
-/// Who does it: the supervision tree, and what its actors share.
+// Who does it: the supervision tree, and what its actors share.
 pub mod actors;
 
-/// The door for browsers and programs.
+// The door for browsers and programs.
 pub mod web;
 
-/// A fake Bilibili for demonstration and tests; reached over sockets only.
+// A fake Bilibili for demonstration and tests; reached over sockets only.
 pub mod simulator;
 
-/// Every setting.
+// Every setting.
 pub mod config;
 
-/// Logging, and the panic hook.
+// Logging, and the panic hook.
 pub mod telemetry;
 
-/// Starts in order, stops in reverse.
+// Starts in order, stops in reverse.
 pub mod app;

@@ -1,6 +1,6 @@
 //! The one JSON shape of an event: push, API, Redis lists, spool and export all use it.
 //!
-//! [`Wire`] is the contract's table of fields, flat; a field that is absent is unknown. Amounts stand
+//! `Wire` is the contract's table of fields, flat; a field that is absent is unknown. Amounts stand
 //! there twice, in CNY for people and in gold for arithmetic; only the gold is read back.
 
 use std::borrow::Cow;

@@ -4,10 +4,10 @@
 //! process, `simulate` serves it alone. Its rooms are invented and lively; what it has told can be asked
 //! for at `/sim/truth`, and `/sim/room/{id}/…` makes things happen.
 //!
-//! [`world`] is what the platform knows; [`http`] and [`stream`] are its two doors; [`script`] and
-//! [`scenes`] decide what happens in a room, with the people of [`cast`] and [`viewers`] and the words of
-//! [`vocabulary`]; [`messages`], [`purchases`], [`notices`] and [`proto`] give it today's shapes;
-//! [`pictures`] draws; [`control`] is the door for tests.
+//! `world` is what the platform knows; `http` and `stream` are its two doors; `script` and
+//! `scenes` decide what happens in a room, with the people of `cast` and `viewers` and the words of
+//! `vocabulary`; `messages`, `purchases`, `notices` and `proto` give it today's shapes;
+//! `pictures` draws; `control` is the door for tests.
 
 mod world;
 
