@@ -66,6 +66,12 @@ const UNKNOWN_KEPT: usize = 200;
 /// Where those beyond that are counted.
 pub const OTHERS: &str = "(others)";
 
+/// Counts under the command's own name while there is room for it.
+fn count_bounded(commands: &mut BTreeMap<String, u64>, command: &str, n: u64) {
+    let own = commands.contains_key(command) || commands.len() < UNKNOWN_KEPT;
+    *commands.entry(if own { command } else { OTHERS }.to_owned()).or_default() += n;
+}
+
 /// The books of the running program.
 #[derive(Default)]
 pub struct Ledger {
@@ -145,15 +151,8 @@ impl Ledger {
     /// `n` messages with an unknown command came.
     pub fn unknown(&self, room: RoomId, command: &str, n: u64) {
         self.with(|books| {
-            let unknown = &mut books.rooms.entry(room).or_default().unknown_commands;
-            let known = unknown.contains_key(command) || unknown.len() < UNKNOWN_KEPT;
-            *unknown.entry(if known { command } else { OTHERS }.to_owned()).or_default() += n;
-            let name = if books.unwritten.contains_key(command) || books.unwritten.len() < UNKNOWN_KEPT {
-                command
-            } else {
-                OTHERS
-            };
-            *books.unwritten.entry(name.to_owned()).or_default() += n;
+            count_bounded(&mut books.rooms.entry(room).or_default().unknown_commands, command, n);
+            count_bounded(&mut books.unwritten, command, n);
         });
     }
 

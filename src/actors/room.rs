@@ -236,7 +236,8 @@ impl Reading {
         loop {
             match self.session.tick(self.room.memory.now()) {
                 Step::Send(bytes) => self.send(bytes).await?,
-                Step::Dead(dead) => return Err(self.died_of(dead)),
+                // A refused token is a lost connection as well: the next life fetches a new one.
+                Step::Dead(dead) => return Err(Exit::Lost(dead.to_string())),
                 Step::Wait(until) => {
                     let until = self.room.memory.guards().deadline().map_or(until, |guards| until.min(guards));
                     return Ok(self.room.memory.instant(until));
@@ -251,11 +252,6 @@ impl Reading {
             Ok(Err(error)) => Err(Exit::Lost(error.to_string())),
             Err(_) => Err(Exit::Lost("the upstream stopped taking what we send".into())),
         }
-    }
-
-    fn died_of(&self, dead: crate::protocol::Dead) -> Exit {
-        // A refused token is a lost connection as well: the next life fetches a new one.
-        Exit::Lost(dead.to_string())
     }
 
     /// Takes one frame: decodes it, books it, hands it on.
@@ -285,8 +281,7 @@ impl Reading {
             self.room.shared.ledger.unreadable(self.room.id, 1);
         }
         self.book_untold();
-        let events = std::mem::take(&mut self.intake.events).into_iter().map(shown);
-        let mut in_hand: Vec<InHand> = events.collect();
+        let mut in_hand: Vec<InHand> = self.intake.events.drain(..).map(shown).collect();
         {
             let mut guards = self.room.memory.guards();
             for message in self.intake.guards.drain(..) {
@@ -330,7 +325,7 @@ impl Reading {
         while let Some(InHand { event, shown }) = memory.next_in_hand() {
             if memory.is_new(event.id) && self.is_news(&event) {
                 self.note(&event);
-                match self.offer_to_record(&event).await {
+                match self.offer_to_record(&shared.record, &event).await {
                     Offer::Taken => vitals.handed_on(1, Some(event.timestamp_ms)),
                     Offer::Shed => self.lose(&event, "lane_full"),
                     Offer::Closed => self.lose(&event, "stopped"),
@@ -362,8 +357,7 @@ impl Reading {
     }
 
     /// Offers to the record's lane; heartbeats go on meanwhile.
-    async fn offer_to_record(&mut self, event: &Arc<Event>) -> Offer {
-        let lane = self.room.shared.record.clone();
+    async fn offer_to_record(&mut self, lane: &Lane<Arc<Event>>, event: &Arc<Event>) -> Offer {
         let offer = lane.offer(event.clone());
         tokio::pin!(offer);
         loop {

@@ -136,46 +136,55 @@ impl Bilibili {
         Ok(body)
     }
 
+    /// One call, and its answer as `parse` reads it. `room` is what a refusal would be about.
+    async fn ask<T>(
+        &self,
+        call: &'static str,
+        address: String,
+        cookies: &str,
+        room: Option<RoomRef>,
+        parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
+    ) -> Result<T, AskError> {
+        let body = self.get(call, address, cookies).await?;
+        parse(&body).map_err(|error| asked(call, error, room))
+    }
+
     /// Fetches device cookies once, and signing keys when there are no fresh ones.
     async fn complete(&self, identity: &mut Identity) -> Result<(), AskError> {
+        let main = &self.main;
         if identity.buvid.is_none() {
-            let body = self.get("spi", format!("{}/x/frontend/finger/spi", self.main), "").await?;
-            identity.buvid = Some(api::parse_spi(&body).map_err(|error| asked("spi", error, None))?);
+            let address = format!("{main}/x/frontend/finger/spi");
+            identity.buvid = Some(self.ask("spi", address, "", None, api::parse_spi).await?);
         }
         if identity.keys().is_none() {
-            let body = self.get("nav", format!("{}/x/web-interface/nav", self.main), &identity.cookies()).await?;
-            identity.learn_keys(api::parse_nav(&body).map_err(|error| asked("nav", error, None))?);
+            let address = format!("{main}/x/web-interface/nav");
+            identity.learn_keys(self.ask("nav", address, &identity.cookies(), None, api::parse_nav).await?);
         }
         Ok(())
     }
 
     /// Finds the long number of a room, and what else is said with it.
     async fn find(&self, room: RoomRef) -> Result<RoomInfo, AskError> {
-        let answer = self.get("room_init", format!("{}/room/v1/Room/room_init?id={room}", self.live), "").await;
-        let refused = match answer {
-            Ok(body) => match api::parse_room_init(&body) {
-                Ok((info, None)) => return Ok(info),
-                Ok((info, Some(seal))) => return Err(AskError::Unusable { room: info.room_id, why: seal }),
-                Err(error) => asked("room_init", error, Some(room)),
-            },
+        let live = &self.live;
+        let address = format!("{live}/room/v1/Room/room_init?id={room}");
+        let refused = match self.ask("room_init", address, "", Some(room), api::parse_room_init).await {
+            Ok((info, None)) => return Ok(info),
+            Ok((info, Some(seal))) => return Err(AskError::Unusable { room: info.room_id, why: seal }),
             Err(error) => error,
         };
         // The older call may be gone one day; the other one gives the same and more.
         let AskError::Unreachable { .. } = refused else { return Err(refused) };
-        let address = format!("{}/room/v1/Room/get_info?room_id={room}", self.live);
+        let address = format!("{live}/room/v1/Room/get_info?room_id={room}");
         let body = self.get("get_info", address, "").await.map_err(|_| refused)?;
         api::parse_get_info(&body).map_err(|error| asked("get_info", error, Some(room)))
     }
 
     /// Title, streamer and the like; what cannot be had stays as it is.
     async fn add_details(&self, info: &mut RoomInfo) {
-        let room = info.room_id;
-        let live = &self.live;
+        let (room, live) = (info.room_id, &self.live);
         let path = format!("/xlive/web-room/v1/index/getRoomBaseInfo?req_biz=web_room_componet&room_ids={room}");
-        let base = self.get("getRoomBaseInfo", format!("{live}{path}"), "").await;
-        match base.and_then(|body| {
-            api::parse_room_base_info(&body).map_err(|error| asked("getRoomBaseInfo", error, Some(room.into())))
-        }) {
+        let address = format!("{live}{path}");
+        match self.ask("getRoomBaseInfo", address, "", Some(room.into()), api::parse_room_base_info).await {
             Ok(rooms) => {
                 if let Some(found) = rooms.into_iter().find(|found| found.room_id == room) {
                     *info = found;
@@ -183,9 +192,8 @@ impl Bilibili {
             }
             Err(error) => debug!(room.id = %room, "room {room}: {error}"),
         }
-        let path = format!("/live_user/v1/Master/info?uid={}", info.uid);
-        let master = self.get("Master/info", format!("{live}{path}"), "").await;
-        match master.and_then(|body| api::parse_master_info(&body).map_err(|error| asked("Master/info", error, None))) {
+        let address = format!("{live}/live_user/v1/Master/info?uid={}", info.uid);
+        match self.ask("Master/info", address, "", None, api::parse_master_info).await {
             Ok(anchor) => anchor.complete(info),
             Err(error) => debug!(room.id = %room, "room {room}: {error}"),
         }

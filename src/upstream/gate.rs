@@ -70,9 +70,8 @@ impl Gate {
 
     fn take_turn(&self) -> Instant {
         let mut turns = self.turns();
-        let now = Instant::now();
-        let earliest = turns.closed_until.map_or(now, |until| until.max(now));
-        let turn = turns.next.map_or(earliest, |next| next.max(earliest));
+        // While the gate is closed the next turn is not before it opens: see `close_for`.
+        let turn = turns.next.map_or_else(Instant::now, |next| next.max(Instant::now()));
         turns.next = Some(turn + self.spacing);
         turn
     }
