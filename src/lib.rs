@@ -72,3 +72,6 @@ pub mod telemetry;
 
 // Starts in order, stops in reverse.
 pub mod app;
+
+// The subcommands beside `run`.
+pub mod commands;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use bilibili_live_monitor::{
     app::{self, Outcome, StartError},
+    commands,
     config::{self, ConfigError, Plan},
     telemetry,
 };
@@ -36,7 +37,7 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
     let outcome = match plan {
         Plan::Simulate(args) => {
             telemetry::init(&args.log, None, None)?;
-            system.block_on(app::simulate(args))
+            system.block_on(commands::simulate(args))
         }
         Plan::Run(settings) => {
             let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));

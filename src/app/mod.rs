@@ -5,35 +5,43 @@
 //! end of theirs, the sync empties the live store, and the browsers, who have seen all of it, are let go
 //! last. Every stage has a deadline and says what it left behind.
 
+mod audit;
+mod demo;
 mod outcome;
+mod rooms;
 mod signals;
+mod stores;
 
 use std::{
     io::{self, Write},
     net::TcpListener,
-    sync::{
-        Arc, Mutex as StdMutex,
-        atomic::{AtomicU64, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex as StdMutex},
     time::Duration,
 };
 
 use actix::{Addr, Arbiter};
 use rand::RngExt;
-use tempfile::TempDir;
 use tokio::{
     select,
     sync::{Mutex, Notify, watch},
-    time::{Instant, interval, sleep, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tracing::{error, info, warn};
 
-pub use self::outcome::{Outcome, StartError};
-use self::signals::{Signals, signals};
+use self::{
+    audit::{OnTheWay, audit},
+    demo::Demo,
+    rooms::watch_rooms,
+    stores::{open_auth, open_live_store},
+};
+pub use self::{
+    outcome::{Outcome, StartError},
+    signals::{Signals, signals},
+};
 use crate::{
     actors::{
         broadcast::BroadcastSpec,
-        handles::{Rooms, RoomsError},
+        handles::Rooms,
         ledger::Ledger,
         placement::Placement,
         redis_writer::WriterSpec,
@@ -45,18 +53,11 @@ use crate::{
         sync_request::SyncHandle,
         wall::Wall,
     },
-    config::{Secret, Settings, SimulateArgs},
-    domain::{Event, RoomId, RoomRef},
-    simulator::{Simulator, SimulatorOptions},
-    store::{
-        LiveStore, StoreError,
-        embedded::EmbeddedStore,
-        gaps::GapNews,
-        redis::{RedisOptions, RedisStore},
-        sqlite::{Database, QueryError},
-    },
+    config::Settings,
+    domain::Event,
+    store::sqlite::Database,
     supervise::{
-        lane::{LaneGauge, WhenFull, lane},
+        lane::{WhenFull, lane},
         vitals::{Board, Vitals, unix_ms},
     },
     upstream::{Bilibili, Gate},
@@ -69,9 +70,6 @@ const RECORD_LANE: usize = 8192;
 const RECORD_POLICY: WhenFull = WhenFull::KeepDurable { reserve: RECORD_LANE / 4, patience: Duration::from_secs(2) };
 /// Places in the lane to browsers.
 const VIEW_LANE: usize = 4096;
-/// How often the books are compared with what is really on the way.
-const AUDIT: Duration = Duration::from_secs(20);
-
 /// Collects, stores and serves until told to stop.
 pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
     // Without a descriptor per room and browser the limit would be met as failing connections.
@@ -88,56 +86,15 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
     Ok(outcome)
 }
 
-/// Serves the simulator until told to stop.
-pub async fn simulate(args: SimulateArgs) -> Result<Outcome, StartError> {
-    let options = SimulatorOptions {
-        listen: args.listen,
-        rooms: args.rooms,
-        seed: args.seed,
-        pace: args.pace,
-        ..SimulatorOptions::default()
-    };
-    let simulator = Simulator::start(options).await.map_err(StartError::Simulator)?;
-    say(&format!("simulator on {}", simulator.base_url()));
-    say(&format!("watch it with: bilibili-live-monitor --upstream {}", simulator.base_url()));
-    signals()?.first().await;
-    simulator.stop().await;
-    Ok(Outcome::Clean)
-}
-
 /// A line for whoever started the program, or reads its output.
 #[expect(
     clippy::print_stdout,
     reason = "the address, and a password made at the first start, are the program's output"
 )]
-fn say(line: &str) {
+pub fn say(line: &str) {
     println!("{line}");
     // A closed output is no reason to stop.
     let _ = io::stdout().flush();
-}
-
-/// The simulator in this process, and data that is thrown away.
-struct Demo {
-    simulator: Simulator,
-    _data: Option<TempDir>,
-}
-
-impl Demo {
-    async fn start(settings: &mut Settings) -> Result<Demo, StartError> {
-        let simulator = Simulator::start(SimulatorOptions::default()).await.map_err(StartError::Simulator)?;
-        let data = tempfile::Builder::new()
-            .prefix("bilibili-live-monitor-demo-")
-            .tempdir()
-            .map_err(|source| StartError::System { what: "a temporary folder cannot be made", source })?;
-        settings.upstream = simulator.base_url().parse().ok();
-        settings.data_dir = data.path().to_owned();
-        settings.database = data.path().join("live.db");
-        if settings.rooms.is_empty() {
-            settings.rooms = simulator.rooms().iter().map(|room| RoomRef(room.room_id)).collect();
-        }
-        say("demo: a simulated Bilibili, data is thrown away at the end");
-        Ok(Demo { simulator, _data: Some(data) })
-    }
 }
 
 /// Everything that runs.
@@ -352,134 +309,5 @@ fn kind_of(name: &str) -> &'static str {
         root::WRITER => "redis_writer",
         root::BROADCAST => "broadcast",
         _ => "supervisor",
-    }
-}
-
-/// The live store for the actors, and one for the pages: a Redis pool stays on the thread that made it.
-async fn open_live_store(settings: &Settings) -> Result<(Arc<dyn LiveStore>, Arc<dyn LiveStore>), StartError> {
-    match &settings.redis {
-        Some(url) => {
-            let open = || RedisStore::connect(url, RedisOptions::default());
-            Ok((Arc::new(open()?), Arc::new(open()?)))
-        }
-        None => {
-            let folder = settings.data_dir.clone();
-            let store = blocking(move || EmbeddedStore::open(&folder)).await??;
-            let store: Arc<dyn LiveStore> = Arc::new(store);
-            Ok((store.clone(), store))
-        }
-    }
-}
-
-/// Where the hash of the admin password stands among the settings of the database.
-const PASSWORD_SETTING: &str = "admin_password_hash";
-
-/// The door of the admin page; without a password one is made, and shown this once.
-async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth::AdminAuth, StartError> {
-    let reveal = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.0.clone());
-    let (password, token) = (reveal(&settings.admin_password), reveal(&settings.admin_token));
-    if password.is_some() {
-        return Ok(web::auth::AdminAuth::new(password, token, None));
-    }
-    let mut stored = database.run(|database| database.setting(PASSWORD_SETTING)).await?;
-    if stored.is_none() {
-        let (plain, hash) = blocking(web::auth::make_password).await?;
-        let kept = hash.clone();
-        database.run(move |database| database.set_setting(PASSWORD_SETTING, Some(&kept))).await?;
-        say(&format!("admin password, shown this once: {plain}"));
-        stored = Some(hash);
-    }
-    Ok(web::auth::AdminAuth::new(None, token, stored))
-}
-
-/// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are.
-async fn watch_rooms(
-    rooms: &Rooms,
-    database: &Database,
-    wall: Arc<Wall>,
-    named: Vec<RoomRef>,
-) -> Result<(), StartError> {
-    let (stored, totals) =
-        database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
-    let ids: Vec<RoomId> = stored.iter().map(|room| room.info.room_id).collect();
-    let unpaused: Vec<RoomId> = stored.iter().filter(|room| !room.paused).map(|room| room.info.room_id).collect();
-    database.run(move |database| begin_run(database, &ids, &unpaused)).await?;
-    for room in stored {
-        let id = room.info.room_id;
-        let totals = totals.get(&id).copied().unwrap_or_default();
-        if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
-            error!(room.id = %id, "room {id}: {error}");
-        }
-    }
-    actix::spawn(add_named(rooms.clone(), wall, named));
-    Ok(())
-}
-
-/// Writes down that a run begins, and that nothing was received since the last one wrote something.
-fn begin_run(database: &Database, rooms: &[RoomId], unpaused: &[RoomId]) -> Result<(), QueryError> {
-    if let Some(at_ms) = database.task()?.and_then(|task| task.last_alive_ms()) {
-        let ceased = |room: &RoomId| GapNews { room: *room, at_ms, ceased: Some("the program did not run".to_owned()) };
-        database.note_gaps(&unpaused.iter().map(ceased).collect::<Vec<_>>())?;
-    }
-    database.start_task(rooms)
-}
-
-/// Adds the rooms named at the start, one after another; Bilibili may be away for a while.
-async fn add_named(rooms: Rooms, wall: Arc<Wall>, mut named: Vec<RoomRef>) {
-    let mut pause = Duration::from_secs(1);
-    while !named.is_empty() {
-        let mut waiting = Vec::new();
-        for room in named {
-            let answer = rooms.add(room).await;
-            wall.set_unresolved(room, None);
-            match answer {
-                Ok(_) | Err(RoomsError::AlreadyThere(_)) => {}
-                Err(error @ (RoomsError::Upstream(_) | RoomsError::Busy)) => {
-                    warn!("room {room} waits: {error}");
-                    wall.set_unresolved(room, Some(error.to_string()));
-                    waiting.push(room);
-                }
-                Err(error) => {
-                    error!("room {room} is not monitored: {error}");
-                    wall.set_unresolved(room, Some(error.to_string()));
-                }
-            }
-        }
-        named = waiting;
-        if !named.is_empty() {
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(60));
-        }
-    }
-}
-
-/// The places where an event can be between its room and SQLite, along the flow.
-struct OnTheWay {
-    in_hand: Arc<AtomicU64>,
-    lane: Arc<LaneGauge>,
-    live: Arc<dyn LiveStore>,
-}
-
-impl OnTheWay {
-    async fn count(&self) -> Result<u64, StoreError> {
-        let in_rooms = self.in_hand.load(SeqCst);
-        let in_lane = self.lane.reading().depth;
-        Ok(in_rooms + in_lane + self.live.backlog(None).await?)
-    }
-}
-
-/// Compares the books with what is really on the way, now and then.
-async fn audit(ledger: Arc<Ledger>, on_the_way: OnTheWay) {
-    let mut ticks = interval(AUDIT);
-    loop {
-        ticks.tick().await;
-        let received_before = ledger.received_so_far();
-        // A live store that is away is reported by those who need it.
-        let Ok(found) = on_the_way.count().await else { continue };
-        ledger.audit(received_before, found);
-        let missing = ledger.reading().unaccounted;
-        if missing > 0 {
-            error!(missing, "the ledger does not balance: {missing} events are unaccounted for");
-        }
     }
 }

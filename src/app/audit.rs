@@ -1,0 +1,52 @@
+//! Compares the ledger with what is really on the way.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use tokio::time::interval;
+use tracing::error;
+
+use crate::{
+    actors::ledger::Ledger,
+    store::{LiveStore, StoreError},
+    supervise::lane::LaneGauge,
+};
+
+/// How often the books are compared with what is really on the way.
+const AUDIT: Duration = Duration::from_secs(20);
+
+/// The places where an event can be between its room and SQLite, along the flow.
+pub(super) struct OnTheWay {
+    pub(super) in_hand: Arc<AtomicU64>,
+    pub(super) lane: Arc<LaneGauge>,
+    pub(super) live: Arc<dyn LiveStore>,
+}
+
+impl OnTheWay {
+    async fn count(&self) -> Result<u64, StoreError> {
+        let in_rooms = self.in_hand.load(SeqCst);
+        let in_lane = self.lane.reading().depth;
+        Ok(in_rooms + in_lane + self.live.backlog(None).await?)
+    }
+}
+
+/// Compares the books with what is really on the way, now and then.
+pub(super) async fn audit(ledger: Arc<Ledger>, on_the_way: OnTheWay) {
+    let mut ticks = interval(AUDIT);
+    loop {
+        ticks.tick().await;
+        let received_before = ledger.received_so_far();
+        // A live store that is away is reported by those who need it.
+        let Ok(found) = on_the_way.count().await else { continue };
+        ledger.audit(received_before, found);
+        let missing = ledger.reading().unaccounted;
+        if missing > 0 {
+            error!(missing, "the ledger does not balance: {missing} events are unaccounted for");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The subcommands beside `run`: a file each, named after the command.
+//!
+//! A command reads what it needs, does one thing, says what it did and ends; nothing here is used by the
+//! running program.
+
+mod simulate;
+
+pub use self::simulate::simulate;
