@@ -52,7 +52,7 @@ impl<C: Clone + Send + 'static> Drop for Obituary<C> {
     #[expect(clippy::disallowed_methods, reason = "a drop cannot wait, and there is at most one report per life")]
     fn drop(&mut self) {
         let exit = if std::thread::panicking() {
-            Exit::Panicked(last_panic())
+            Exit::Panicked(take_panic())
         } else {
             self.exit.take().unwrap_or(Exit::Vanished)
         };
@@ -81,8 +81,14 @@ pub fn remember_panics() {
     }));
 }
 
-fn last_panic() -> Panic {
+/// What the last panic of this thread said; it is told once.
+pub(super) fn take_panic() -> Panic {
     LAST_PANIC
         .with(|last| last.borrow_mut().take())
         .unwrap_or(Panic { text: "a panic whose text was not caught".to_owned(), place: None })
+}
+
+/// A panic of another thread goes on in this one.
+pub(super) fn bring_panic(panic: Panic) {
+    LAST_PANIC.with(|last| *last.borrow_mut() = Some(panic));
 }
