@@ -21,7 +21,7 @@ use crate::{
     domain::{Body, Event, Kind, RoomId},
     supervise::{
         exit::Exit,
-        lane::Inbox,
+        inbox::Inbox,
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },

@@ -19,7 +19,7 @@ use crate::{
     store::{LiveStore, StoreError},
     supervise::{
         exit::Exit,
-        lane::Inbox,
+        inbox::Inbox,
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },

@@ -41,9 +41,10 @@ use crate::{
         embedded::EmbeddedStore, sqlite::Database,
     },
     supervise::{
+        board::Board,
         lane::{WhenFull, lane},
         obituary,
-        vitals::{Board, State, Vitals},
+        vitals::{State, Vitals},
     },
     upstream::Gate,
 };
@@ -127,7 +128,7 @@ impl World {
                 },
                 board: board.clone(),
                 seed: 7,
-                placement: Arc::new(StdMutex::new(Placement::inline())),
+                placement: Arc::new(StdMutex::new(Placement::on(0, board.clone()))),
             }),
             rooms_vitals: vitals("rooms"),
             board: board.clone(),

@@ -260,7 +260,9 @@ mod armed {
 
         #[test]
         fn what_is_no_plan_is_refused() {
-            for text in ["x:1:panic", "room-decode:0:panic", "room-decode:1:burn", "sqlite-commit:1:hang", "room-decode"] {
+            for text in
+                ["x:1:panic", "room-decode:0:panic", "room-decode:1:burn", "sqlite-commit:1:hang", "room-decode"]
+            {
                 assert!(Plan::parse(text).is_err(), "{text}");
             }
             for point in Point::ALL {

@@ -12,6 +12,7 @@ pub mod life;
 pub mod obituary;
 pub mod policy;
 pub mod storm;
+pub mod watchdog;
 
 // What outlives it.
 pub mod blocking;

@@ -88,8 +88,10 @@ closed_words! {
         Dialing = "dialing",
         /// Reading its connection.
         Reading = "reading",
-        /// Making events of what it has read.
+        /// Making something of what it has read.
         Decoding = "decoding",
+        /// Sending to a browser.
+        Sending = "sending",
         /// Waiting for room in a lane.
         WaitingForLane = "waiting-for-lane",
         /// Waiting for the live store.
@@ -103,10 +105,11 @@ impl Doing {
     /// How long it may go without a sign of life while it does this; none for what may take for ever.
     pub fn patience(self) -> Option<Duration> {
         let seconds = match self {
-            Doing::WaitingForGate => return None,
-            // Everybody has a tick: heartbeats, or a timer of at most 10 s.
-            Doing::Idle => 20,
+            Doing::WaitingForGate | Doing::Idle => return None,
+            // A heartbeat goes out every 30 s, and its answer is waited for.
             Doing::Reading => 45,
+            // A browser that reads is sent a sign of life every 5 s.
+            Doing::Sending => 12,
             // The limits of the calls themselves, and some.
             Doing::Asking => 60,
             Doing::Dialing => 15,
@@ -121,6 +124,7 @@ impl Doing {
         match self {
             Doing::Idle | Doing::Decoding => None,
             Doing::WaitingForGate => Some("gate"),
+            Doing::Sending => Some("browser"),
             Doing::Asking | Doing::Dialing | Doing::Reading => Some("upstream"),
             Doing::WaitingForLane => Some("lane"),
             Doing::WaitingForLiveStore => Some("live_store"),
@@ -232,7 +236,7 @@ impl Vitals {
 
     /// Says what it does now.
     pub fn doing(&self, doing: Doing) {
-        let now = self.beat();
+        let now = self.moved();
         if self.doing.swap(doing as u8, Relaxed) != doing as u8 {
             self.doing_since_ms.store(now, Relaxed);
         }
@@ -243,8 +247,12 @@ impl Vitals {
         Doing::from_number(self.doing.load(Relaxed))
     }
 
-    /// It moves; returns when, unix ms.
-    pub fn beat(&self) -> i64 {
+    /// It moves.
+    pub fn beat(&self) {
+        self.moved();
+    }
+
+    fn moved(&self) -> i64 {
         let now = unix_ms();
         self.beat_ms.store(now, Relaxed);
         self.beats.fetch_add(1, Relaxed);
