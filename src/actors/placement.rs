@@ -143,6 +143,12 @@ impl Placement {
         }
     }
 
+    /// Ends one thread with all its lives, as if it had died.
+    #[cfg(test)]
+    pub fn stop_thread(&self, home: usize) {
+        self.homes[home].arbiter.stop();
+    }
+
     /// Ends all threads; to be called when no room lives.
     pub fn close(&mut self) {
         for home in self.homes.drain(..) {

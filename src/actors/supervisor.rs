@@ -5,6 +5,8 @@
 //! new life now or later, or none. All deadlines stand in one heap behind one timer. A wave of deaths is
 //! the upstream's or our network's doing and spends nobody's budget. A life that no longer moves is ended.
 //!
+//! Rooms live on when their supervisor dies: its next life takes them over.
+//!
 //! Invariant: an entry has at most one life at a time, and a report of an older life changes nothing.
 
 mod deadlines;
@@ -17,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, SpawnHandle};
+use actix::{Actor, ActorContext, AsyncContext, Context, SpawnHandle};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::{
     sync::{oneshot, watch},
@@ -27,7 +29,7 @@ use tracing::{error, info, warn};
 
 use self::{
     deadlines::{Deadline, Deadlines, Due},
-    desired::Wish,
+    desired::{Living, Wish},
 };
 pub use self::{
     desired::Desired,
@@ -88,9 +90,8 @@ struct Child {
     memory: Arc<RoomMemory>,
     life: u32,
     begun: Instant,
-    /// Present while a life is under way; letting go ends it.
-    leash: Option<watch::Sender<bool>>,
-    actor: Option<Addr<RoomActor>>,
+    /// Present while a life is under way.
+    living: Option<Living>,
     watchdog: Watchdog,
     /// The life was ended for not moving; what it was doing.
     stuck: Option<String>,
@@ -138,7 +139,7 @@ impl RoomSupervisor {
     fn reconcile_room(&mut self, room: RoomId, ctx: &mut Context<Self>) {
         let wish = self.spec.desired.get(room);
         match (wish, self.children.contains_key(&room)) {
-            (Some(wish), false) if !wish.paused && !self.draining => self.begin(room, wish, ctx),
+            (Some(wish), false) if !wish.paused && !self.draining => self.begin(room, &wish),
             (Some(_), false) => {}
             (Some(wish), true) => {
                 if wish.paused || self.draining {
@@ -152,13 +153,12 @@ impl RoomSupervisor {
 
     /// Whether a life of this room is under way.
     fn lives(&self, room: RoomId) -> bool {
-        self.children.get(&room).is_some_and(|child| child.leash.is_some())
+        self.children.get(&room).is_some_and(|child| child.living.is_some())
     }
 
     /// Begins the next life of a room.
-    fn begin(&mut self, room: RoomId, wish: Wish, ctx: &mut Context<Self>) {
-        let life = wish.vitals.begin_life();
-        let now = Instant::now();
+    fn begin(&mut self, room: RoomId, wish: &Wish) {
+        let (life, now) = (wish.vitals.begin_life(), Instant::now());
         let (leash, held) = watch::channel(false);
         let place = self.spec.placement.lock().unwrap_or_else(PoisonError::into_inner).place(
             room,
@@ -167,37 +167,57 @@ impl RoomSupervisor {
             &mut self.dice,
         );
         wish.vitals.lives_on(place.thread);
-        let obituary = Obituary::new(ctx.address().recipient(), room, life);
-        let watchdog = Watchdog::new(&wish.vitals, now);
-        let memory = wish.memory.clone();
-        let own = Room { id: room, memory: wish.memory, vitals: wish.vitals, shared: self.spec.shared.clone() };
-        let work = RoomLife { room: own, leash: held };
-        let actor = RoomActor::start_in_arbiter(&place.arbiter, move |_| RoomActor::in_turn(work, wish.turn, obituary));
+        let obituary = Obituary::new(self.spec.desired.mourner.clone(), room, life);
+        let own = Room {
+            id: room,
+            memory: wish.memory.clone(),
+            vitals: wish.vitals.clone(),
+            shared: self.spec.shared.clone(),
+        };
+        let (work, turn) = (RoomLife { room: own, leash: held }, wish.turn.clone());
+        let actor = RoomActor::start_in_arbiter(&place.arbiter, move |_| RoomActor::in_turn(work, turn, obituary));
+        let living = Living { life, begun: now, leash: Arc::new(leash), actor };
+        self.spec.desired.lives(room, Some(living.clone()));
+        self.has_begun(room, &wish, living);
+    }
+
+    /// A life is under way, begun by this supervisor or by the one before.
+    fn has_begun(&mut self, room: RoomId, wish: &Wish, living: Living) {
         let child = self.children.entry(room).or_insert_with(|| Child {
             history: History::default(),
-            memory,
-            life,
-            begun: now,
-            leash: None,
-            actor: None,
-            watchdog,
+            memory: wish.memory.clone(),
+            life: living.life,
+            begun: living.begun,
+            living: None,
+            watchdog: Watchdog::new(&wish.vitals, living.begun),
             stuck: None,
             restarting: false,
             waiting_for_end: Vec::new(),
         });
-        child.life = life;
-        child.begun = now;
-        child.leash = Some(leash);
-        child.actor = Some(actor);
-        child.watchdog = watchdog;
+        child.life = living.life;
+        child.begun = living.begun;
+        child.watchdog = Watchdog::new(&wish.vitals, Instant::now());
+        child.living = Some(living);
         child.restarting = false;
+    }
+
+    /// Takes over the lives that the supervisor before has begun, if they are still under way.
+    fn adopt(&mut self) {
+        let wishes = self.spec.desired.rooms().clone();
+        for (room, wish) in wishes {
+            match &wish.living {
+                Some(living) if living.actor.connected() => self.has_begun(room, &wish, living.clone()),
+                // Its death was reported to nobody; the next life begins without being blamed for it.
+                _ => self.spec.desired.lives(room, None),
+            }
+        }
     }
 
     /// Ends the present life of a room, which says goodbye first, if it still can.
     fn let_go(&mut self, room: RoomId, ctx: &mut Context<Self>) {
         let Some(child) = self.children.get(&room) else { return };
-        if let Some(leash) = &child.leash
-            && !leash.send_replace(true)
+        if let Some(living) = &child.living
+            && !living.leash.send_replace(true)
         {
             self.deadlines.push(Instant::now() + LET_GO, room, child.life, Due::Kill);
             self.set_timer(ctx);
@@ -212,13 +232,13 @@ impl RoomSupervisor {
         }
         if let Some(child) = self.children.get_mut(&room) {
             child.history = History::default();
-            if child.leash.is_some() {
+            if child.living.is_some() {
                 child.restarting = true;
                 self.let_go(room, ctx);
                 return;
             }
         }
-        self.begin(room, wish, ctx);
+        self.begin(room, &wish);
     }
 
     /// Ends lives that no longer move.
@@ -226,7 +246,7 @@ impl RoomSupervisor {
         let now = Instant::now();
         for (room, child) in &mut self.children {
             let Some(wish) = self.spec.desired.get(*room) else { continue };
-            if child.leash.is_none() {
+            if child.living.is_none() {
                 continue;
             }
             if let Some((doing, silent)) = child.watchdog.stuck(&wish.vitals, STUCK, now) {
@@ -247,8 +267,8 @@ impl RoomSupervisor {
         let storm = self.is_storm(&exit, now);
         let wish = self.spec.desired.get(room);
         let Some(child) = self.children.get_mut(&room) else { return };
-        child.leash = None;
-        child.actor = None;
+        child.living = None;
+        self.spec.desired.lives(room, None);
         let exit = match (exit, child.stuck.take()) {
             (Exit::Vanished, Some(why)) => Exit::Stuck(why),
             (exit, _) => exit,
@@ -268,7 +288,7 @@ impl RoomSupervisor {
         }
         // One that was let go and would not end was ended.
         if child.restarting && matches!(exit, Exit::Done | Exit::Vanished) {
-            self.begin(room, wish, ctx);
+            self.begin(room, &wish);
             return;
         }
         let dice = self.dice.random::<f64>();
@@ -343,8 +363,8 @@ impl RoomSupervisor {
         let now = Instant::now();
         while let Some(Deadline { room, life, due, .. }) = self.deadlines.take_due(now) {
             let Some(child) = self.children.get(&room).filter(|child| child.life == life) else { continue };
-            match (due, child.leash.is_some(), self.spec.desired.get(room)) {
-                (Due::Begin, false, Some(wish)) if !wish.paused && !self.draining => self.begin(room, wish, ctx),
+            match (due, child.living.is_some(), self.spec.desired.get(room)) {
+                (Due::Begin, false, Some(wish)) if !wish.paused && !self.draining => self.begin(room, &wish),
                 (Due::Kill, true, _) => child.kill(),
                 (Due::Reconnect, true, _) => self.restart(room, ctx),
                 _ => {}
@@ -372,7 +392,7 @@ impl RoomSupervisor {
 
     /// When the last room has ended this actor has nothing left to do.
     fn check_drained(&mut self, ctx: &mut Context<Self>) {
-        if self.draining && self.children.values().all(|child| child.leash.is_none()) {
+        if self.draining && self.children.values().all(|child| child.living.is_none()) {
             let wishes = self.spec.desired.rooms().clone();
             for (room, wish) in &wishes {
                 self.give_up(*room, &wish.memory);
@@ -391,8 +411,8 @@ impl RoomSupervisor {
 impl Child {
     #[expect(clippy::disallowed_methods, reason = "at most one for a life, and it must not wait for a stuck one")]
     fn kill(&self) {
-        if let Some(actor) = &self.actor {
-            actor.do_send(Kill);
+        if let Some(living) = &self.living {
+            living.actor.do_send(Kill);
         }
     }
 }
@@ -406,6 +426,8 @@ impl Actor for RoomSupervisor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.vitals.enter(State::Running);
+        self.spec.desired.mourner.is_now(ctx.address().recipient());
+        self.adopt();
         self.reconcile(ctx);
         ctx.run_interval(RECONCILE, |supervisor, ctx| {
             supervisor.end_the_stuck();

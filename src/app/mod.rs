@@ -41,6 +41,7 @@ pub use self::{
 use crate::{
     actors::{
         broadcast::BroadcastSpec,
+        graves::Graves,
         handles::Rooms,
         ledger::Ledger,
         placement::Placement,
@@ -155,6 +156,7 @@ impl App {
                 requests: Arc::new(Mutex::new(sync_requests)),
                 finish,
                 ledger: ledger.clone(),
+                suspicion: Arc::default(),
                 wall: wall.clone(),
                 vitals: vitals(root::SYNC, None),
             },
@@ -164,6 +166,7 @@ impl App {
                 live: live.clone(),
                 wall: wall.clone(),
                 appended,
+                graves: Graves::new(database.clone(), ledger.clone()),
             },
             broadcast: BroadcastSpec {
                 vitals: vitals(root::BROADCAST, Some(view_inbox.gauge().clone())),

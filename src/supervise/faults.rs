@@ -55,6 +55,9 @@ points! {
     RoomsVerdict = "rooms-verdict", false;
 }
 
+/// Whether there are any faults in this build: guards loops that only ask.
+pub const ENABLED: bool = cfg!(any(test, debug_assertions));
+
 /// A fault that is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a fault was put at {} on purpose", .0.as_str())]

@@ -8,7 +8,14 @@
 //! The halving happens within one life, its panics caught: a life for every half would spend the budget
 //! of a core actor, and end the program over one bad item.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -18,28 +25,52 @@ use super::{exit::Panic, lane::LaneGauge, obituary};
 /// Lives that a batch may end before it is taken apart.
 const LIVES: u32 = 2;
 
+/// How many lives ended over the work in hand. Outlives them.
+#[derive(Debug, Default)]
+pub struct Suspicion {
+    at_work: AtomicBool,
+    ended: AtomicU32,
+}
+
+impl Suspicion {
+    /// A life begins. True when the work in hand has ended too many, so that it should be taken apart.
+    pub fn begin_life(&self) -> bool {
+        if self.at_work.load(Relaxed) {
+            self.ended.fetch_add(1, Relaxed);
+        }
+        self.ended.load(Relaxed) >= LIVES
+    }
+
+    /// Some work is in hand.
+    pub fn begin_work(&self) {
+        self.at_work.store(true, Relaxed);
+    }
+
+    /// It is done.
+    pub fn finish_work(&self) {
+        self.at_work.store(false, Relaxed);
+        self.ended.store(0, Relaxed);
+    }
+}
+
 /// The reading end and the batch in hand.
 pub struct Inbox<T> {
     from: mpsc::Receiver<T>,
     /// Taken out of the lane and not finished yet.
     pub batch: Vec<T>,
-    /// Lives that ended with this batch in hand.
-    ended: u32,
+    suspicion: Suspicion,
     gauge: Arc<LaneGauge>,
 }
 
 impl<T> Inbox<T> {
     pub(super) fn new(from: mpsc::Receiver<T>, gauge: Arc<LaneGauge>) -> Inbox<T> {
-        Inbox { from, batch: Vec::new(), ended: 0, gauge }
+        Inbox { from, batch: Vec::new(), suspicion: Suspicion::default(), gauge }
     }
 
     /// A life begins to read. True when it should take every batch apart where it fails, because the one
     /// in hand has ended too many lives.
-    pub fn begin_life(&mut self) -> bool {
-        if !self.batch.is_empty() {
-            self.ended += 1;
-        }
-        self.ended >= LIVES
+    pub fn begin_life(&self) -> bool {
+        self.suspicion.begin_life()
     }
 
     /// Fills the batch up to `max`: waits for a first item, then up to `linger` for more. A batch left by
@@ -51,6 +82,7 @@ impl<T> Inbox<T> {
         if self.from.recv_many(&mut self.batch, max).await == 0 {
             return false;
         }
+        self.suspicion.begin_work();
         let deadline = tokio::time::Instant::now() + linger;
         while self.batch.len() < max {
             let room = max - self.batch.len();
@@ -66,7 +98,7 @@ impl<T> Inbox<T> {
     pub fn finish(&mut self) {
         self.gauge.finished(self.batch.len());
         self.batch.clear();
-        self.ended = 0;
+        self.suspicion.finish_work();
     }
 
     /// An item of the batch in hand was set aside; the lane counts it as shed under this name.

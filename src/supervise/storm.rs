@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(guard.fell(40, at(11)), Weather::Storm);
         let mut guard = StormGuard::default();
         for seconds in 0..100 {
-            assert_eq!(guard.fell(40, at(seconds * 10)), Weather::Calm, "one a second");
+            assert_eq!(guard.fell(40, at(seconds * 11)), Weather::Calm, "nine in ten seconds");
         }
         let mut guard = StormGuard::default();
         for death in 0..200 {

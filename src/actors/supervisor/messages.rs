@@ -38,12 +38,13 @@ impl Handler<Watch> for RoomSupervisor {
                 memory: Arc::default(),
                 vitals: Vitals::new(name_of(room), "room", "rooms", None),
                 turn: Turn::default(),
+                living: None,
             });
             wish.paused = paused;
             wish.clone()
         };
         self.spec.board.add(wish.vitals.clone());
-        if paused && self.children.get(&room).is_none_or(|child| child.leash.is_none()) {
+        if paused && self.children.get(&room).is_none_or(|child| child.living.is_none()) {
             self.children.remove(&room);
             self.show(room, &wish.vitals, State::Paused, None);
         }
