@@ -92,6 +92,8 @@ pub struct History {
     losses: u32,
     refusals: u32,
     ends: u32,
+    /// It was given up, and no life since was long.
+    crashing: bool,
     crashes: VecDeque<Instant>,
 }
 
@@ -113,6 +115,7 @@ pub fn decide(
         history.losses = 0;
         history.refusals = 0;
         history.ends = 0;
+        history.crashing = false;
     }
     match exit {
         Exit::Done => Verdict::Forget,
@@ -139,7 +142,9 @@ pub fn decide(
                 history.crashes.pop_front();
             }
             let crashes = history.crashes.len();
-            if crashes >= limits.crashes {
+            // A probe is one try: it is not given the whole budget again.
+            if crashes >= limits.crashes || history.crashing {
+                history.crashing = true;
                 Verdict::Park { probe: limits.probe, why: Parked::Crashing }
             } else {
                 Verdict::Restart { after: backoff(Duration::from_secs(1), crashes as u32, BACKOFF_CAP, dice) }
@@ -196,6 +201,14 @@ mod tests {
         check("the third refusal in a row", &vec![(refused(), 1); 3], "22.5s, 45s, failed: refused");
         check("refusals apart", &[(refused(), 1), (refused(), 1), (refused(), 90)], "22.5s, 45s, 22.5s");
         check("the fifth crash in five minutes", &vec![(panicked(), 9); 5], "0.75s, 1.5s, 3s, 6s, failed: crashing");
+        let probes = [vec![(panicked(), 9); 5], vec![(panicked(), 9), (panicked(), 61)]].concat();
+        check(
+            "a probe is one try, and a long life forgives",
+            &probes,
+            "0.75s, 1.5s, 3s, 6s, failed: crashing, failed: crashing, failed: crashing",
+        );
+        let recovered = [vec![(panicked(), 9); 5], vec![(lost(), 400), (panicked(), 9)]].concat();
+        check("a probe that lives", &recovered, "0.75s, 1.5s, 3s, 6s, failed: crashing, 0.75s, 0.75s");
         check("crashes far apart", &vec![(panicked(), 200); 5], "0.75s, 1.5s, 1.5s, 1.5s, 1.5s");
         check("vanishing counts as crashing", &vec![(Exit::Vanished, 9); 5], "0.75s, 1.5s, 3s, 6s, failed: crashing");
         check("getting stuck counts as crashing", &vec![(Exit::Stuck("x".into()), 9); 2], "0.75s, 1.5s");

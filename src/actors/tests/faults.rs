@@ -106,10 +106,12 @@ fn a_crash_loop_ends_in_failed_and_lives_no_more_until_it_is_probed() {
         );
         let spent = Some((5, [("panicked", 5)].into()));
         assert_eq!((world.state(1), lives(&world)), (State::Failed, spent.clone()));
-        minutes(14).await;
+        minutes(13).await;
         assert_eq!(lives(&world), spent, "not one life more");
         minutes(2).await;
         assert_eq!(lives(&world).map(|(life, _)| life), Some(6), "it is probed once");
+        minutes(15).await;
+        assert_eq!(lives(&world).map(|(life, _)| life), Some(7), "and once more");
         assert_eq!(world.state(2), State::Live);
         world.stop(&[]).await;
     });
