@@ -331,12 +331,12 @@ mod tests {
         let old = accounts.log_in(700_000_001, 0);
         let page = accounts.correspond(&old.sessdata).expect("is logged in");
         let try_with = |accounts: &mut Accounts, csrf: &str, page: &str, token: &str| {
-            accounts.refresh(&old.sessdata, csrf, page, token, 1).map_err(|code| code)
+            accounts.refresh(&old.sessdata, csrf, page, token, 1)
         };
         assert_eq!(try_with(&mut accounts, "x", &page, &old.refresh_token).err(), Some(WRONG_CSRF));
         assert_eq!(try_with(&mut accounts, &old.csrf, "x", &old.refresh_token).err(), Some(WRONG_REFRESH));
         assert_eq!(try_with(&mut accounts, &old.csrf, &page, "x").err(), Some(WRONG_REFRESH));
-        let new = try_with(&mut accounts, &old.csrf, &page, &old.refresh_token).ok().expect("is refreshed");
+        let new = try_with(&mut accounts, &old.csrf, &page, &old.refresh_token).expect("is refreshed");
         assert!(accounts.login(&old.sessdata).is_some() && accounts.login(&new.sessdata).is_some());
         assert_eq!(accounts.confirm_refresh(&new.sessdata, &old.csrf, &old.refresh_token), Err(WRONG_CSRF));
         assert_eq!(accounts.confirm_refresh("x", &new.csrf, &old.refresh_token), Err(NOT_LOGGED_IN));
