@@ -32,7 +32,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "store",
         ],
     ),
-    ("simulator", &["domain", "protocol"]),
+    ("simulator", &["domain"]),
     ("config", &["domain", "supervise::faults"]),
 ];
 
