@@ -8,11 +8,7 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::ledger::Ledger;
-use crate::{
-    domain::Event,
-    store::sqlite::{Database, QueryError},
-    supervise::exit::Panic,
-};
+use crate::{domain::Event, store::sqlite::Database, supervise::exit::Panic};
 
 /// The dead letters and the books.
 #[derive(Clone)]
@@ -33,7 +29,7 @@ impl Graves {
         let (room, why) = (event.room_id, why(who, panic));
         error!(room.id = %room, event.id = %event.id, "an event is set aside as a dead letter: {why}");
         let event = event.clone();
-        match self.database.run(move |database| Ok::<_, QueryError>(database.bury(&event, &why)?)).await {
+        match self.database.run(move |database| database.bury(&event, &why)).await {
             Ok(true) => self.ledger.recorded(room, 0, 0, 1),
             Ok(false) => self.ledger.recorded(room, 0, 1, 0),
             Err(error) => {

@@ -178,7 +178,7 @@ impl RoomSupervisor {
         let actor = RoomActor::start_in_arbiter(&place.arbiter, move |_| RoomActor::in_turn(work, turn, obituary));
         let living = Living { life, begun: now, leash: Arc::new(leash), actor };
         self.spec.desired.lives(room, Some(living.clone()));
-        self.has_begun(room, &wish, living);
+        self.has_begun(room, wish, living);
     }
 
     /// A life is under way, begun by this supervisor or by the one before.

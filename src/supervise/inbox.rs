@@ -117,19 +117,19 @@ impl<T> Inbox<T> {
 /// be of one piece or bear repetition.
 pub async fn sift<T>(items: &[T], mut work: impl AsyncFnMut(&[T])) -> Vec<(usize, Panic)> {
     let mut bad = Vec::new();
-    let mut runs = vec![0..items.len()];
-    while let Some(run) = runs.pop() {
-        let done = AssertUnwindSafe(work(&items[run.clone()])).catch_unwind().await;
+    let mut runs = Vec::from([(0, items.len())]);
+    while let Some((start, end)) = runs.pop() {
+        let done = AssertUnwindSafe(work(&items[start..end])).catch_unwind().await;
         if done.is_ok() {
             continue;
         }
         let panic = obituary::take_panic();
-        if run.len() <= 1 {
-            bad.push((run.start, panic));
+        let middle = start + (end - start) / 2;
+        if middle == start {
+            bad.push((start, panic));
         } else {
-            let middle = run.start + run.len() / 2;
-            runs.push(middle..run.end);
-            runs.push(run.start..middle);
+            runs.push((middle, end));
+            runs.push((start, middle));
         }
     }
     bad
