@@ -185,6 +185,11 @@ impl Database {
         blocking::run(move || work(&database)).await.unwrap_or_else(|_| Err(QueryError::Stopping.into()))
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
     /// Bytes on disk: the file and its write-ahead log.
     pub fn size_bytes(&self) -> u64 {
         ["", "-wal"]
