@@ -1,5 +1,5 @@
 // The dashboard: cards, tiles and the newest events follow the push.
-import { t, el, set, setCount, exact, yuan, compact, picture } from "./page.js";
+import { t, at, el, set, setCount, exact, yuan, compact, picture } from "./page.js";
 import { connect } from "./live.js";
 import { Stream } from "./rows.js";
 
@@ -14,7 +14,7 @@ const card = (id) => cards.querySelector(`[data-room="${Number(id)}"]`);
 const status = (room) => (room.status === 1 || room.status === 2 ? room.status : 0);
 
 function make(room) {
-  const link = `/live/room/${Number(room.room_id)}/`;
+  const link = at(`/live/room/${Number(room.room_id)}/`);
   const figure = (name, key) => el("div", {}, el("dt", {}, t(key)), el("dd", { class: "num", data: { f: name } }));
   const svg = "http://www.w3.org/2000/svg";
   const spark = document.createElementNS(svg, "svg");
@@ -84,7 +84,7 @@ function totals() {
   const strip = document.getElementById("attention");
   strip.hidden = bad.length === 0;
   strip.querySelector("[data-list]").replaceChildren(...bad.slice(0, 12).map((room) => el("li", {},
-    el("a", { href: `/live/room/${Number(room.room_id)}/` }, room.uname || String(room.room_id)), " ",
+    el("a", { href: at(`/live/room/${Number(room.room_id)}/`) }, room.uname || String(room.room_id)), " ",
     el("span", { class: `pill pill-${room.state}` }, t("state-" + room.state)), " ",
     el("span", { class: "dim" }, room.error ?? ""))));
   document.getElementById("no-rooms").hidden = all.length > 0;

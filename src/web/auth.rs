@@ -10,7 +10,7 @@
 use std::{
     collections::HashMap,
     fmt::Write as _,
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -28,7 +28,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{error::Refusal, tries::Tries};
+use super::{
+    error::Refusal,
+    tries::Tries,
+    visitor::{Visitor, same_origin},
+};
 
 /// The cookie of a signed-in session.
 pub const SESSION_COOKIE: &str = "blm_session";
@@ -214,28 +218,6 @@ fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
-/// Refuses what a page of another site sent. Programs send no Origin.
-pub fn same_origin(request: &HttpRequest) -> Result<(), Refusal> {
-    let text = |name| request.headers().get(name).map(|value: &header::HeaderValue| value.to_str().unwrap_or("?"));
-    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
-    let host = text(header::HOST).unwrap_or_default();
-    let from = origin.split_once("://").map_or(origin, |(_, authority)| authority);
-    if !host.is_empty() && from.eq_ignore_ascii_case(host) {
-        return Ok(());
-    }
-    Err(Refusal::forged("this request was made by a page of another site"))
-}
-
-/// Where a request comes from. A proxy on this machine is believed about the address before it.
-pub fn address_of(request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
-    if !peer.to_canonical().is_loopback() {
-        return peer;
-    }
-    let forwarded = request.headers().get("X-Forwarded-For").and_then(|value| value.to_str().ok());
-    forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse().ok()).unwrap_or(peer)
-}
-
 /// The cookie that carries a session, or takes it away.
 pub fn session_cookie(request: &HttpRequest, signed_in: Option<SignedIn>) -> Cookie<'static> {
     let (id, age) = match signed_in {
@@ -246,7 +228,7 @@ pub fn session_cookie(request: &HttpRequest, signed_in: Option<SignedIn>) -> Coo
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(request.connection_info().scheme() == "https")
+        .secure(Visitor::of(request).https)
         .max_age(CookieAge::seconds(i64::try_from(age).unwrap_or(0)))
         .finish()
 }
@@ -260,6 +242,8 @@ impl std::fmt::Debug for SignedIn {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use actix_web::test::TestRequest;
     use futures_util::FutureExt;
 

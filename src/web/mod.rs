@@ -16,14 +16,17 @@ pub mod auth;
 mod books;
 pub mod debug;
 mod desk;
+mod entry;
 pub mod error;
 mod fresh;
 pub mod i18n;
+mod pace;
 pub mod pages;
 pub mod push;
 pub mod socket;
 mod tries;
 pub mod view;
+pub mod visitor;
 
 #[cfg(test)]
 mod socket_tests;
@@ -37,15 +40,16 @@ use actix_web::{
     dev::ServerHandle,
     guard,
     http::header,
-    middleware::{Compress, DefaultHeaders},
+    middleware::{Compress, DefaultHeaders, from_fn},
     web::{self, Data, ServiceConfig, post, resource},
 };
 
+use ipnet::IpNet;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
-use self::{error::Refusal, view::Views};
+use self::{error::Refusal, pace::Pace, view::Views};
 use crate::{
     actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
@@ -86,6 +90,10 @@ pub struct WebOptions {
     pub demo: bool,
     /// A configured upstream: pictures may come from there, even without TLS.
     pub upstream_origin: Option<Url>,
+    /// The path below which a reverse proxy shows the site, such as `/bili`; empty for none.
+    pub base_path: String,
+    /// Proxies that are believed about who asks.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl WebOptions {
@@ -107,6 +115,7 @@ pub struct Site {
     web: Web,
     views: Views,
     sessions: Arc<Sessions>,
+    pace: Pace,
     memo: Arc<push::RoomsMemo>,
     health: debug::Memo,
     earlier: books::Earlier,
@@ -116,13 +125,22 @@ pub struct Site {
 impl Site {
     /// Reads the templates and the books of earlier runs, and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
-        let views = Views::new(web.options.pictures_from().as_deref())
+        let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
         let earlier = books::Earlier::read(&web.database, &web.ledger)
             .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let (memo, health) = (Arc::default(), debug::Memo::default());
-        Ok(Data::new(Site { web, views, sessions, memo, health, earlier, started_ms: unix_ms() }))
+        Ok(Data::new(Site {
+            web,
+            views,
+            sessions,
+            pace: Pace::default(),
+            memo,
+            health,
+            earlier,
+            started_ms: unix_ms(),
+        }))
     }
 
     /// A reading of the program's health, at most a second old.
@@ -153,6 +171,7 @@ pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let pictures_from = site.web.options.pictures_from();
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(from_fn(entry::enter))
             .wrap(Compress::default())
             .wrap(safe_headers(pictures_from.as_deref()))
             .app_data(site.clone())

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
         params::{self, Params},
         trend::{Stretch, series},
     },
+    entry::see,
     error::Refusal,
     fresh::{Fresh, is_about_room, is_chat_or_money},
     view::Frame,
@@ -59,8 +60,8 @@ pub fn frame<'a>(request: &'a HttpRequest, site: &Site) -> Frame<'a> {
 }
 
 /// `/`.
-pub async fn root() -> HttpResponse {
-    HttpResponse::Found().insert_header((header::LOCATION, "/live/")).finish()
+pub async fn root(site: web::Data<Site>) -> HttpResponse {
+    see(&site, StatusCode::FOUND, "/live/").finish()
 }
 
 /// Anything that is nowhere else.

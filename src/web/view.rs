@@ -47,14 +47,18 @@ pub struct Frame<'a> {
 impl Views {
     /// Reads the templates. Fails only for a mistake in one of them, which a test finds.
     ///
-    /// Pictures may come without TLS from `upstream` only, which is a simulator or a test rig.
-    pub fn new(upstream: Option<&str>) -> Result<Views, tera::Error> {
+    /// Pictures may come without TLS from `upstream` only, which is a simulator or a test rig. All addresses
+    /// of the site begin with `base`.
+    pub fn new(upstream: Option<&str>, base: &str) -> Result<Views, tera::Error> {
         let mut tera = Tera::new();
         let upstream = upstream.map(str::to_owned);
         let pictures_from = upstream.clone();
         tera.register_function("t", i18n::template_function());
-        tera.register_function("asset", |arguments: Kwargs, _: &tera::State| {
-            Ok::<_, tera::Error>(assets::address(arguments.must_get::<&str>("path")?))
+        let (base, before_files) = (base.to_owned(), base.to_owned());
+        tera.register_function("base", move |_: Kwargs, _: &tera::State| base.clone());
+        tera.register_function("asset", move |arguments: Kwargs, _: &tera::State| {
+            let address = assets::address(arguments.must_get::<&str>("path")?);
+            Ok::<_, tera::Error>(format!("{before_files}{address}"))
         });
         tera.register_filter("compact", |n: i64, _: Kwargs, state: &tera::State| compact(n, lang_of(state)));
         tera.register_filter("exact", |n: i64, _: Kwargs, _: &tera::State| exact(n));
@@ -295,7 +299,7 @@ mod tests {
 
     #[test]
     fn every_template_can_be_read() {
-        if let Err(error) = Views::new(None) {
+        if let Err(error) = Views::new(None, "") {
             panic!("{error:?}");
         }
     }

@@ -9,6 +9,7 @@ mod browser;
 mod pipeline;
 mod push;
 mod redis;
+mod security;
 mod shutdown;
 mod support;
 mod upstream;
