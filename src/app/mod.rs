@@ -209,6 +209,7 @@ impl App {
                 auth: Arc::new(auth),
                 options: web::WebOptions {
                     demo: settings.demo,
+                    public: settings.public,
                     upstream_origin: settings.upstream.clone(),
                     base_path: settings.base_path.clone(),
                     trusted_proxies: settings.trusted_proxies.clone(),

@@ -203,7 +203,7 @@ pub async fn websocket(
 ) -> Result<HttpResponse, actix_web::Error> {
     same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
-    let reader = Reader::new(site.web.ring.clone(), site.memo.clone(), filter, wanted.after.as_deref());
+    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, wanted.after.as_deref());
     let seat = site.sessions.take_seat(&request)?;
     let session = Session {
         reader: Rc::new(RefCell::new(reader)),
@@ -339,7 +339,7 @@ pub async fn server_sent(
     same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
     let last = request.headers().get("Last-Event-ID").and_then(|value| value.to_str().ok());
-    let reader = Reader::new(site.web.ring.clone(), site.memo.clone(), filter, last.or(wanted.after.as_deref()));
+    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, last.or(wanted.after.as_deref()));
     let seat = site.sessions.take_seat(&request)?;
     let hello = reader.hello(&site.web.wall);
     let messages = push::stream(Rc::new(RefCell::new(reader)), site.sessions.closing.subscribe());

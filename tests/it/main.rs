@@ -7,6 +7,7 @@
 mod bad_input;
 mod browser;
 mod pipeline;
+mod public;
 mod push;
 mod redis;
 mod security;
