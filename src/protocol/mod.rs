@@ -3,6 +3,7 @@
 //! ```text
 //!   HTTP    nav, spi           -> wbi keys, buvid            api, wbi
 //!           getDanmuInfo       -> token, hosts               api (signed by wbi)
+//!           app/start          -> first packet, links        openlive (signed by key)
 //!
 //!   stream  Auth            -->                              session
 //!                           <-- AuthReply {"code":0}
@@ -22,6 +23,8 @@
 
 pub mod api;
 pub mod wbi;
+
+pub mod openlive;
 
 pub mod packet;
 

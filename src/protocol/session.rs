@@ -107,13 +107,18 @@ impl Session {
             "uid": auth.uid.0, "roomid": auth.room_id.0, "protover": 3, "platform": "web", "type": 2,
             "buvid": auth.buvid, "key": auth.token,
         });
+        Session::open_verbatim(auth.room_id, &body.to_string(), now)
+    }
+
+    /// The same where somebody else, such as the Open Live platform, has written the packet's body.
+    pub fn open_verbatim(room_id: RoomId, auth_body: &str, now: Duration) -> (Session, Vec<u8>) {
         let session = Session {
-            room_id: auth.room_id,
+            room_id,
             phase: Phase::Asking { until: now + AUTH_LIMIT },
             last_heard: now,
             inflater: Inflater::default(),
         };
-        (session, encode(Operation::Auth, 1, body.to_string().as_bytes()))
+        (session, encode(Operation::Auth, 1, auth_body.as_bytes()))
     }
 
     /// Takes one WebSocket frame in.
