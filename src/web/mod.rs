@@ -28,6 +28,7 @@ mod pace;
 pub mod pages;
 pub mod push;
 pub mod socket;
+mod storage;
 mod tries;
 mod verdict;
 pub mod view;
@@ -37,6 +38,8 @@ pub mod visitor;
 mod diagnostics_tests;
 #[cfg(test)]
 mod socket_tests;
+#[cfg(test)]
+mod storage_tests;
 #[cfg(test)]
 mod tests;
 
@@ -61,6 +64,7 @@ use crate::{
     actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
         LiveStore,
+        housekeeper::Housekeeper,
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
@@ -74,6 +78,8 @@ pub struct Web {
     pub sync: SyncHandle,
     /// The history.
     pub database: Database,
+    /// Keeps the history in order.
+    pub housekeeper: Arc<Housekeeper>,
     /// The live store, for its status.
     pub live: Arc<dyn LiveStore>,
     /// The rooms as they are.
@@ -290,7 +296,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
         .service(form("/live/admin/sync", post().to(admin::sync)))
-        .service(form("/live/admin/diagnostics", post().to(diagnostics::by_form)));
+        .service(form("/live/admin/diagnostics", post().to(diagnostics::by_form)))
+        .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
 
     cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))
