@@ -24,7 +24,7 @@ use tokio_tungstenite::{
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef, Uid},
     protocol::{Auth, Operation, StreamHost, encode, packets},
-    upstream::{AskError, Connection, Upstream},
+    upstream::{AskError, Connection, Pass, Upstream},
 };
 
 /// What the upstream does next.
@@ -81,7 +81,7 @@ impl Upstream for Script {
         Ok(RoomInfo::unknown(RoomId(room.0)))
     }
 
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError> {
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {
         let first = {
             let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
             let acts = lives.get_mut(&room).and_then(|lives| lives.front()).and_then(|acts| acts.first().cloned());
@@ -95,12 +95,12 @@ impl Upstream for Script {
             Some(Act::Away) => Err(AskError::Unreachable { call: "getDanmuInfo", why: "refused".into() }),
             _ => {
                 let auth = Auth { room_id: room, uid: Uid(0), buvid: String::new(), token: String::new() };
-                Ok((auth, vec![StreamHost { host: room.to_string(), ws_port: 0, wss_port: 0 }]))
+                Ok(Pass::new(auth, vec![StreamHost { host: room.to_string(), ws_port: 0, wss_port: 0 }]))
             }
         }
     }
 
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
+    async fn dial(&self, _: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
         let room = RoomId(host.host.parse().expect("the host is the room"));
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let acts = self.next_life(room);
