@@ -37,7 +37,8 @@ pub fn decode(message: &Message) -> Events {
         *place += 1;
         let timestamp_ms = message.arrival.time_ms(item.timestamp.positive().or(message.send_time));
         let body = Body::Gift(item.gift(giver.medal.clone())?);
-        Ok(message.arrival.event(timestamp_ms, giver.user.clone(), body, &facts))
+        let event = message.arrival.event(timestamp_ms, giver.user.clone(), body, &facts);
+        Ok(purchase::read_from(message.name, event))
     });
     events.collect()
 }
@@ -400,7 +401,11 @@ mod tests {
             v1(r#""num":10,"price":100,"discount_price":90,"total_coin":900,"coin_type":"gold","tid":"77","rnd":"77",
             "timestamp":1780000000,"uid":66,"uname":"小猫","receive_user_info":{"uid":5,"uname":"主播"},
             "medal_info":{"medal_name":"","medal_level":0},"batch_combo_id":"x","super_gift_num":10"#);
-        assert_eq!(v2(&sent(vec![item("77")])), old);
+        let mut new = v2(&sent(vec![item("77")]));
+        let commands = [&old, &new].map(|events| events[0].origin.clone().map(|origin| origin.command));
+        assert_eq!(commands, ["SEND_GIFT", "SEND_GIFT_V2"].map(|command| Some(command.to_owned())));
+        new[0].origin.clone_from(&old[0].origin);
+        assert_eq!(new, old);
         assert_eq!((old[0].timestamp_ms, old[0].user.uid), (1_780_000_000_000, Uid(66)));
         assert_eq!(gift(&old[0]).receiver, Some(Receiver { uid: Uid(5), username: "主播".into() }));
     }

@@ -14,7 +14,8 @@ use diesel::{
 };
 
 use super::{
-    rows::{DanmakuRow, GiftRow, GuardRow, RoomEventRow, SuperChatRow, to_ms, to_time},
+    purchase_rows::{GiftRow, GuardRow, SuperChatRow},
+    rows::{DanmakuRow, RoomEventRow, to_ms, to_time},
     schema::{live_data_danmakudata, live_data_giftdata, live_data_guard, live_data_roomevent, live_data_superchat},
     search,
     sqlite::{Database, QueryError, failed},

@@ -23,6 +23,7 @@ use deadpool_redis::{
         streams::{StreamId, StreamRangeReply},
     },
 };
+use serde::Serialize;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -30,7 +31,7 @@ use super::{
     Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals,
     StoreError, StoreKind,
 };
-use crate::domain::{Event, Kind, RoomId, RoomInfo};
+use crate::domain::{Event, Kept, Kind, RoomId, RoomInfo};
 
 /// The stream of batches.
 const STREAM: &str = "blm:stream";
@@ -198,6 +199,11 @@ fn batch_of(entry: &StreamId) -> Result<Batch, StoreError> {
     Ok(Batch { position: Position(entry.id.clone()), events })
 }
 
+fn json_of(event: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(event)
+        .map_err(|error| StoreError::Refused { what: "to write an event", why: error.to_string() })
+}
+
 fn list_key(room: RoomId, list: RecentList) -> String {
     match list {
         RecentList::Danmaku => format!("room:{room}:danmaku"),
@@ -220,11 +226,12 @@ impl LiveStore for RedisStore {
             return Ok(());
         }
         let mut texts = Vec::with_capacity(events.len());
+        let mut told = Vec::with_capacity(events.len());
         let mut lists: BTreeMap<String, (usize, Vec<usize>)> = BTreeMap::new();
         for (at, event) in events.iter().enumerate() {
-            let text = serde_json::to_string(event)
-                .map_err(|error| StoreError::Refused { what: "to write an event", why: error.to_string() })?;
-            texts.push(text);
+            texts.push(json_of(&Kept(event))?);
+            // The lists are for everybody, the stream is for us: what stands for a masked user is not for everybody.
+            told.push(event.user.hash().map(|_| json_of(event.as_ref())).transpose()?);
             let (list, cap) = match event.kind() {
                 Kind::Danmaku => (RecentList::Danmaku, DANMAKU_KEPT),
                 Kind::Gift => (RecentList::Gifts, GIFTS_KEPT),
@@ -243,7 +250,7 @@ impl LiveStore for RedisStore {
             let newest = &members[members.len().saturating_sub(cap)..];
             let push = pipeline.cmd("LPUSH").arg(&key);
             for at in newest {
-                push.arg(&texts[*at]);
+                push.arg(told[*at].as_ref().unwrap_or(&texts[*at]));
             }
             push.ignore();
             pipeline.cmd("LTRIM").arg(&key).arg(0).arg(cap - 1).ignore();

@@ -38,6 +38,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    blm_roomalias (room_id, alias) {
+        room_id -> BigInt,
+        alias -> Text,
+        first_ms -> BigInt,
+        last_ms -> BigInt,
+        interactions -> BigInt,
+    }
+}
+
+diesel::table! {
     blm_roomtotal (room_id) {
         room_id -> BigInt,
         danmaku -> BigInt,
@@ -50,6 +60,8 @@ diesel::table! {
         super_chat_gold -> BigInt,
         guard_gold -> BigInt,
         last_event_ms -> BigInt,
+        others_gold -> BigInt,
+        unidentified -> BigInt,
     }
 }
 
@@ -64,6 +76,7 @@ diesel::table! {
         gifts -> BigInt,
         paid_gold -> BigInt,
         interactions -> BigInt,
+        alias -> Nullable<Text>,
     }
 }
 
@@ -104,6 +117,8 @@ diesel::table! {
         lottery -> Bool,
         emoticon_url -> Nullable<Text>,
         reply_to -> Nullable<Text>,
+        user_hash -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -176,6 +191,10 @@ diesel::table! {
         blind_box_price_gold -> Nullable<BigInt>,
         receiver_uid -> Nullable<BigInt>,
         receiver_name -> Nullable<Text>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
+        to_other -> Bool,
     }
 }
 
@@ -198,6 +217,9 @@ diesel::table! {
         masked -> Bool,
         created_at -> Nullable<Timestamp>,
         estimate_id -> Nullable<Text>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -254,6 +276,7 @@ diesel::table! {
         gift_gold -> BigInt,
         super_chat_gold -> BigInt,
         guard_gold -> BigInt,
+        others_gold -> BigInt,
     }
 }
 
@@ -312,6 +335,9 @@ diesel::table! {
         source -> Text,
         masked -> Bool,
         created_at -> Nullable<Timestamp>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -330,6 +356,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blm_deadletter,
     blm_indexed,
     blm_ledger,
+    blm_roomalias,
     blm_roomtotal,
     blm_roomuser,
     blm_setting,

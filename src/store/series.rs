@@ -11,11 +11,12 @@ use serde::Serialize;
 
 use super::{
     RoomTotals,
+    heads::UserRow,
     record::Outcome,
     rows::{GaugeRow, MINUTE_MS},
     schema::{blm_ledger, blm_roomtotal, blm_roomuser, live_data_gauge, live_data_minute},
     sqlite::{Database, QueryError, failed},
-    sums::{MinuteRow, TotalRow, UserRow},
+    sums::{MinuteRow, TotalRow},
 };
 use crate::domain::{Gauge, Gold, RoomId, Uid};
 
@@ -69,12 +70,14 @@ pub struct TrendPoint {
     pub guards: i64,
     /// People who came in, as far as the upstream says.
     pub enters: i64,
-    /// Paid for gifts.
+    /// Paid for gifts to the room's streamer.
     pub gift_gold: Gold,
     /// Paid for super chats.
     pub super_chat_gold: Gold,
     /// Paid for guards.
     pub guard_gold: Gold,
+    /// Paid here for gifts to other streamers: no income of this room.
+    pub others_gold: Gold,
 }
 
 impl TrendPoint {
@@ -92,6 +95,7 @@ impl TrendPoint {
         self.gift_gold += Gold(minute.gift_gold);
         self.super_chat_gold += Gold(minute.super_chat_gold);
         self.guard_gold += Gold(minute.guard_gold);
+        self.others_gold += Gold(minute.others_gold);
     }
 }
 
@@ -110,7 +114,7 @@ pub struct GaugePoint {
 pub enum TopBy {
     /// Chat lines.
     Danmaku,
-    /// What they paid.
+    /// What they paid to the room's streamer.
     Paid,
 }
 
@@ -131,6 +135,13 @@ pub struct TopUser {
     pub gifts: i64,
     /// Paid for everything.
     pub paid_gold: Gold,
+}
+
+/// A number of people.
+#[derive(QueryableByName)]
+struct Heads {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
 }
 
 impl Database {
@@ -159,12 +170,18 @@ impl Database {
         use blm_roomuser as user;
         let sum = self.all_totals()?.values().fold(RoomTotals::default(), |sum, room| sum.plus(room));
         // Spelled out, and not with a bound 0: only so it is the condition of the index.
-        let users = user::table
+        let users: i64 = user::table
             .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("interactions > 0"))
             .select(diesel::dsl::count(user::uid).aggregate_distinct())
             .first(&mut self.reader()?)
             .map_err(failed("count the users"))?;
-        Ok(RoomTotals { users, ..sum })
+        let masked: Heads = diesel::sql_query(
+            "SELECT count(DISTINCT alias) AS n FROM blm_roomalias AS masked WHERE interactions > 0 AND NOT EXISTS
+             (SELECT 1 FROM blm_roomuser AS known WHERE known.alias = masked.alias AND known.interactions > 0)",
+        )
+        .get_result(&mut self.reader()?)
+        .map_err(failed("count the masked users"))?;
+        Ok(RoomTotals { users: users + masked.n, ..sum })
     }
 
     /// What happened in a room in `from_ms..to_ms`, oldest first; steps in which nothing did are left out.

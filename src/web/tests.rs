@@ -91,7 +91,8 @@ fn event(n: i64, body: Body) -> Event {
         timestamp_ms,
         received_ms: timestamp_ms,
         source: Source::Live,
-        user: User { uid: Uid(7), username: EVIL.into(), masked: false },
+        user: User { uid: Uid(7), username: EVIL.into(), masked: false, alias: None },
+        origin: None,
         body,
     }
 }
