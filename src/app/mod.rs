@@ -55,7 +55,7 @@ use crate::{
     },
     config::Settings,
     domain::Event,
-    store::sqlite::Database,
+    store::{LiveStore, sqlite::Database},
     supervise::{
         lane::{WhenFull, lane},
         vitals::{Board, Vitals, unix_ms},
@@ -105,6 +105,7 @@ struct App {
     finish_sync: watch::Sender<bool>,
     web: web::Server,
     ledger: Arc<Ledger>,
+    live: Arc<dyn LiveStore>,
     database: Database,
     signals: Signals,
 }
@@ -127,7 +128,7 @@ impl App {
             .map_err(|source| StartError::DataDir { path: settings.data_dir.clone(), source })?;
         let path = settings.database.clone();
         let database = blocking(move || Database::open(&path)).await??;
-        let (live, live_for_web) = open_live_store(&settings).await?;
+        let (live, live_for_web) = open_live_store(&settings, &database).await?;
 
         let (board, wall, ledger) =
             (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
@@ -221,7 +222,7 @@ impl App {
 
         watch_rooms(&rooms, &database, wall_of_named, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
+        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, live, database, signals })
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -248,6 +249,11 @@ impl App {
             },
             () = signals.second() => Outcome::Interrupted,
         }
+    }
+
+    /// Events that lie safe in the outbox.
+    fn held(&self) -> u64 {
+        self.live.outbox().map_or(0, |outbox| outbox.reading().held)
     }
 
     async fn drain(&self, told: &Told) -> Outcome {
@@ -284,9 +290,11 @@ impl App {
         }
         self.web.stop(by(9)).await;
 
-        let pending = self.ledger.pending();
-        if pending > 0 {
-            left.push(format!("{pending} events were received and are not stored"));
+        let (pending, held) = (self.ledger.pending(), self.held());
+        if pending > held {
+            left.push(format!("{} events were received and are not stored", pending - held));
+        } else if pending > 0 {
+            warn!("stopped: {pending} events wait in the outbox; they follow at the next start");
         }
         for line in &left {
             error!("stopped: {line}");

@@ -7,6 +7,7 @@
 mod args;
 mod error;
 mod file;
+mod live;
 mod networks;
 
 use std::{
@@ -24,6 +25,7 @@ use url::Url;
 pub use self::{
     args::{Cli, LogFormat, SimulateArgs},
     error::ConfigError,
+    live::{LiveSettings, Role},
 };
 use self::{
     args::{Command, RunArgs},
@@ -53,6 +55,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
+    /// How the live store is used, and by which part of the program.
+    pub live: LiveSettings,
     /// Visitors who are not signed in see neither money nor viewers.
     pub public: bool,
     /// The path below which a reverse proxy shows the pages; empty for none.
@@ -121,6 +125,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
 }
 
 fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
+    let live = live::settle(&args.live, &file, args.redis.is_some() || file.redis.is_some(), args.demo)?;
     let in_file = file.rooms.unwrap_or_default().into_iter().map(|name| match name {
         RoomName::Number(number) => number.to_string().parse::<RoomRef>(),
         RoomName::Text(text) => text.parse(),
@@ -193,6 +198,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         database,
         data_dir,
         redis,
+        live,
         public: args.public.or(file.public).unwrap_or(false),
         base_path,
         trusted_proxies,

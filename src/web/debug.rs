@@ -17,7 +17,10 @@ use tokio::{
 use super::{Site, Web, error::Refusal, pages};
 use crate::{
     actors::ledger::LedgerReading,
-    store::LiveStoreStatus,
+    store::{
+        LiveStoreStatus,
+        outbox::{Outbox, OutboxReading},
+    },
     supervise::{
         lane::LaneReading,
         vitals::{Death, Reading, State, unix_ms},
@@ -26,6 +29,8 @@ use crate::{
 
 /// The live store is asked for so long.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// An outbox fuller than this loses events soon.
+const OUTBOX_FULL: f64 = 0.9;
 /// A lane fuller than this is a reason to look.
 const LANE_FULL: f64 = 0.75;
 
@@ -54,6 +59,8 @@ pub struct Health {
     pub live_store: Option<LiveStoreStatus>,
     /// Why it does not.
     pub live_store_error: Option<String>,
+    /// What is on the way to Redis; none with the embedded store.
+    pub outbox: Option<OutboxReading>,
     /// Bytes of the history on disk.
     pub database_bytes: u64,
     /// Live connections.
@@ -134,7 +141,9 @@ pub async fn read(site: &Site) -> Health {
     let (actors, lanes, ledger) = (web.board.actors(), web.board.lanes(), web.ledger.reading());
     let unresolved: BTreeMap<String, String> =
         web.wall.unresolved().into_iter().map(|(room, why)| (room.to_string(), why)).collect();
-    let mut findings = findings(&rooms, &actors, &lanes, &ledger, live_store.is_none());
+    let outbox = web.live.outbox().map(Outbox::reading);
+    let mut findings = findings(&rooms, &actors, &lanes, &ledger, live_store.is_none() && outbox.is_none());
+    findings.extend(outbox.as_ref().into_iter().flat_map(outbox_findings));
     if !unresolved.is_empty() {
         findings.push(Finding { code: "room_unresolved", n: unresolved.len() as u64, grave: false });
     }
@@ -163,6 +172,7 @@ pub async fn read(site: &Site) -> Health {
         process: process(site),
         live_store,
         live_store_error,
+        outbox,
         database_bytes: web.database.size_bytes(),
         sessions: site.sessions.count(),
         ledger,
@@ -195,8 +205,10 @@ fn findings(
     let full = lanes.iter().filter(|lane| lane.depth as f64 > lane.capacity as f64 * LANE_FULL).count();
     let waiting = rooms.monitored - rooms.receiving - rooms.paused - rooms.failed;
     let dropped: u64 = ledger.total.dropped.values().sum();
+    let history_waits = actors.iter().any(|actor| actor.kind == "sync" && actor.state == State::Backoff);
     let all = [
         ("live_store_silent", u64::from(live_store_silent), true),
+        ("history_waits", if history_waits { ledger.total.pending.max(1) } else { 0 }, false),
         ("core_actor_down", core_down as u64, true),
         ("ledger_unbalanced", u64::from(!ledger.balanced), true),
         ("core_actor_restarting", core_restarting as u64, false),
@@ -207,6 +219,14 @@ fn findings(
         ("room_not_received", waiting as u64, false),
     ];
     all.into_iter().filter(|(_, n, _)| *n > 0).map(|(code, n, grave)| Finding { code, n, grave }).collect()
+}
+
+/// What an outbox has to say: Redis is away, and for how long that can go well.
+fn outbox_findings(outbox: &OutboxReading) -> Vec<Finding> {
+    let full = outbox.away_ms.is_some() && outbox.bytes as f64 > outbox.capacity as f64 * OUTBOX_FULL;
+    let away = Finding { code: "redis_away", n: outbox.waiting, grave: false };
+    let full = full.then_some(Finding { code: "outbox_full", n: outbox.bytes, grave: true });
+    outbox.away_ms.map(|_| away).into_iter().chain(full).collect()
 }
 
 fn process(site: &Site) -> Process {
