@@ -3,8 +3,9 @@
 //! Gathers events as the store likes them and appends them; what was appended survives the program. Behind
 //! an outbox (Redis), appending ends there, and bringing it on goes beside it: so Redis may be away, and the
 //! lane does not notice. While the store takes nothing the batch stays in hand and is tried again for ever:
-//! the lane fills, sheds by its policy, and shows. Also publishes what is known about the rooms. Ends when
-//! the lane has ended and the outbox is empty, or can be emptied no further now.
+//! the lane fills, sheds by its policy, and shows. An event over which every life panics becomes a dead
+//! letter. Also publishes what is known about the rooms. Ends when the lane has ended and the outbox is
+//! empty, or can be emptied no further now.
 
 use std::{
     sync::{
@@ -22,13 +23,14 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::wall::Wall;
+use super::{graves::Graves, wall::Wall};
 use crate::{
     domain::Event,
     store::{LiveStore, StoreError},
     supervise::{
         exit::Exit,
-        lane::Inbox,
+        faults::{self, Point},
+        inbox::{Inbox, sift},
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
@@ -45,6 +47,8 @@ pub struct WriterSpec {
     pub wall: Arc<Wall>,
     /// Rung after each append.
     pub appended: Arc<Notify>,
+    /// For events that end every life.
+    pub graves: Graves,
     /// What it publishes.
     pub vitals: Arc<Vitals>,
 }
@@ -83,6 +87,7 @@ async fn write(spec: WriterSpec) -> Exit {
 async fn gather(spec: &WriterSpec) -> Exit {
     let WriterSpec { inbox, live, vitals, .. } = spec;
     let mut inbox = inbox.lock().await;
+    let careful = inbox.begin_life();
     let batching = live.batching();
     let mut published = 0;
     let mut publish = interval(PUBLISH);
@@ -107,21 +112,32 @@ async fn gather(spec: &WriterSpec) -> Exit {
                 if !more {
                     return Exit::Done;
                 }
-                append(spec, &mut inbox).await;
+                let events = inbox.batch.len() as u64;
+                vitals.took_in(events, 0);
+                if careful {
+                    for (at, panic) in sift(&inbox.batch, async |run| append(spec, run).await).await {
+                        spec.graves.bury("the writer", &inbox.batch[at], &panic).await;
+                    }
+                } else {
+                    append(spec, &inbox.batch).await;
+                }
+                vitals.handed_on(events, inbox.batch.last().map(|event| event.timestamp_ms));
+                inbox.finish();
+                if live.outbox().is_none() {
+                    spec.appended.notify_one();
+                }
             }
         }
     }
 }
 
-/// Appends the batch in hand, however often it takes.
-async fn append(spec: &WriterSpec, inbox: &mut Inbox<Arc<Event>>) {
+/// Appends events, however often it takes.
+async fn append(spec: &WriterSpec, events: &[Arc<Event>]) {
     let WriterSpec { live, vitals, .. } = spec;
     vitals.doing(Doing::WaitingForLiveStore);
-    let events = inbox.batch.len() as u64;
-    vitals.took_in(events, 0);
     let mut pause = Duration::from_millis(100);
     let mut failing_since = None;
-    while let Err(error) = live.append(&inbox.batch).await {
+    while let Err(error) = try_append(live.as_ref(), events).await {
         let since = *failing_since.get_or_insert_with(|| {
             error!(%error, "the live store does not take events; they wait: {error}");
             Instant::now()
@@ -135,11 +151,16 @@ async fn append(spec: &WriterSpec, inbox: &mut Inbox<Arc<Event>>) {
         info!("the live store takes events again, after {} s", since.elapsed().as_secs());
         vitals.enter(State::Running);
     }
-    vitals.handed_on(events, inbox.batch.last().map(|event| event.timestamp_ms));
-    inbox.finish();
-    if live.outbox().is_none() {
-        spec.appended.notify_one();
+}
+
+async fn try_append(live: &dyn LiveStore, events: &[Arc<Event>]) -> Result<(), StoreError> {
+    if faults::ENABLED {
+        for event in events {
+            let injected = |fault: faults::Injected| StoreError::Unreachable(fault.to_string());
+            faults::at(Point::WriterFlush, event.room_id.0).await.map_err(injected)?;
+        }
     }
+    live.append(events).await
 }
 
 /// Publishes what has become known about rooms since `generation`; returns how far that goes. A key that

@@ -16,7 +16,7 @@ use super::{
     StoreError,
     spool::{Spool, SpoolError, Spooled},
 };
-use crate::domain::Event;
+use crate::{domain::Event, supervise::blocking};
 
 /// Batches stay in memory up to so many events: some ten seconds of a very busy evening ...
 const EVENTS_IN_MEMORY: usize = 20_000;
@@ -221,12 +221,8 @@ impl Queue {
         work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.inner.clone();
-        match tokio::task::spawn_blocking(move || work(&inner)).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(StoreError::Unreachable("the program is stopping".to_owned())),
-            },
-        }
+        blocking::run(move || work(&inner))
+            .await
+            .unwrap_or_else(|stopping| Err(StoreError::Unreachable(stopping.to_string())))
     }
 }

@@ -22,8 +22,9 @@ use crate::{
         outbox::{Outbox, OutboxReading},
     },
     supervise::{
+        board::Death,
         lane::LaneReading,
-        vitals::{Death, Reading, State, unix_ms},
+        vitals::{Reading, State, unix_ms},
     },
 };
 

@@ -24,7 +24,7 @@ use crate::{
         SuperChat, Uid, User,
     },
     store::{Batch, Position, StoreKind, embedded::EmbeddedStore, sqlite::Database},
-    supervise::vitals::{Board, unix_ms},
+    supervise::{board::Board, vitals::unix_ms},
 };
 
 const ROOM: RoomId = RoomId(21452505);

@@ -5,20 +5,25 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     select,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use super::{Leash, Room, connect::PATIENCE, hand_on::shown, let_go};
 use crate::{
-    actors::{ledger::OTHERS, memory::InHand},
+    actors::{
+        ledger::OTHERS,
+        memory::{InHand, LeftFrame},
+    },
     protocol::{Intake, Session, Step},
     supervise::{
         exit::Exit,
+        faults::{self, Point},
         vitals::{Doing, State, unix_ms},
     },
     upstream::Connection,
@@ -64,6 +69,7 @@ impl Reading {
     async fn read(&mut self, leash: &mut Leash) -> Exit {
         let mut frames = 0;
         loop {
+            self.room.vitals.doing(Doing::Reading);
             let deadline = match self.keep_time().await {
                 Ok(deadline) => deadline,
                 Err(exit) => return exit,
@@ -126,6 +132,35 @@ impl Reading {
             Some(Ok(_)) => return Ok(()),
         };
         let was_live = self.session.is_live();
+        if was_live {
+            self.room.memory.frame_came(bytes.clone());
+        }
+        self.read_frame(bytes, was_live).await?;
+        if !was_live && self.session.is_live() {
+            self.read_left_frame().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the frame that the life before died on, unless it was the death of others as well.
+    async fn read_left_frame(&mut self) -> Result<(), Exit> {
+        let room = self.room.id;
+        match self.room.memory.left_frame() {
+            None => Ok(()),
+            Some(LeftFrame::Again(bytes)) => self.read_frame(bytes, true).await,
+            Some(LeftFrame::GivenUp(bytes)) => {
+                error!(room.id = %room, bytes, "room {room}: a frame of {bytes} bytes ended two lives and is given up");
+                self.room.shared.ledger.unreadable(room, 1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Decodes a frame, books what it holds, and hands that on. `kept` says that memory keeps it until then.
+    async fn read_frame(&mut self, bytes: Bytes, kept: bool) -> Result<(), Exit> {
+        self.room.vitals.doing(Doing::Decoding);
+        faults::at(Point::RoomDecode, self.room.id.0).await.map_err(|error| Exit::Lost(error.to_string()))?;
+        let was_live = self.session.is_live();
         let (now, received_ms) = (self.room.memory.now(), unix_ms());
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {
@@ -151,8 +186,11 @@ impl Reading {
             }
         }
         self.room.vitals.took_in(in_hand.len() as u64, bytes.len() as u64);
-        self.hand_on(in_hand).await;
-        Ok(())
+        self.book(in_hand);
+        if kept {
+            self.room.memory.frame_is_read();
+        }
+        self.hand_on().await
     }
 
     /// What a frame held more of than is told one by one.
