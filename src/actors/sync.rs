@@ -269,11 +269,8 @@ async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
     }
     let unknown = spec.ledger.take_unknown();
     if !unknown.is_empty() {
-        let (kept, now) = (unknown.clone(), unix_ms());
-        let save = move |database: &Database| {
-            unknown.iter().try_for_each(|(command, n)| database.count_unknown(command, *n, "", now))
-        };
-        if let Err(error) = spec.database.run(save).await {
+        let kept = unknown.clone();
+        if let Err(error) = spec.database.run(move |database| database.count_unknown(&unknown)).await {
             spec.ledger.put_back_unknown(kept);
             return Err(SyncError::from(error));
         }

@@ -16,10 +16,7 @@ use tracing::{debug, error, info};
 
 use super::{Leash, Room, connect::PATIENCE, hand_on::shown, let_go};
 use crate::{
-    actors::{
-        ledger::OTHERS,
-        memory::{InHand, LeftFrame},
-    },
+    actors::memory::{InHand, LeftFrame},
     protocol::{Intake, Session, Step},
     supervise::{
         exit::Exit,
@@ -162,19 +159,20 @@ impl Reading {
         faults::at(Point::RoomDecode, self.room.id.0).await.map_err(|error| Exit::Lost(error.to_string()))?;
         let was_live = self.session.is_live();
         let (now, received_ms) = (self.room.memory.now(), unix_ms());
+        self.intake.clear();
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {
             self.room.enter(State::Live, Doing::Reading);
             info!(room.id = %self.room.id, "room {}: receiving", self.room.id);
         }
-        for command in self.intake.unknown.drain(..) {
-            self.room.shared.ledger.unknown(self.room.id, &command, 1);
+        for message in self.intake.unknown.drain(..) {
+            self.room.shared.ledger.unknown(self.room.id, message.cmd, message.sample, received_ms);
         }
         for malformed in self.intake.malformed.drain(..) {
             debug!(room.id = %self.room.id, "room {}: unreadable: {malformed}", self.room.id);
             self.room.shared.ledger.unreadable(self.room.id, 1);
         }
-        self.book_untold();
+        self.book_untold(received_ms);
         let mut in_hand: Vec<InHand> = self.intake.events.drain(..).map(shown).collect();
         {
             let mut guards = self.room.memory.guards();
@@ -194,14 +192,13 @@ impl Reading {
     }
 
     /// What a frame held more of than is told one by one.
-    fn book_untold(&mut self) {
-        let unreadable = std::mem::take(&mut self.intake.malformed_untold);
-        if unreadable > 0 {
-            self.room.shared.ledger.unreadable(self.room.id, unreadable);
+    fn book_untold(&self, received_ms: i64) {
+        let Intake { malformed_untold, unknown_untold, .. } = self.intake;
+        if malformed_untold > 0 {
+            self.room.shared.ledger.unreadable(self.room.id, malformed_untold);
         }
-        let unknown = std::mem::take(&mut self.intake.unknown_untold);
-        if unknown > 0 {
-            self.room.shared.ledger.unknown(self.room.id, OTHERS, unknown);
+        if unknown_untold > 0 {
+            self.room.shared.ledger.unknown_untold(self.room.id, unknown_untold, received_ms);
         }
     }
 
