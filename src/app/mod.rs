@@ -7,6 +7,7 @@
 
 mod audit;
 mod demo;
+mod housekeeping;
 mod outcome;
 mod rooms;
 mod signals;
@@ -41,6 +42,7 @@ pub use self::{
 use crate::{
     actors::{
         broadcast::BroadcastSpec,
+        graves::Graves,
         handles::Rooms,
         ledger::Ledger,
         placement::Placement,
@@ -55,10 +57,11 @@ use crate::{
     },
     config::Settings,
     domain::Event,
-    store::sqlite::Database,
+    store::{housekeeper::Housekeeper, sqlite::Database},
     supervise::{
+        board::Board,
         lane::{WhenFull, lane},
-        vitals::{Board, Vitals, unix_ms},
+        vitals::{Vitals, unix_ms},
     },
     upstream::{Bilibili, Gate},
     web,
@@ -106,6 +109,7 @@ struct App {
     web: web::Server,
     ledger: Arc<Ledger>,
     database: Database,
+    housekeeper: Arc<Housekeeper>,
     signals: Signals,
 }
 
@@ -154,6 +158,7 @@ impl App {
                 requests: Arc::new(Mutex::new(sync_requests)),
                 finish,
                 ledger: ledger.clone(),
+                suspicion: Arc::default(),
                 wall: wall.clone(),
                 vitals: vitals(root::SYNC, None),
             },
@@ -163,6 +168,7 @@ impl App {
                 live: live.clone(),
                 wall: wall.clone(),
                 appended,
+                graves: Graves::new(database.clone(), ledger.clone()),
             },
             broadcast: BroadcastSpec {
                 vitals: vitals(root::BROADCAST, Some(view_inbox.gauge().clone())),
@@ -183,7 +189,7 @@ impl App {
                 },
                 board: board.clone(),
                 seed,
-                placement: Arc::new(StdMutex::new(Placement::on_threads())),
+                placement: Arc::new(StdMutex::new(Placement::on_threads(board.clone()))),
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),
@@ -195,12 +201,14 @@ impl App {
 
         let wall_of_named = wall.clone();
         let auth = open_auth(&settings, &database).await?;
+        let housekeeper = housekeeping::start(database.clone(), &settings);
         let web = web::serve(
             listener,
             web::Web {
                 rooms: Arc::new(rooms.clone()),
                 sync,
                 database: database.clone(),
+                housekeeper: housekeeper.clone(),
                 live: live_for_web.clone(),
                 wall,
                 ring,
@@ -221,7 +229,7 @@ impl App {
 
         watch_rooms(&rooms, &database, wall_of_named, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
+        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, housekeeper, signals })
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -253,6 +261,7 @@ impl App {
     async fn drain(&self, told: &Told) -> Outcome {
         info!("stopping: everything received is stored first");
         self.web.refuse_new();
+        self.housekeeper.stop();
         let begun = Instant::now();
         // Shares of the whole, but for a twentieth to say the rest: rooms 2, lanes 3, record 3, browsers 1.
         let by = |ninths: u32| begun + self.shutdown * ninths / 9 * 19 / 20;

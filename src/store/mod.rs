@@ -15,11 +15,13 @@ mod spool;
 pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
+mod lock;
 mod rows;
 mod schema;
 pub mod sqlite;
 
 // How events get into it.
+pub mod dead_letters;
 mod guards;
 pub mod record;
 mod sums;
@@ -31,7 +33,15 @@ pub mod rooms;
 
 // What is asked of it.
 pub mod queries;
+mod search;
 pub mod series;
+
+// How it is kept in order.
+pub mod archive;
+pub mod backup;
+pub mod housekeeper;
+pub mod retention;
+pub mod upkeep;
 
 #[cfg(test)]
 mod contract_tests;
