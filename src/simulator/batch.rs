@@ -127,7 +127,8 @@ impl Batch {
         self.messages.iter().filter(move |message| {
             let withheld = message.withheld && eyes.visitor && !eyes.open;
             let thinned = message.thinned && (eyes.thinned || self.thin_for_all);
-            !withheld && !thinned && !(eyes.open && message.web_only)
+            let unspoken = message.web_only && eyes.open;
+            !(withheld || thinned || unspoken)
         })
     }
 

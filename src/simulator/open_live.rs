@@ -121,7 +121,7 @@ struct Start {
 async fn start(request: HttpRequest, world: web::Data<World>, body: web::Bytes) -> HttpResponse {
     let start: Start = match signed_body(&request, &world, &body) {
         Ok(start) => start,
-        Err(refusal) => return refusal,
+        Err((code, message)) => return refused(code, message),
     };
     let number = start.code.strip_prefix("SIM").and_then(|number| number.parse().ok());
     let Some(room) = number.and_then(|number| world.room_by_long_id(number)) else {
@@ -149,7 +149,7 @@ struct Beat {
 async fn heartbeat(request: HttpRequest, world: web::Data<World>, body: web::Bytes) -> HttpResponse {
     let beat: Beat = match signed_body(&request, &world, &body) {
         Ok(beat) => beat,
-        Err(refusal) => return refusal,
+        Err((code, message)) => return refused(code, message),
     };
     match lock(&world.open_sessions).heartbeat(&beat.game_id, now_ms()) {
         true => reply(json!({})),
@@ -166,7 +166,7 @@ struct End {
 async fn end(request: HttpRequest, world: web::Data<World>, body: web::Bytes) -> HttpResponse {
     let end: End = match signed_body(&request, &world, &body) {
         Ok(end) => end,
-        Err(refusal) => return refusal,
+        Err((code, message)) => return refused(code, message),
     };
     match lock(&world.open_sessions).end(end.app_id, &end.game_id) {
         true => reply(json!({})),
@@ -174,34 +174,33 @@ async fn end(request: HttpRequest, world: web::Data<World>, body: web::Bytes) ->
     }
 }
 
+/// A code and what it says.
+type Refusal = (i64, &'static str);
+
 /// The body of a call that is signed as it must be.
-fn signed_body<T: for<'de> Deserialize<'de>>(
-    request: &HttpRequest,
-    world: &World,
-    body: &[u8],
-) -> Result<T, HttpResponse> {
+fn signed_body<T: for<'de> Deserialize<'de>>(request: &HttpRequest, world: &World, body: &[u8]) -> Result<T, Refusal> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let lines: Vec<String> = SIGNED.iter().map(|name| format!("{name}:{}", header(name))).collect();
     let signature = hmac_sha256(SECRET.as_bytes(), lines.join("\n").as_bytes());
     let [key_id, content_md5, method, nonce, version, timestamp] = SIGNED.map(header);
     let now_s = now_ms().unsigned_abs() / 1000;
     if !header("content-type").starts_with("application/json") || !header("accept").contains("application/json") {
-        return Err(refused(4011, "Content-Type不为application/json"));
+        return Err((4011, "Content-Type不为application/json"));
     }
     if content_md5 != md5_hex(body) {
-        return Err(refused(4012, "MD5校验失败"));
+        return Err((4012, "MD5校验失败"));
     }
     let is_signed = request.headers().get(AUTHORIZATION).is_some_and(|value| value.as_bytes() == signature.as_bytes());
     if key_id != KEY_ID || method != "HMAC-SHA256" || version != "1.0" || !is_signed {
-        return Err(refused(4002, "签名异常"));
+        return Err((4002, "签名异常"));
     }
     if timestamp.parse::<u64>().is_ok_and(|at| at.abs_diff(now_s) > SIGNED_WITHIN_S) {
-        return Err(refused(4003, "请求过期"));
+        return Err((4003, "请求过期"));
     }
     if nonce.is_empty() || !lock(&world.open_sessions).nonces.insert(nonce.to_owned()) {
-        return Err(refused(4004, "重复请求"));
+        return Err((4004, "重复请求"));
     }
-    serde_json::from_slice(body).map_err(|_| refused(4000, "参数错误"))
+    serde_json::from_slice(body).map_err(|_| (4000, "参数错误"))
 }
 
 fn refused(code: i64, message: &str) -> HttpResponse {
