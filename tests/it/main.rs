@@ -12,5 +12,6 @@ mod push;
 mod redis;
 mod security;
 mod shutdown;
+mod supervision;
 mod support;
 mod upstream;
