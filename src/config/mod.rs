@@ -25,7 +25,7 @@ use url::Url;
 pub use self::{
     args::{Cli, LogFormat, SimulateArgs},
     error::ConfigError,
-    live::{LiveSettings, Role},
+    live::LiveSettings,
 };
 use self::{
     args::{Command, RunArgs},
@@ -74,7 +74,7 @@ pub struct Settings {
     pub database: PathBuf,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
-    /// How the live store is used, and by which part of the program.
+    /// How Redis is used.
     pub live: LiveSettings,
     /// Visitors who are not signed in see neither money nor viewers.
     pub public: bool,
@@ -175,7 +175,7 @@ fn settle_with_file(args: RunArgs, default_file: &Path) -> Result<Box<Settings>,
 }
 
 fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
-    let live = live::settle(&args.live, &file, args.redis.is_some() || file.redis.is_some(), args.demo)?;
+    let live = live::settle(&args.live, &file)?;
     let in_file = file.rooms.unwrap_or_default().into_iter().map(|name| match name {
         RoomName::Number(number) => number.to_string().parse::<RoomRef>(),
         RoomName::Text(text) => text.parse(),
