@@ -16,6 +16,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::past::Past;
 use crate::{
     domain::{Event, EventId},
     protocol::GuardMerge,
@@ -32,7 +33,8 @@ pub struct RoomMemory {
     guards: Mutex<GuardMerge>,
     hosts_tried: AtomicUsize,
     told: Mutex<Told>,
-    live_key: Mutex<Option<String>>,
+    /// What it received before.
+    pub past: Past,
 }
 
 /// When the upstream last told about the room.
@@ -66,7 +68,7 @@ impl Default for RoomMemory {
             guards: Mutex::default(),
             hosts_tried: AtomicUsize::new(0),
             told: Mutex::default(),
-            live_key: Mutex::default(),
+            past: Past::default(),
         }
     }
 }
@@ -142,19 +144,6 @@ impl RoomMemory {
     /// The connection was lost: what it would have told about the room must be asked for.
     pub fn may_have_missed_something(&self) {
         lock(&self.told).missed = true;
-    }
-
-    /// The broadcast ended.
-    pub fn broadcast_ended(&self) {
-        *lock(&self.live_key) = None;
-    }
-
-    /// Remembers the broadcast that began; false when its beginning was told already.
-    pub fn is_new_broadcast(&self, live_key: &str) -> bool {
-        let mut last = lock(&self.live_key);
-        let new = last.as_deref() != Some(live_key);
-        *last = Some(live_key.to_owned());
-        new
     }
 }
 

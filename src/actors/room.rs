@@ -3,6 +3,7 @@
 //! [`live`] is the whole life: get in (`connect`), read until the connection ends (`reading`), hand every
 //! event on (`hand_on`), and say why it ended. Here: what a room holds, and the order of these steps.
 
+mod backfill;
 mod connect;
 mod hand_on;
 mod reading;
@@ -11,7 +12,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use tokio::{select, sync::watch};
 
-use super::{ledger::Ledger, memory::RoomMemory, wall::Wall};
+use super::{air::Airs, ledger::Ledger, memory::RoomMemory, wall::Wall};
 use crate::{
     domain::{Event, RoomId},
     protocol::Intake,
@@ -39,6 +40,8 @@ pub struct RoomShared {
     pub ledger: Arc<Ledger>,
     /// The present picture.
     pub wall: Arc<Wall>,
+    /// What is known of the rooms beside their connections.
+    pub airs: Arc<Airs>,
     /// Events that all rooms together have booked and not handed on yet.
     pub in_hand: Arc<AtomicU64>,
 }
@@ -80,6 +83,10 @@ impl Work for RoomLife {
 
 /// The whole life of a connection; ends with the reason.
 pub async fn live(room: Room, mut leash: Leash) -> Exit {
+    if let Some(info) = room.shared.wall.info(room.id) {
+        room.shared.airs.of(room.id).recall(&info);
+    }
+    room.memory.past.set_heard(false);
     let connected = select! {
         biased;
         () = let_go(&mut leash) => return Exit::Done,
@@ -87,7 +94,11 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
     };
     match connected {
         Ok((session, connection)) => {
-            reading::Reading { room, session, connection, intake: Intake::default() }.run(leash).await
+            let air = room.shared.airs.of(room.id);
+            let intake = Intake::default();
+            reading::Reading { room, session, connection, intake, was_let_in: false, backfill: None, air }
+                .run(leash)
+                .await
         }
         Err(error) => {
             if let AskError::Throttled { pause, .. } = &error {

@@ -17,6 +17,7 @@ use tracing::error;
 use super::{
     broadcast::{BroadcastActor, BroadcastSpec},
     redis_writer::{RedisWriter, WriterSpec},
+    status::{StatusActor, StatusSpec},
     supervisor::{Drain, Restart, RoomSupervisor, SupervisorSpec, Unwatch, Watch},
     sync::{SyncActor, SyncSpec},
 };
@@ -33,6 +34,8 @@ pub const SYNC: &str = "sync";
 pub const WRITER: &str = "redis_writer";
 /// The way to browsers.
 pub const BROADCAST: &str = "broadcast";
+/// Whoever asks who is on air.
+pub const STATUS: &str = "status";
 /// The supervisor of the rooms.
 pub const ROOMS: &str = "rooms";
 
@@ -44,6 +47,10 @@ pub struct RootSpec {
     pub writer: WriterSpec,
     /// Lane -> ring.
     pub broadcast: BroadcastSpec,
+    /// Who is on air.
+    pub status: StatusSpec,
+    /// Ends that, when let go.
+    pub status_leash: watch::Sender<bool>,
     /// The rooms; let go of, with the lanes' writing ends in it, when they have ended.
     pub rooms: Option<SupervisorSpec>,
     /// What the room supervisor publishes.
@@ -90,6 +97,7 @@ impl Root {
             (SYNC, &spec.sync.vitals),
             (WRITER, &spec.writer.vitals),
             (BROADCAST, &spec.broadcast.vitals),
+            (STATUS, &spec.status.vitals),
             (ROOMS, &spec.rooms_vitals),
         ] {
             spec.board.add(vitals.clone());
@@ -119,6 +127,10 @@ impl Root {
                 let spec = self.spec.broadcast.clone();
                 BroadcastActor::start_in_arbiter(&io, move |_| BroadcastActor::new(spec, obituary));
             }
+            STATUS => {
+                let spec = self.spec.status.clone();
+                StatusActor::start_in_arbiter(&io, move |_| StatusActor::new(spec, obituary));
+            }
             _ => {
                 let Some(spec) = self.spec.rooms.clone() else { return };
                 self.rooms = Some(RoomSupervisor::new(spec, child.vitals.clone(), obituary).start());
@@ -131,7 +143,7 @@ impl Actor for Root {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        for name in [SYNC, WRITER, BROADCAST, ROOMS] {
+        for name in [SYNC, WRITER, BROADCAST, ROOMS, STATUS] {
             self.begin(name, ctx);
         }
     }
@@ -206,6 +218,8 @@ impl Handler<EndRooms> for Root {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: EndRooms, _: &mut Context<Self>) -> ResponseActFuture<Self, ()> {
+        // What a poll told of now nobody would hand on.
+        self.spec.status_leash.send_replace(true);
         let rooms = self.rooms.clone();
         let drained = async move {
             if let Some(rooms) = rooms {

@@ -202,7 +202,9 @@ impl RoomSupervisor {
         let dice = self.dice.random::<f64>();
         // Whatever fells many at once is not this room's fault.
         let blamed = if storm && matches!(exit, Exit::Refused(_)) { &Exit::Lost(exit.to_string()) } else { exit };
-        let verdict = policy::decide(&Limits::ROOM, &mut child.history, blamed, lived, now, dice);
+        // A connection that was let in and never brought anything proves nothing: it forgives no streak.
+        let proven = if child.memory.past.was_heard() { lived } else { Duration::ZERO };
+        let verdict = policy::decide(&Limits::ROOM, &mut child.history, blamed, proven, now, dice);
         let life = child.life;
         let (after, state, text) = match verdict {
             // Its work ended although the room is wanted, as when a supervisor died in between.

@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use super::{
+    air::Airs,
     broadcast::BroadcastSpec,
     handles::Rooms,
     ledger::Ledger,
@@ -29,6 +30,7 @@ use super::{
     room::RoomShared,
     root::{self, EndRooms, Ended, Root, RootSpec},
     script::{Act, Script, chat},
+    status::StatusSpec,
     supervisor::{Desired, SupervisorSpec},
     sync::SyncSpec,
     sync_request::SyncHandle,
@@ -47,6 +49,8 @@ use crate::{
     },
     upstream::Gate,
 };
+
+mod gaps_tests;
 
 /// Everything but the web, on one thread whose time is paused.
 struct World {
@@ -87,6 +91,8 @@ impl World {
         let (view, view_inbox) = lane::<Arc<Event>>("view", 4096, WhenFull::ShedNewest);
         let (_, requests) = SyncHandle::new();
         let (finish_sync, finish) = watch::channel(false);
+        let (status_leash, leash) = watch::channel(false);
+        let airs = Arc::<Airs>::default();
         let appended = Arc::new(Notify::new());
         let vitals = |name: &str| Vitals::new(name.to_owned(), "test", "root", None);
         let spec = RootSpec {
@@ -114,6 +120,15 @@ impl World {
                 wall: wall.clone(),
                 vitals: vitals("broadcast"),
             },
+            status: StatusSpec {
+                upstream: script.clone(),
+                airs: airs.clone(),
+                wall: wall.clone(),
+                interval: Duration::from_secs(30),
+                leash,
+                vitals: vitals("status"),
+            },
+            status_leash,
             rooms: Some(SupervisorSpec {
                 desired: Desired::default(),
                 shared: RoomShared {
@@ -123,6 +138,7 @@ impl World {
                     view,
                     ledger: ledger.clone(),
                     wall: wall.clone(),
+                    airs,
                     in_hand: Arc::default(),
                 },
                 board: board.clone(),

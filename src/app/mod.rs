@@ -40,6 +40,7 @@ pub use self::{
 };
 use crate::{
     actors::{
+        air::Airs,
         broadcast::BroadcastSpec,
         handles::Rooms,
         ledger::Ledger,
@@ -48,6 +49,7 @@ use crate::{
         ring::Ring,
         room::RoomShared,
         root::{self, EndRooms, Ended, Root, RootSpec},
+        status::StatusSpec,
         supervisor::{Desired, SupervisorSpec},
         sync::SyncSpec,
         sync_request::SyncHandle,
@@ -141,6 +143,8 @@ impl App {
         let in_hand = on_the_way.in_hand.clone();
         let (sync, sync_requests) = SyncHandle::new();
         let (finish_sync, finish) = watch::channel(false);
+        let (status_leash, leash) = watch::channel(false);
+        let airs = Arc::new(Airs::default());
         let appended = Arc::new(Notify::new());
         let seed = rand::rng().random();
 
@@ -170,6 +174,15 @@ impl App {
                 ring: ring.clone(),
                 wall: wall.clone(),
             },
+            status: StatusSpec {
+                upstream: upstream.clone(),
+                airs: airs.clone(),
+                wall: wall.clone(),
+                interval: settings.status_interval,
+                leash,
+                vitals: vitals(root::STATUS, None),
+            },
+            status_leash,
             rooms: Some(SupervisorSpec {
                 desired: Desired::default(),
                 shared: RoomShared {
@@ -179,6 +192,7 @@ impl App {
                     view,
                     ledger: ledger.clone(),
                     wall: wall.clone(),
+                    airs,
                     in_hand: in_hand.clone(),
                 },
                 board: board.clone(),
@@ -313,6 +327,7 @@ fn kind_of(name: &str) -> &'static str {
         root::SYNC => "sync",
         root::WRITER => "redis_writer",
         root::BROADCAST => "broadcast",
+        root::STATUS => "status",
         _ => "supervisor",
     }
 }

@@ -63,6 +63,9 @@ pub(super) struct RunArgs {
     /// New connections to Bilibili per second
     #[arg(long, env = "BLM_CONNECTS_PER_SECOND", value_name = "N")]
     pub(super) connects_per_second: Option<f64>,
+    /// Who is on air is asked for all rooms this often, s
+    #[arg(long, env = "BLM_STATUS_SECONDS", value_name = "S")]
+    pub(super) status_seconds: Option<u64>,
     /// Events are stored in SQLite at most this often, ms
     #[arg(long, env = "BLM_SYNC_INTERVAL_MS", value_name = "MS")]
     pub(super) sync_interval_ms: Option<u64>,

@@ -27,6 +27,7 @@ pub(super) struct File {
     pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,
     pub(super) connects_per_second: Option<f64>,
+    pub(super) status_seconds: Option<u64>,
     pub(super) sync_interval_ms: Option<u64>,
     pub(super) shutdown_seconds: Option<u64>,
     pub(super) log: Option<String>,

@@ -61,6 +61,8 @@ pub struct Settings {
     pub upstream: Option<Url>,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
+    /// Who is on air is asked for all rooms this often.
+    pub status_interval: Duration,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
     /// After SIGTERM everything is stored within this.
@@ -91,6 +93,9 @@ impl std::fmt::Debug for Secret {
 const CONNECTS_PER_SECOND_BILIBILI: f64 = 1.0;
 /// A rig of one's own takes what the gate is built for.
 const CONNECTS_PER_SECOND_RIG: f64 = 50.0;
+
+/// One batch call every 30 to 60 s has long been tolerated; every 10 s is blocked soon.
+const STATUS_SECONDS: u64 = 30;
 
 /// What the web server says of itself at every start is of no use to anybody.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
@@ -168,6 +173,14 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "a number from 0.01 to 1000",
         });
     }
+    let status_seconds = args.status_seconds.or(file.status_seconds).unwrap_or(STATUS_SECONDS);
+    if !(1..=3600).contains(&status_seconds) {
+        return Err(ConfigError::Value {
+            key: "status_seconds",
+            value: status_seconds.to_string(),
+            accepted: "1 to 3600",
+        });
+    }
     let sync_interval_ms = args.sync_interval_ms.or(file.sync_interval_ms).unwrap_or(500);
     if !(10..=3_600_000).contains(&sync_interval_ms) {
         return Err(ConfigError::Value {
@@ -195,6 +208,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         trusted_proxies,
         upstream,
         connects_per_second,
+        status_interval: Duration::from_secs(status_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
         shutdown: Duration::from_secs(shutdown_seconds),
         log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),

@@ -20,6 +20,7 @@ mod schema;
 pub mod sqlite;
 
 // How events get into it.
+mod backfill;
 mod guards;
 pub mod record;
 mod sums;

@@ -21,7 +21,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
-    Batch, Position, RoomTotals, StoreKind,
+    Batch, Position, RoomTotals, StoreKind, backfill,
     guards::store_guard,
     rows::{DanmakuRow, GaugeRow, GiftRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
     schema::{
@@ -287,6 +287,9 @@ fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<V
     let mut room_events = Vec::new();
     let mut gauges = Vec::new();
     for (at, event) in events.iter().enumerate() {
+        if backfill::is_on_record(writer, event, &events[..at])? {
+            continue;
+        }
         match &event.body {
             Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
             Body::Gift(body) => gifts.push((at, event.id, GiftRow::new(event, body))),

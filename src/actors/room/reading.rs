@@ -3,7 +3,7 @@
 //! One loop over three things that can wake it: a frame, a deadline, the leash. Told to drain, it says
 //! goodbye and still takes in what was on the way. Not here: what becomes of the events (`hand_on`).
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
@@ -13,9 +13,15 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::{debug, info};
 
-use super::{Leash, Room, connect::PATIENCE, hand_on::shown, let_go};
+use super::{
+    Leash, Room,
+    backfill::{self, Backfill},
+    connect::PATIENCE,
+    hand_on::shown,
+    let_go,
+};
 use crate::{
-    actors::{ledger::OTHERS, memory::InHand},
+    actors::{air::Air, ledger::OTHERS, memory::InHand},
     protocol::{Intake, Session, Step},
     supervise::{
         exit::Exit,
@@ -39,6 +45,12 @@ pub struct Reading {
     pub connection: Box<dyn Connection>,
     /// What the last frame held.
     pub intake: Intake,
+    /// Whether the upstream let us in.
+    pub was_let_in: bool,
+    /// What is being fetched after a gap.
+    pub backfill: Option<Backfill>,
+    /// What is known of the room beside its connection.
+    pub air: Arc<Air>,
 }
 
 /// What woke the loop.
@@ -46,18 +58,29 @@ enum Woken {
     Frame(Option<Result<Message, Error>>),
     Deadline,
     LetGo,
+    /// Something was fetched by whoever polls.
+    Fetched,
+    /// What was fetched after a gap.
+    Backfilled(Vec<InHand>),
 }
 
 impl Reading {
     /// Reads until the connection ends, or the leash is let go.
     pub async fn run(mut self, mut leash: Leash) -> Exit {
+        // A life that panicked did not say that nothing is received any more.
+        self.air.set_received(false);
         let exit = self.read(&mut leash).await;
         if exit == Exit::Done {
+            self.take_fetched().await;
             self.say_goodbye().await;
             let held = self.room.memory.guards().flush();
             self.show(held).await;
         }
         self.room.memory.may_have_missed_something();
+        self.air.set_received(false);
+        if self.was_let_in {
+            self.room.memory.past.received_until(unix_ms());
+        }
         exit
     }
 
@@ -73,10 +96,17 @@ impl Reading {
                 () = let_go(leash) => Woken::LetGo,
                 () = sleep_until(deadline) => Woken::Deadline,
                 frame = self.connection.next() => Woken::Frame(frame),
+                () = self.air.bell.notified() => Woken::Fetched,
+                events = fetched(&mut self.backfill) => Woken::Backfilled(events),
             };
             match woken {
                 Woken::LetGo => return Exit::Done,
                 Woken::Deadline => {}
+                Woken::Fetched => self.take_fetched().await,
+                Woken::Backfilled(events) => {
+                    self.backfill = None;
+                    self.hand_on(events).await;
+                }
                 Woken::Frame(frame) => {
                     if let Err(exit) = self.take(frame).await {
                         return exit;
@@ -88,6 +118,12 @@ impl Reading {
                 }
             }
         }
+    }
+
+    /// Hands on what was fetched by whoever polls.
+    async fn take_fetched(&mut self) {
+        let fetched = self.air.take_fetched().into_iter().map(shown).collect();
+        self.hand_on(fetched).await;
     }
 
     /// Sends what is due; returns when something is due next.
@@ -131,6 +167,12 @@ impl Reading {
         if !was_live && self.session.is_live() {
             self.room.enter(State::Live, Doing::Reading);
             info!(room.id = %self.room.id, "room {}: receiving", self.room.id);
+            self.was_let_in = true;
+            self.air.set_received(true);
+            self.backfill = backfill::begin(&self.room);
+        }
+        if self.intake.messages > 0 {
+            self.room.memory.past.set_heard(true);
         }
         for command in self.intake.unknown.drain(..) {
             self.room.shared.ledger.unknown(self.room.id, &command, 1);
@@ -184,5 +226,13 @@ impl Reading {
                 return;
             }
         }
+    }
+}
+
+/// What was fetched after a gap; never, when nothing is.
+async fn fetched(backfill: &mut Option<Backfill>) -> Vec<InHand> {
+    match backfill {
+        Some(backfill) => backfill.await,
+        None => pending().await,
     }
 }

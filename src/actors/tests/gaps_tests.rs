@@ -1,0 +1,88 @@
+//! What is found out about a room beside its stream: turns that only a poll tells of, and lines fetched
+//! after a gap.
+
+use super::*;
+use crate::{
+    domain::{Body, Danmaku, LiveStatus, Source, Uid, User},
+    protocol::Arrival,
+};
+
+const T: i64 = 1_700_000_000_000;
+
+fn turns(world: &World, room: u64) -> Vec<String> {
+    let filter = crate::store::queries::Filter { room: Some(RoomId(room)), ..Default::default() };
+    let page = crate::store::queries::Page { limit: 100, before: None, since: None };
+    let events = world.database.room_events(&filter, &page).expect("readable").events;
+    let mut told: Vec<String> =
+        events.iter().map(|event| format!("{} {}", event.kind().as_str(), event.source.as_str())).collect();
+    told.reverse();
+    told
+}
+
+#[test]
+fn a_turn_that_nobody_tells_of_is_found_by_asking_and_the_stream_is_believed_first() {
+    on_paused_time(async {
+        let world = World::new();
+        world.script.say_of(1, LiveStatus::Off, None);
+        world.watch(1).await;
+        sleep(Duration::from_secs(60)).await;
+        // Withheld by the stream of a connected room: believed when asked again.
+        world.script.say_of(1, LiveStatus::Live, Some(T));
+        sleep(Duration::from_secs(29)).await;
+        assert_eq!(turns(&world, 1), Vec::<String>::new());
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(turns(&world, 1), ["live backfill"]);
+        assert_eq!(world.wall.info(RoomId(1)).map(|info| info.live_since_ms), Some(Some(T)));
+        // Replays are no broadcast, and their end is none either.
+        world.script.say_of(1, LiveStatus::Carousel, None);
+        sleep(Duration::from_secs(120)).await;
+        world.script.say_of(1, LiveStatus::Off, None);
+        sleep(Duration::from_secs(120)).await;
+        assert_eq!(turns(&world, 1), ["live backfill", "preparing backfill"]);
+        assert_eq!(world.wall.info(RoomId(1)).map(|info| info.status), Some(LiveStatus::Off));
+        world.stop(&[]).await;
+    });
+}
+
+fn fetched(n: u64) -> Event {
+    let user = User { uid: Uid(1000 + n), ..User::default() };
+    let body = Body::Danmaku(Danmaku { message: format!("第{n}句"), ..Danmaku::default() });
+    let arrival = Arrival { room_id: RoomId(1), received_ms: T };
+    Event { source: Source::Backfill, ..arrival.event(T, user, body, &["danmaku", "fetched", &n.to_string()]) }
+}
+
+#[test]
+fn lines_fetched_after_a_gap_are_stored_once_and_a_list_that_fails_harms_nobody() {
+    on_paused_time(async {
+        let world = World::new();
+        let second = Duration::from_secs(1);
+        world.script.life(1, vec![Act::Say(chat(1)), Act::Wait(second), Act::Close]);
+        world.script.life(1, vec![Act::Say(chat(1)), Act::Wait(second * 5), Act::Say(chat(2)), Act::Say(chat(4))]);
+        world.script.list(1, vec![fetched(1), fetched(2), fetched(3)]);
+        world.watch(1).await;
+        sleep(Duration::from_secs(30)).await;
+        let ledger = world.ledger.reading().total;
+        assert_eq!((ledger.received, ledger.duplicate), (7, 3), "{ledger:?}");
+        assert_eq!(world.state(1), State::Live);
+        assert_eq!(world.stop(&[1]).await, [4]);
+    });
+}
+
+#[test]
+fn a_connection_that_brings_nothing_forgives_no_streak() {
+    on_paused_time(async {
+        let world = World::new();
+        for _ in 0..4 {
+            world.script.life(1, vec![Act::Wait(Duration::from_secs(100)), Act::Close]);
+        }
+        world.script.life(1, vec![Act::Say(chat(1)), Act::Wait(Duration::from_secs(100)), Act::Close]);
+        world.watch(1).await;
+        sleep(Duration::from_secs(600)).await;
+        let pauses: Vec<String> =
+            world.log().iter().filter_map(|line| Some(line.split_once("restart in ")?.1.to_owned())).collect();
+        let seconds: Vec<f64> = pauses.iter().filter_map(|pause| pause.strip_suffix(" s")?.parse().ok()).collect();
+        assert_eq!(seconds.len(), 5, "{pauses:?}");
+        assert!(seconds[3] >= 4.0 && seconds[4] <= 1.0, "{pauses:?}");
+        world.stop(&[1]).await;
+    });
+}
