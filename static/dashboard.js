@@ -29,8 +29,8 @@ function make(room) {
       el("div", { class: "room-names" }, el("a", { class: "room-title", href: link, data: { f: "title" } }), el("div", { class: "room-uname" }, el("span", { data: { f: "uname" } }), el("span", { class: "dim num" }, String(room.room_id)))),
       el("span", { class: "pill", data: { state: "" } })),
     el("div", { class: "room-rate" }, el("div", {}, el("span", { class: "big num", data: { f: "rate" } }), el("span", { class: "dim" }, " " + t("per-minute"))), spark),
-    el("dl", { class: "room-figures" }, figure("danmaku", "danmaku"), figure("gifts", "gifts"), figure("super_chats", "super-chats"), figure("guards", "guards"),
-      el("div", { class: "room-income" }, el("dt", {}, t("spending")), el("dd", { class: "num", data: { f: "income" } }))),
+    el("dl", { class: "room-figures" }, figure("danmaku", "danmaku"), ...(room.income ? [figure("gifts", "gifts"), figure("super_chats", "super-chats"), figure("guards", "guards"),
+      el("div", { class: "room-income" }, el("dt", {}, t("spending")), el("dd", { class: "num", data: { f: "income" } }))] : [])),
     el("p", { class: "room-error", hidden: true, data: { f: "error" } }));
 }
 
@@ -41,8 +41,9 @@ function draw(room) {
   set(f("title"), room.title || String(room.room_id));
   set(f("uname"), room.uname || "–");
   setCount(f("rate"), room.rates.danmaku_per_minute);
-  for (const name of ["danmaku", "gifts", "super_chats", "guards"]) setCount(f(name), room.counts[name]);
-  set(f("income"), yuan(room.income.total_gold));
+  for (const name of ["danmaku", "gifts", "super_chats", "guards"]) if (name in room.counts) setCount(f(name), room.counts[name]);
+  // A site in public mode does not say.
+  if (room.income) set(f("income"), yuan(room.income.total_gold));
   const error = f("error");
   set(error, room.error ?? "");
   error.hidden = !room.error || room.state === "live";
@@ -77,9 +78,11 @@ function totals() {
   set(tile("live"), exact(all.filter((room) => room.status === 1).length));
   set(tile("attention"), exact(bad.length));
   setCount(tile("per_minute"), sum((room) => room.rates.danmaku_per_minute));
-  set(tile("income"), yuan(sum((room) => room.income.total_gold)));
-  for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(tile(name), yuan(sum((room) => room.income[name])));
-  setCount(tile("stored"), sum((room) => room.counts.danmaku + room.counts.gifts + room.counts.super_chats + room.counts.guards));
+  if (tile("income")) {
+    set(tile("income"), yuan(sum((room) => room.income.total_gold)));
+    for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(tile(name), yuan(sum((room) => room.income[name])));
+    setCount(tile("stored"), sum((room) => room.counts.danmaku + room.counts.gifts + room.counts.super_chats + room.counts.guards));
+  }
   document.querySelector('[data-tile-box="attention"]').classList.toggle("tile-warn", bad.length > 0);
   const strip = document.getElementById("attention");
   strip.hidden = bad.length === 0;

@@ -16,7 +16,7 @@ function body(e) {
     if (e.medal_name) parts.push(el("span", { class: "medal", title: t("medal") }, `${e.medal_name} ${e.medal_level ?? ""}`));
     if (e.kind === "danmaku" && e.guard_level > 0) parts.push(guard(e.guard_level));
     if (e.kind === "danmaku" && e.is_admin) parts.push(el("span", { class: "tag" }, t("moderator")));
-    parts.push(el("span", { class: e.masked ? "ev-who masked" : "ev-who", title: e.masked ? t("masked") : null }, e.username));
+    if (e.username) parts.push(el("span", { class: e.masked ? "ev-who masked" : "ev-who", title: e.masked ? t("masked") : null }, e.username));
   }
   const text = el("span", { class: e.lottery ? "ev-text lottery" : "ev-text" });
   switch (e.kind) {

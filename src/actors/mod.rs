@@ -23,6 +23,7 @@
 
 pub mod air;
 pub mod broadcast;
+pub mod graves;
 pub mod handles;
 pub mod ledger;
 pub mod memory;

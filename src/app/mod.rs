@@ -42,6 +42,7 @@ use crate::{
     actors::{
         air::Airs,
         broadcast::BroadcastSpec,
+        graves::Graves,
         handles::Rooms,
         ledger::Ledger,
         placement::Placement,
@@ -59,8 +60,9 @@ use crate::{
     domain::Event,
     store::sqlite::Database,
     supervise::{
+        board::Board,
         lane::{WhenFull, lane},
-        vitals::{Board, Vitals, unix_ms},
+        vitals::{Vitals, unix_ms},
     },
     upstream::{Bilibili, Gate},
     web,
@@ -158,6 +160,7 @@ impl App {
                 requests: Arc::new(Mutex::new(sync_requests)),
                 finish,
                 ledger: ledger.clone(),
+                suspicion: Arc::default(),
                 wall: wall.clone(),
                 vitals: vitals(root::SYNC, None),
             },
@@ -167,6 +170,7 @@ impl App {
                 live: live.clone(),
                 wall: wall.clone(),
                 appended,
+                graves: Graves::new(database.clone(), ledger.clone()),
             },
             broadcast: BroadcastSpec {
                 vitals: vitals(root::BROADCAST, Some(view_inbox.gauge().clone())),
@@ -197,7 +201,7 @@ impl App {
                 },
                 board: board.clone(),
                 seed,
-                placement: Arc::new(StdMutex::new(Placement::on_threads())),
+                placement: Arc::new(StdMutex::new(Placement::on_threads(board.clone()))),
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),
@@ -223,6 +227,7 @@ impl App {
                 auth: Arc::new(auth),
                 options: web::WebOptions {
                     demo: settings.demo,
+                    public: settings.public,
                     upstream_origin: settings.upstream.clone(),
                     base_path: settings.base_path.clone(),
                     trusted_proxies: settings.trusted_proxies.clone(),

@@ -51,6 +51,9 @@ pub(super) struct RunArgs {
     /// A Redis server as live store instead of the embedded one
     #[arg(long, env = "BLM_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     pub(super) redis: Option<String>,
+    /// Visitors who are not signed in see neither money nor viewers
+    #[arg(long, env = "BLM_PUBLIC", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub(super) public: Option<bool>,
     /// The path below which a reverse proxy shows the pages, such as /bili
     #[arg(long, env = "BLM_BASE_PATH", value_name = "/PATH")]
     pub(super) base_path: Option<String>,

@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) database: Option<String>,
     pub(super) redis: Option<String>,
+    pub(super) public: Option<bool>,
     pub(super) base_path: Option<String>,
     pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,

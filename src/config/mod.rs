@@ -53,6 +53,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
+    /// Visitors who are not signed in see neither money nor viewers.
+    pub public: bool,
     /// The path below which a reverse proxy shows the pages; empty for none.
     pub base_path: String,
     /// Proxies that are believed about who asks.
@@ -204,6 +206,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         database,
         data_dir,
         redis,
+        public: args.public.or(file.public).unwrap_or(false),
         base_path,
         trusted_proxies,
         upstream,

@@ -21,6 +21,7 @@ pub mod sqlite;
 
 // How events get into it.
 mod backfill;
+pub mod dead_letters;
 mod guards;
 pub mod record;
 mod sums;

@@ -174,16 +174,26 @@ impl AdminAuth {
         (session.until > Instant::now()).then(|| session.csrf.clone())
     }
 
+    /// Whether this visitor is signed in, or a program that may administrate.
+    pub fn knows(&self, request: &HttpRequest) -> bool {
+        self.session_token(request).is_some() || self.bearer(request) == Some(true)
+    }
+
+    /// Whether the bearer token of a request is the right one; none when it shows none.
+    fn bearer(&self, request: &HttpRequest) -> Option<bool> {
+        let value = request.headers().get(header::AUTHORIZATION)?;
+        let shown = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+        // Two hashes are compared, so the time tells nothing about the token.
+        Some(shown.is_some_and(|shown| self.token.is_some_and(|token| digest(shown) == token)))
+    }
+
     /// Lets a write through, or says why not. `form_token` is the one that came in the form, if it was a form.
     pub fn admit(&self, request: &HttpRequest, form_token: Option<&str>) -> Result<Admin, Refusal> {
         same_origin(request)?;
-        if let Some(value) = request.headers().get(header::AUTHORIZATION) {
-            let shown = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-            return match (shown, self.token) {
-                // Two hashes are compared, so the time tells nothing about the token.
-                (Some(shown), Some(token)) if digest(shown) == token => Ok(Admin::Program),
-                _ => Err(Refusal::sign_in_first()),
-            };
+        match self.bearer(request) {
+            Some(true) => return Ok(Admin::Program),
+            Some(false) => return Err(Refusal::sign_in_first()),
+            None => {}
         }
         let token = self.session_token(request).ok_or_else(Refusal::sign_in_first)?;
         let header = request.headers().get(TOKEN_HEADER).and_then(|value| value.to_str().ok());

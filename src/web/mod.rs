@@ -12,6 +12,7 @@
 pub mod admin;
 pub mod api;
 pub mod assets;
+mod audience;
 pub mod auth;
 mod books;
 pub mod debug;
@@ -36,7 +37,7 @@ mod tests;
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{
-    App, HttpServer, Resource, Route,
+    App, HttpRequest, HttpServer, Resource, Route,
     dev::ServerHandle,
     guard,
     http::header,
@@ -48,15 +49,15 @@ use ipnet::IpNet;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
-use self::{error::Refusal, pace::Pace, view::Views};
 use crate::{
     actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
         LiveStore,
         sqlite::{Database, QueryError},
     },
-    supervise::vitals::{Board, unix_ms},
+    supervise::{board::Board, vitals::unix_ms},
 };
 
 /// What the door is given.
@@ -88,6 +89,8 @@ pub struct Web {
 pub struct WebOptions {
     /// The data is simulated; every page says so.
     pub demo: bool,
+    /// Visitors who are not signed in see neither money nor viewers.
+    pub public: bool,
     /// A configured upstream: pictures may come from there, even without TLS.
     pub upstream_origin: Option<Url>,
     /// The path below which a reverse proxy shows the site, such as `/bili`; empty for none.
@@ -116,7 +119,8 @@ pub struct Site {
     views: Views,
     sessions: Arc<Sessions>,
     pace: Pace,
-    memo: Arc<push::RoomsMemo>,
+    /// Summaries of rooms as text, for those who see everything and for the public.
+    memo: [Arc<push::RoomsMemo>; 2],
     health: debug::Memo,
     earlier: books::Earlier,
     started_ms: i64,
@@ -130,7 +134,8 @@ impl Site {
         let earlier = books::Earlier::read(&web.database, &web.ledger)
             .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
-        let (memo, health) = (Arc::default(), debug::Memo::default());
+        let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
+        let health = debug::Memo::default();
         Ok(Data::new(Site {
             web,
             views,
@@ -141,6 +146,14 @@ impl Site {
             earlier,
             started_ms: unix_ms(),
         }))
+    }
+
+    /// What the push of this visitor shows.
+    fn memo_for(&self, request: &HttpRequest) -> Arc<push::RoomsMemo> {
+        match Audience::of(request, self) {
+            Audience::Everything => self.memo[0].clone(),
+            Audience::Public => self.memo[1].clone(),
+        }
     }
 
     /// A reading of the program's health, at most a second old.

@@ -40,7 +40,10 @@ use super::{
     push::{self, Filter, Message, Reader},
     visitor::{Visitor, same_origin},
 };
-use crate::supervise::vitals::{Board, State, Vitals, unix_ms};
+use crate::supervise::{
+    board::Board,
+    vitals::{State, Vitals, unix_ms},
+};
 
 /// A ping this often, and a sign of life to the reaper.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -169,7 +172,7 @@ impl Sessions {
     pub async fn reap(self: Arc<Sessions>) {
         loop {
             tokio::time::sleep(BEAT_EVERY).await;
-            self.cut(|place| unix_ms() - place.vitals.reading().beat > STALLED_AFTER_MS);
+            self.cut(|place| unix_ms() - place.vitals.reading(unix_ms()).beat > STALLED_AFTER_MS);
         }
     }
 
@@ -203,7 +206,7 @@ pub async fn websocket(
 ) -> Result<HttpResponse, actix_web::Error> {
     same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
-    let reader = Reader::new(site.web.ring.clone(), site.memo.clone(), filter, wanted.after.as_deref());
+    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, wanted.after.as_deref());
     let seat = site.sessions.take_seat(&request)?;
     let session = Session {
         reader: Rc::new(RefCell::new(reader)),
@@ -339,7 +342,7 @@ pub async fn server_sent(
     same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
     let last = request.headers().get("Last-Event-ID").and_then(|value| value.to_str().ok());
-    let reader = Reader::new(site.web.ring.clone(), site.memo.clone(), filter, last.or(wanted.after.as_deref()));
+    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, last.or(wanted.after.as_deref()));
     let seat = site.sessions.take_seat(&request)?;
     let hello = reader.hello(&site.web.wall);
     let messages = push::stream(Rc::new(RefCell::new(reader)), site.sessions.closing.subscribe());

@@ -15,6 +15,7 @@ use tera::{Context, Kwargs, Tera};
 
 use super::{
     assets,
+    audience::Audience,
     error::Refusal,
     i18n::{self, Lang},
 };
@@ -40,6 +41,8 @@ pub struct Frame<'a> {
     pub request: &'a HttpRequest,
     /// The token of the visitor's session, when signed in.
     pub token: Option<String>,
+    /// What this visitor may see; values are stripped before they come here.
+    pub audience: Audience,
     /// Simulated data.
     pub demo: bool,
 }
@@ -146,6 +149,11 @@ fn context(lang: Lang, frame: &Frame<'_>, values: &Value) -> Result<Context, ter
     context.insert("theme", &theme);
     context.insert("path", frame.request.path());
     context.insert("demo", &frame.demo);
+    context.insert("public", &(frame.audience == Audience::Public));
+    // What a page brings for its scripts.
+    if let Some(data) = values.get("data") {
+        context.insert("data", &for_script(data));
+    }
     context.insert("token", &frame.token);
     context.insert("version", env!("CARGO_PKG_VERSION"));
     context.insert("words", &for_script(i18n::script_words(lang)));
@@ -154,7 +162,7 @@ fn context(lang: Lang, frame: &Frame<'_>, values: &Value) -> Result<Context, ter
 }
 
 /// JSON that may stand inside a script element: nothing in it can end the element.
-pub fn for_script(value: &Value) -> String {
+fn for_script(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 

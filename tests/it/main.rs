@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod gaps;
 mod pipeline;
+mod public;
 mod push;
 mod redis;
 mod security;

@@ -7,15 +7,18 @@
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
+use futures_util::FutureExt;
 use tokio::{select, time::sleep_until};
 use tracing::error;
 
 use super::{Room, reading::Reading};
 use crate::{
     actors::memory::InHand,
-    domain::{Body, Event, Gauge, Source},
+    domain::{Body, Event, Gauge, RoomId, Source},
     protocol::Step,
     supervise::{
+        exit::Exit,
+        faults::{self, Point},
         lane::{Lane, Offer, Payload},
         vitals::Doing,
     },
@@ -32,32 +35,42 @@ impl Payload for Arc<Event> {
 }
 
 impl Reading {
-    /// Books events and hands on those that are new. They stand in the room's memory meanwhile, so that a
-    /// life that ends in the middle leaves the rest to the next one.
-    pub async fn hand_on(&mut self, events: Vec<InHand>) {
-        let Room { id, memory, vitals, shared } = self.room.clone();
+    /// Books events; from now on they stand in the room's memory, so that a life that ends before they are
+    /// handed on leaves them to the next one.
+    pub fn book(&self, events: Vec<InHand>) {
+        let Room { id, memory, shared, .. } = &self.room;
         if !events.is_empty() {
-            shared.ledger.received(id, events.len() as u64);
+            shared.ledger.received(*id, events.len() as u64);
             shared.in_hand.fetch_add(events.len() as u64, SeqCst);
             memory.keep(events);
         }
+    }
+
+    /// Hands on what is new of the events in memory. What was offered and not crossed out when a life
+    /// ended is offered again; the history knows it.
+    pub async fn hand_on(&mut self) -> Result<(), Exit> {
+        let Room { id, memory, vitals, shared } = self.room.clone();
         while let Some(InHand { event, shown }) = memory.next_in_hand() {
-            if memory.is_new(event.id) && self.is_news(&event) {
-                self.note(&event);
+            if !memory.knows(event.id) && self.is_news(&event) {
+                fault(id).await?;
                 match self.offer_to_record(&shared.record, &event).await {
                     Offer::Taken => vitals.handed_on(1, Some(event.timestamp_ms)),
                     Offer::Shed => self.lose(&event, "lane_full"),
                     Offer::Closed => self.lose(&event, "stopped"),
                 }
+                fault(id).await?;
                 if shown {
-                    shared.view.offer(event).await;
+                    shared.view.offer(event.clone()).await;
                 }
+                // Not before it is on its way: a life that ends in between leaves it to the next, as news.
+                self.note(&event);
             } else {
                 shared.ledger.duplicate(id, 1);
             }
             memory.handed_on();
             shared.in_hand.fetch_sub(1, SeqCst);
         }
+        Ok(())
     }
 
     /// The beginning of a broadcast is told several times, and not every time with what identifies it; and what
@@ -79,6 +92,10 @@ impl Reading {
     async fn offer_to_record(&mut self, lane: &Lane<Arc<Event>>, event: &Arc<Event>) -> Offer {
         let offer = lane.offer(event.clone());
         tokio::pin!(offer);
+        if let Some(done) = offer.as_mut().now_or_never() {
+            return done;
+        }
+        self.room.vitals.doing(Doing::WaitingForLane);
         loop {
             let heartbeat = match self.session.tick(self.room.memory.now()) {
                 Step::Wait(until) => self.room.memory.instant(until),
@@ -136,4 +153,9 @@ impl Reading {
 /// An event that browsers are to see.
 pub fn shown(event: Event) -> InHand {
     InHand { event: Arc::new(event), shown: true }
+}
+
+/// A fault put here by a test.
+async fn fault(room: RoomId) -> Result<(), Exit> {
+    faults::at(Point::RoomHandOn, room.0).await.map_err(|error| Exit::Lost(error.to_string()))
 }

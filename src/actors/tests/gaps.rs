@@ -1,17 +1,29 @@
 //! What is found out about a room beside its stream: turns that only a poll tells of, and lines fetched
 //! after a gap.
 
-use super::*;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{
+    super::{
+        root::EndRooms,
+        script::{Act, chat},
+    },
+    world::{World, on_paused_time},
+};
 use crate::{
-    domain::{Body, Danmaku, LiveStatus, Source, Uid, User},
+    domain::{Body, Danmaku, Event, LiveStatus, RoomId, Source, Uid, User},
     protocol::Arrival,
+    store::queries::{Filter, Page},
+    supervise::vitals::State,
 };
 
 const T: i64 = 1_700_000_000_000;
 
 fn turns(world: &World, room: u64) -> Vec<String> {
-    let filter = crate::store::queries::Filter { room: Some(RoomId(room)), ..Default::default() };
-    let page = crate::store::queries::Page { limit: 100, before: None, since: None };
+    let filter = Filter { room: Some(RoomId(room)), ..Default::default() };
+    let page = Page { limit: 100, before: None, since: None };
     let events = world.database.room_events(&filter, &page).expect("readable").events;
     let mut told: Vec<String> =
         events.iter().map(|event| format!("{} {}", event.kind().as_str(), event.source.as_str())).collect();
@@ -40,7 +52,8 @@ fn a_turn_that_nobody_tells_of_is_found_by_asking_and_the_stream_is_believed_fir
         sleep(Duration::from_secs(120)).await;
         assert_eq!(turns(&world, 1), ["live backfill", "preparing backfill"]);
         assert_eq!(world.wall.info(RoomId(1)).map(|info| info.status), Some(LiveStatus::Off));
-        world.stop(&[]).await;
+        assert!(world.ledger.reading().balanced);
+        world.root.send(EndRooms).await.expect("Root lives");
     });
 }
 
