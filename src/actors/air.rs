@@ -151,6 +151,11 @@ impl Air {
         self.is_on.send_replace(on_air.is_on());
     }
 
+    /// Whether the room is on air, as far as anybody knows.
+    pub fn is_on(&self) -> bool {
+        *self.is_on.borrow()
+    }
+
     /// Tells whether the room is on air, now and later.
     pub fn watch(&self) -> watch::Receiver<bool> {
         self.is_on.subscribe()

@@ -38,6 +38,7 @@ pub mod status;
 pub mod supervisor;
 pub mod sync;
 pub mod sync_request;
+pub mod thinning;
 pub mod wall;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use super::thinning::Thinning;
 use crate::domain::{Body, Event, Source};
 
 /// The lists hold twenty lines; the busiest rooms bring so many more while they are asked for.
@@ -27,6 +28,7 @@ pub struct Past {
     /// Unix ms.
     received_until: Mutex<Option<i64>>,
     heard: AtomicBool,
+    thinning: Mutex<Thinning>,
 }
 
 #[derive(Default)]
@@ -72,6 +74,11 @@ impl Past {
     /// Until when it was received, unix ms; `before` is what is known of earlier runs.
     pub fn was_received_until(&self, before: i64) -> Option<i64> {
         lock(&self.received_until).or((before > 0).then_some(before))
+    }
+
+    /// How its chat comes.
+    pub fn thinning(&self) -> MutexGuard<'_, Thinning> {
+        lock(&self.thinning)
     }
 
     /// A life begins, or its first message came.

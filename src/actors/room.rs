@@ -1,12 +1,13 @@
 //! RoomActor: one life, one connection.
 //!
-//! [`live`] is the whole life: get in (`connect`), read until the connection ends (`reading`), hand every
+//! [`live`] is the whole life: wait for a broadcast if told so (`waiting`), get in (`connect`), read until the connection ends (`reading`), hand every
 //! event on (`hand_on`), and say why it ended. Here: what a room holds, and the order of these steps.
 
 mod backfill;
 mod connect;
 mod hand_on;
 mod reading;
+mod waiting;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -42,6 +43,8 @@ pub struct RoomShared {
     pub wall: Arc<Wall>,
     /// What is known of the rooms beside their connections.
     pub airs: Arc<Airs>,
+    /// A room holds a connection only while something is on air.
+    pub only_when_live: bool,
     /// Events that all rooms together have booked and not handed on yet.
     pub in_hand: Arc<AtomicU64>,
 }
@@ -87,6 +90,13 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
         room.shared.airs.of(room.id).recall(&info);
     }
     room.memory.past.set_heard(false);
+    if room.shared.only_when_live {
+        select! {
+            biased;
+            () = let_go(&mut leash) => return Exit::Done,
+            () = waiting::for_broadcast(&room) => {}
+        }
+    }
     let connected = select! {
         biased;
         () = let_go(&mut leash) => return Exit::Done,

@@ -287,7 +287,8 @@ impl RoomSupervisor {
             return;
         }
         // One that was let go and would not end was ended.
-        if child.restarting && matches!(exit, Exit::Done | Exit::Vanished) {
+        // One whose broadcast is over begins anew at once, by waiting for the next.
+        if exit == Exit::Ended || (child.restarting && matches!(exit, Exit::Done | Exit::Vanished)) {
             self.begin(room, &wish);
             return;
         }

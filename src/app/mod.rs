@@ -56,7 +56,7 @@ use crate::{
         sync_request::SyncHandle,
         wall::Wall,
     },
-    config::Settings,
+    config::{Connect, Settings},
     domain::Event,
     store::sqlite::Database,
     supervise::{
@@ -197,6 +197,7 @@ impl App {
                     ledger: ledger.clone(),
                     wall: wall.clone(),
                     airs,
+                    only_when_live: settings.connect == Connect::WhenLive,
                     in_hand: in_hand.clone(),
                 },
                 board: board.clone(),

@@ -22,7 +22,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
-    args::{Cli, LogFormat, SimulateArgs},
+    args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
 };
 use self::{
@@ -63,6 +63,8 @@ pub struct Settings {
     pub upstream: Option<Url>,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
+    /// When rooms hold a connection.
+    pub connect: Connect,
     /// Who is on air is asked for all rooms this often.
     pub status_interval: Duration,
     /// Events are stored at most this often.
@@ -211,6 +213,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         trusted_proxies,
         upstream,
         connects_per_second,
+        connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
         status_interval: Duration::from_secs(status_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
         shutdown: Duration::from_secs(shutdown_seconds),

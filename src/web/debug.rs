@@ -87,6 +87,10 @@ pub struct Rooms {
     pub paused: usize,
     /// Given up for now.
     pub failed: usize,
+    /// Off air, and waiting for a broadcast without a connection.
+    pub off_air: usize,
+    /// Received, but with far less chat than before.
+    pub thinned: usize,
 }
 
 /// The process against its limits. What the system does not say is null.
@@ -179,6 +183,8 @@ fn rooms(web: &Web) -> Rooms {
         receiving: count(State::Live),
         paused: count(State::Paused),
         failed: count(State::Failed),
+        off_air: rooms.iter().filter(|room| room.reception.waits_for_broadcast && room.state == State::Waiting).count(),
+        thinned: rooms.iter().filter(|room| room.reception.thinned_since_ms.is_some()).count(),
     }
 }
 
@@ -194,7 +200,7 @@ fn findings(
         actors.iter().filter(|actor| core(actor.kind) && matches!(actor.state, State::Failed | State::Stopped)).count();
     let core_restarting = actors.iter().filter(|actor| core(actor.kind) && actor.state == State::Backoff).count();
     let full = lanes.iter().filter(|lane| lane.depth as f64 > lane.capacity as f64 * LANE_FULL).count();
-    let waiting = rooms.monitored - rooms.receiving - rooms.paused - rooms.failed;
+    let waiting = rooms.monitored - rooms.receiving - rooms.paused - rooms.failed - rooms.off_air;
     let dropped: u64 = ledger.total.dropped.values().sum();
     let all = [
         ("live_store_silent", u64::from(live_store_silent), true),
@@ -206,6 +212,7 @@ fn findings(
         ("lane_full", full as u64, false),
         ("room_failed", rooms.failed as u64, false),
         ("room_not_received", waiting as u64, false),
+        ("room_thinned", rooms.thinned as u64, false),
     ];
     all.into_iter().filter(|(_, n, _)| *n > 0).map(|(code, n, grave)| Finding { code, n, grave }).collect()
 }

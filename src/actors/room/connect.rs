@@ -46,6 +46,9 @@ pub async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>), AskE
         }
     }
     let (auth, hosts) = room.shared.upstream.ticket(room.id).await?;
+    // What the connection will bring is decided by who asked for the ticket.
+    room.shared.wall.set_incomplete(room.id, auth.uid.0 == 0);
+    room.memory.past.thinning().reconnected();
     let host = &hosts[room.memory.next_host(hosts.len())];
 
     room.enter(State::Connecting, Doing::Dialing);

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::{
     Leash, Room,
@@ -20,12 +20,15 @@ use super::{
     connect::PATIENCE,
     hand_on::shown,
     let_go,
+    waiting::Grace,
 };
 use crate::{
     actors::{
         air::Air,
         memory::{InHand, LeftFrame},
+        thinning::Change,
     },
+    domain::{Body, Event, Kind},
     protocol::{Intake, Session, Step},
     supervise::{
         exit::Exit,
@@ -75,7 +78,7 @@ impl Reading {
         // A life that panicked did not say that nothing is received any more.
         self.air.set_received(false);
         let exit = self.read(&mut leash).await;
-        if exit == Exit::Done {
+        if matches!(exit, Exit::Done | Exit::Ended) {
             if let Err(error) = self.take_fetched().await {
                 return error;
             }
@@ -93,12 +96,18 @@ impl Reading {
 
     async fn read(&mut self, leash: &mut Leash) -> Exit {
         let mut frames = 0;
+        let mut grace = Grace::default();
         loop {
             self.room.vitals.doing(Doing::Reading);
             let deadline = match self.keep_time().await {
                 Ok(deadline) => deadline,
                 Err(exit) => return exit,
             };
+            let ends = if self.room.shared.only_when_live { grace.ends(&self.air) } else { None };
+            if ends.is_some_and(|ends| ends <= Instant::now()) {
+                return Exit::Ended;
+            }
+            let deadline = ends.map_or(deadline, |ends| ends.min(deadline));
             let woken = select! {
                 biased;
                 () = let_go(leash) => Woken::LetGo,
@@ -188,6 +197,33 @@ impl Reading {
         Ok(())
     }
 
+    /// Looks whether chat comes as it did; ends the connection if another one may bring more.
+    fn watch_thinning(&self, chat: u64, others: u64) -> Result<(), Exit> {
+        let Room { id, memory, shared, .. } = &self.room;
+        if !self.air.is_on() {
+            if memory.past.thinning().reset() {
+                shared.wall.set_thinned(*id, false);
+            }
+            return Ok(());
+        }
+        let change = memory.past.thinning().came(memory.now(), chat, others);
+        match change {
+            None => {}
+            Some(Change::Thinned) => {
+                shared.wall.set_thinned(*id, true);
+                return Err(Exit::Lost("chat fell far below its own rate while viewers went on: thinned".into()));
+            }
+            Some(Change::Stays) => {
+                warn!(room.id = %id, "room {id}: thinned, and a new connection on another host did not help");
+            }
+            Some(Change::Over) => {
+                shared.wall.set_thinned(*id, false);
+                info!(room.id = %id, "room {id}: no longer thinned");
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the frame that the life before died on, unless it was the death of others as well.
     async fn read_left_frame(&mut self) -> Result<(), Exit> {
         let room = self.room.id;
@@ -220,6 +256,10 @@ impl Reading {
         if self.intake.messages > 0 {
             self.room.memory.past.set_heard(true);
         }
+        if std::mem::take(&mut self.intake.anonymous) {
+            self.room.shared.wall.set_incomplete(self.room.id, true);
+        }
+        let (chat, others) = counted(&self.intake.events);
         let stopped = std::mem::take(&mut self.intake.stopped_rooms);
         if !stopped.is_empty() {
             self.room.shared.airs.stopped(&self.room.shared.wall, &stopped);
@@ -247,7 +287,8 @@ impl Reading {
         if kept {
             self.room.memory.frame_is_read();
         }
-        self.hand_on().await
+        self.hand_on().await?;
+        self.watch_thinning(chat, others)
     }
 
     /// What a frame held more of than is told one by one.
@@ -287,4 +328,11 @@ async fn fetched(backfill: &mut Option<Backfill>) -> Vec<InHand> {
         Some(backfill) => backfill.await,
         None => pending().await,
     }
+}
+
+/// Chat lines, and what viewers do beside chatting.
+fn counted(events: &[Event]) -> (u64, u64) {
+    let count = |is: fn(&Body) -> bool| events.iter().filter(|event| is(&event.body)).count() as u64;
+    let acts = |body: &Body| matches!(body.kind(), Kind::Gift | Kind::Enter | Kind::Follow | Kind::Share | Kind::Like);
+    (count(|body| matches!(body, Body::Danmaku(line) if !line.lottery)), count(acts))
 }

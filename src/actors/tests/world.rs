@@ -69,15 +69,20 @@ impl World {
 
     /// With another live store.
     pub fn with_store(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>) -> World {
-        World::made(wrap, 0)
+        World::made(wrap, 0, false)
     }
 
     /// With rooms on threads of their own, where time cannot be paused.
     pub fn on_threads(threads: usize) -> World {
-        World::made(|store| Arc::new(store), threads)
+        World::made(|store| Arc::new(store), threads, false)
     }
 
-    fn made(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>, threads: usize) -> World {
+    /// With rooms that hold a connection only while they are on air.
+    pub fn when_live() -> World {
+        World::made(|store| Arc::new(store), 0, true)
+    }
+
+    fn made(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>, threads: usize, only_when_live: bool) -> World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = Database::open(&folder.path().join("live.db")).expect("a database");
         let live = wrap(EmbeddedStore::open(folder.path()).expect("a store"));
@@ -140,6 +145,7 @@ impl World {
                     ledger: ledger.clone(),
                     wall: wall.clone(),
                     airs,
+                    only_when_live,
                     in_hand: Arc::default(),
                 },
                 board: board.clone(),
