@@ -154,7 +154,7 @@ mod tests {
         check("a room without other actions", &[(20, 60, 0), (20, 0, 0)], "");
         check("everybody is quiet", &[(20, 60, 60), (20, 0, 6)], "");
         check("half the chat", &[(20, 60, 60), (20, 30, 60)], "");
-        check("too early to tell", &[(4, 60, 60), (20, 0, 60)], "");
+        check("told when enough has been seen", &[(4, 60, 60), (20, 0, 60)], "8 Thinned, 11 Stays");
         check("thinned, and a new connection helps", &[(20, 60, 60), (4, 0, 60), (20, 60, 60)], "23 Thinned, 26 Over");
         check("thinned, and it does not help", &[(20, 60, 60), (30, 0, 60)], "23 Thinned, 26 Stays");
         check(
