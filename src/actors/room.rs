@@ -16,7 +16,6 @@ use tokio::{select, sync::watch};
 use super::{air::Airs, ledger::Ledger, memory::RoomMemory, wall::Wall};
 use crate::{
     domain::{Event, RoomId},
-    protocol::Intake,
     supervise::{
         exit::Exit,
         lane::Lane,
@@ -103,15 +102,9 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
         connected = connect::connect(&room) => connected,
     };
     match connected {
-        Ok((session, connection)) => {
-            let air = room.shared.airs.of(room.id);
-            let intake = Intake::default();
-            reading::Reading { room, session, connection, intake, was_let_in: false, backfill: None, air }
-                .run(leash)
-                .await
-        }
+        Ok((session, connection, pass)) => reading::Reading::new(room, session, connection, pass).run(leash).await,
         Err(error) => {
-            if let AskError::Throttled { pause, .. } = &error {
+            if let AskError::Throttled { pause, everybody: true, .. } = &error {
                 room.shared.gate.close_for(*pause);
             }
             error.into()

@@ -31,6 +31,7 @@ struct Card {
     state_since_ms: i64,
     error: Option<String>,
     reception: Reception,
+    account: Option<String>,
     totals: RoomTotals,
     rates: Rates,
     gauges: Gauge,
@@ -71,6 +72,8 @@ pub struct RoomSummary {
     /// How well it is received, when it is.
     #[serde(flatten)]
     pub reception: Reception,
+    /// The account that watches it, or `anonymous`; none before the first connection.
+    pub account: Option<String>,
     /// Stored counts.
     pub counts: Counts,
     /// Stored money.
@@ -149,6 +152,7 @@ impl From<&Card> for RoomSummary {
             state_since_ms: card.state_since_ms,
             error: card.error.clone(),
             reception: card.reception,
+            account: card.account.clone(),
             counts: Counts::from(&card.totals),
             income: Income::from(&card.totals),
             rates: card.rates,
@@ -216,6 +220,7 @@ impl Wall {
             state_since_ms: unix_ms(),
             error: None,
             reception: Reception::default(),
+            account: None,
             totals: RoomTotals::default(),
             rates: Rates::default(),
             gauges: Gauge::default(),
@@ -309,6 +314,11 @@ impl Wall {
 
     fn thinned(&self, room: RoomId) -> Option<i64> {
         self.read().cards.get(&room)?.reception.thinned_since_ms
+    }
+
+    /// Who watches it: an account's name, or a visitor.
+    pub fn set_account(&self, room: RoomId, account: Option<String>) {
+        self.change(room, |card| card.account = Some(account.unwrap_or_else(|| "anonymous".to_owned())));
     }
 
     /// What is stored of it.

@@ -3,6 +3,10 @@
 //! A command reads what it needs, does one thing, says what it did and ends; nothing here is used by the
 //! running program.
 
+mod copies;
 mod simulate;
 
-pub use self::simulate::simulate;
+pub use self::{
+    copies::{back_up, restore},
+    simulate::simulate,
+};

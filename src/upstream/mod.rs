@@ -8,6 +8,7 @@ mod bilibili;
 mod client;
 mod gate;
 mod identity;
+mod pass;
 mod reads;
 
 use std::time::Duration;
@@ -20,10 +21,11 @@ use tokio_tungstenite::tungstenite::{self, Message};
 pub use self::{
     bilibili::Bilibili,
     gate::{Gate, Permit},
+    pass::{Issuer, Pass, Reached},
 };
 use crate::{
     domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
-    protocol::{Anchor, Auth, Seal, StreamHost},
+    protocol::{Anchor, Seal, StreamHost},
     supervise::exit::Exit,
 };
 
@@ -44,11 +46,12 @@ pub trait Upstream: Send + Sync + 'static {
     /// Which room is meant, and what is known about it.
     async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, AskError>;
 
-    /// What is needed to enter a room's stream: proof of identity, and where to go (at least one host).
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError>;
+    /// What is needed to enter a room's stream: who enters, proof of it, and where to go. The pass is to be
+    /// told how far the connection came, and kept as long as it lasts.
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError>;
 
-    /// Opens a connection to a stream host.
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
+    /// Opens a connection to a stream host, one of the pass's.
+    async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
 
     /// Status and details of the rooms of these streamers, at most `api::STREAMERS_A_CALL` of them. Who has no
     /// room, or a locked one, is missing; what the answer does not say is empty or 0.
@@ -85,6 +88,8 @@ pub enum AskError {
         what: String,
         /// For how long.
         pause: Duration,
+        /// From everybody, not only from the account that asked.
+        everybody: bool,
     },
     /// It said no.
     #[error("Bilibili refused {call}: {why}")]

@@ -35,7 +35,7 @@ use crate::{
         faults::{self, Point},
         vitals::{Doing, State, unix_ms},
     },
-    upstream::Connection,
+    upstream::{Connection, Pass},
 };
 
 /// What is on the way when we say goodbye is waited for this long.
@@ -51,20 +51,23 @@ pub struct Reading {
     pub session: Session,
     /// The socket.
     pub connection: Box<dyn Connection>,
+    /// What opened it.
+    pass: Pass,
     /// What the last frame held.
-    pub intake: Intake,
+    intake: Intake,
     /// Whether the upstream let us in.
-    pub was_let_in: bool,
+    was_let_in: bool,
     /// What is being fetched after a gap.
-    pub backfill: Option<Backfill>,
+    backfill: Option<Backfill>,
     /// What is known of the room beside its connection.
-    pub air: Arc<Air>,
+    air: Arc<Air>,
 }
 
 /// What woke the loop.
 enum Woken {
     Frame(Option<Result<Message, Error>>),
     Deadline,
+    Recalled,
     LetGo,
     /// Something was fetched by whoever polls.
     Fetched,
@@ -73,6 +76,13 @@ enum Woken {
 }
 
 impl Reading {
+    /// Has begun to read a connection.
+    pub fn new(room: Room, session: Session, connection: Box<dyn Connection>, pass: Pass) -> Reading {
+        let air = room.shared.airs.of(room.id);
+        let intake = Intake::default();
+        Reading { room, session, connection, pass, intake, was_let_in: false, backfill: None, air }
+    }
+
     /// Reads until the connection ends, or the leash is let go.
     pub async fn run(mut self, mut leash: Leash) -> Exit {
         // A life that panicked did not say that nothing is received any more.
@@ -105,19 +115,29 @@ impl Reading {
             };
             let ends = if self.room.shared.only_when_live { grace.ends(&self.air) } else { None };
             if ends.is_some_and(|ends| ends <= Instant::now()) {
+                self.pass.is_done();
                 return Exit::Ended;
             }
             let deadline = ends.map_or(deadline, |ends| ends.min(deadline));
             let woken = select! {
                 biased;
                 () = let_go(leash) => Woken::LetGo,
+                () = self.pass.recalled() => Woken::Recalled,
                 () = sleep_until(deadline) => Woken::Deadline,
                 frame = self.connection.next() => Woken::Frame(frame),
                 () = self.air.bell.notified() => Woken::Fetched,
                 events = fetched(&mut self.backfill) => Woken::Backfilled(events),
             };
             match woken {
-                Woken::LetGo => return Exit::Done,
+                Woken::LetGo => {
+                    self.pass.is_done();
+                    return Exit::Done;
+                }
+                Woken::Recalled => {
+                    self.pass.is_done();
+                    self.say_goodbye().await;
+                    return Exit::Lost("another account is to watch it, or its account has new cookies".into());
+                }
                 Woken::Deadline => {}
                 Woken::Fetched => {
                     if let Err(exit) = self.take_fetched().await {
@@ -198,7 +218,7 @@ impl Reading {
     }
 
     /// Looks whether chat comes as it did; ends the connection if another one may bring more.
-    fn watch_thinning(&self, chat: u64, others: u64) -> Result<(), Exit> {
+    fn watch_thinning(&mut self, chat: u64, others: u64) -> Result<(), Exit> {
         let Room { id, memory, shared, .. } = &self.room;
         if !self.air.is_on() {
             if memory.past.thinning().reset() {
@@ -211,6 +231,7 @@ impl Reading {
             None => {}
             Some(Change::Thinned) => {
                 shared.wall.set_thinned(*id, true);
+                self.pass.is_thinned();
                 return Err(Exit::Lost("chat fell far below its own rate while viewers went on: thinned".into()));
             }
             Some(Change::Stays) => {
@@ -247,6 +268,7 @@ impl Reading {
         self.intake.clear();
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {
+            self.pass.is_accepted();
             self.room.enter(State::Live, Doing::Reading);
             info!(room.id = %self.room.id, "room {}: receiving", self.room.id);
             self.was_let_in = true;
