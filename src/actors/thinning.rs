@@ -162,7 +162,7 @@ mod tests {
             &[(20, 60, 60), (30, 0, 60), (10, 60, 60)],
             "23 Thinned, 26 Stays, 51 Over",
         );
-        check("thinned, then quiet", &[(20, 60, 60), (10, 0, 60), (9, 0, 0)], "23 Thinned, 26 Stays, 31 Over");
+        check("thinned, then quiet", &[(20, 60, 60), (10, 0, 60), (9, 0, 0)], "23 Thinned, 26 Stays, 32 Over");
     }
 
     #[test]
