@@ -78,7 +78,8 @@ impl Reading {
     fn is_news(&self, event: &Event) -> bool {
         let Room { id, memory, shared, .. } = &self.room;
         let is_turn = matches!(event.body, Body::Live(_) | Body::Preparing(_)) && event.source == Source::Live;
-        !(is_turn && shared.airs.of(*id).is_known_turn(event)) && !memory.past.knows_line(event)
+        let is_known = is_turn && shared.airs.of(*id).is_known_turn(event);
+        !(is_known || memory.past.knows_line(event))
     }
 
     /// Shows events that are on record already.
