@@ -41,6 +41,7 @@ pub use self::{
 };
 use crate::{
     actors::{
+        air::Airs,
         broadcast::BroadcastSpec,
         graves::Graves,
         handles::Rooms,
@@ -50,12 +51,13 @@ use crate::{
         ring::Ring,
         room::RoomShared,
         root::{self, EndRooms, Ended, Root, RootSpec},
+        status::StatusSpec,
         supervisor::{Desired, SupervisorSpec},
         sync::SyncSpec,
         sync_request::SyncHandle,
         wall::Wall,
     },
-    config::Settings,
+    config::{Connect, Settings},
     domain::Event,
     store::{LiveStore, housekeeper::Housekeeper, sqlite::Database},
     supervise::{
@@ -148,6 +150,8 @@ impl App {
         let in_hand = on_the_way.in_hand.clone();
         let (sync, sync_requests) = SyncHandle::new();
         let (finish_sync, finish) = watch::channel(false);
+        let (status_leash, leash) = watch::channel(false);
+        let airs = Arc::new(Airs::default());
         let appended = Arc::new(Notify::new());
         let seed = rand::rng().random();
 
@@ -179,6 +183,15 @@ impl App {
                 ring: ring.clone(),
                 wall: wall.clone(),
             },
+            status: StatusSpec {
+                upstream: upstream.clone(),
+                airs: airs.clone(),
+                wall: wall.clone(),
+                interval: settings.status_interval,
+                leash,
+                vitals: vitals(root::STATUS, None),
+            },
+            status_leash,
             rooms: Some(SupervisorSpec {
                 desired: Desired::default(),
                 shared: RoomShared {
@@ -188,6 +201,8 @@ impl App {
                     view,
                     ledger: ledger.clone(),
                     wall: wall.clone(),
+                    airs,
+                    only_when_live: settings.connect == Connect::WhenLive,
                     in_hand: in_hand.clone(),
                 },
                 board: board.clone(),
@@ -354,6 +369,7 @@ fn kind_of(name: &str) -> &'static str {
         root::SYNC => "sync",
         root::WRITER => "redis_writer",
         root::BROADCAST => "broadcast",
+        root::STATUS => "status",
         _ => "supervisor",
     }
 }

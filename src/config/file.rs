@@ -12,7 +12,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, LogFormat, networks::Networks};
+use super::{ConfigError, LogFormat, args::Connect, networks::Networks};
 
 /// The file: the same names with underscores. Every key is optional.
 #[derive(Debug, Default, Deserialize)]
@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,
     pub(super) connects_per_second: Option<f64>,
+    pub(super) connect: Option<Connect>,
+    pub(super) status_seconds: Option<u64>,
     pub(super) sync_interval_ms: Option<u64>,
     pub(super) keep_chat_days: Option<u32>,
     pub(super) keep_entries_days: Option<u32>,

@@ -23,7 +23,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
-    args::{Cli, LogFormat, SimulateArgs},
+    args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
     live::LiveSettings,
 };
@@ -86,6 +86,10 @@ pub struct Settings {
     pub upstream: Option<Url>,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
+    /// When rooms hold a connection.
+    pub connect: Connect,
+    /// Who is on air is asked for all rooms this often.
+    pub status_interval: Duration,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
     /// How long what is stored.
@@ -140,6 +144,9 @@ impl std::fmt::Debug for Secret {
 const CONNECTS_PER_SECOND_BILIBILI: f64 = 1.0;
 /// A rig of one's own takes what the gate is built for.
 const CONNECTS_PER_SECOND_RIG: f64 = 50.0;
+
+/// One batch call every 30 to 60 s has long been tolerated; every 10 s is blocked soon.
+const STATUS_SECONDS: u64 = 30;
 
 /// What the web server says of itself at every start is of no use to anybody.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
@@ -225,6 +232,14 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "a number from 0.01 to 1000",
         });
     }
+    let status_seconds = args.status_seconds.or(file.status_seconds).unwrap_or(STATUS_SECONDS);
+    if !(1..=3600).contains(&status_seconds) {
+        return Err(ConfigError::Value {
+            key: "status_seconds",
+            value: status_seconds.to_string(),
+            accepted: "1 to 3600",
+        });
+    }
     let sync_interval_ms = args.sync_interval_ms.or(file.sync_interval_ms).unwrap_or(500);
     if !(10..=3_600_000).contains(&sync_interval_ms) {
         return Err(ConfigError::Value {
@@ -254,6 +269,8 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         trusted_proxies,
         upstream,
         connects_per_second,
+        connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
+        status_interval: Duration::from_secs(status_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
         keep: Keep {
             chat_days: args.keep_chat_days.or(file.keep_chat_days).unwrap_or(0),

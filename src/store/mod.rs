@@ -23,6 +23,7 @@ mod schema;
 pub mod sqlite;
 
 // How events get into it.
+mod backfill;
 pub mod dead_letters;
 mod guards;
 pub mod record;

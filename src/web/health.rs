@@ -94,6 +94,10 @@ pub struct Rooms {
     pub paused: usize,
     /// Given up for now.
     pub failed: usize,
+    /// Off air, and waiting for a broadcast without a connection.
+    pub off_air: usize,
+    /// Received, but with far less chat than before.
+    pub thinned: usize,
 }
 
 /// A thread and how many actors live on it.
@@ -210,6 +214,8 @@ fn rooms(web: &Web) -> Rooms {
         receiving: count(State::Live),
         paused: count(State::Paused),
         failed: count(State::Failed),
+        off_air: rooms.iter().filter(|room| room.reception.waits_for_broadcast && room.state == State::Waiting).count(),
+        thinned: rooms.iter().filter(|room| room.reception.thinned_since_ms.is_some()).count(),
     }
 }
 

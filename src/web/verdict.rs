@@ -76,7 +76,7 @@ pub fn is_core(kind: &str) -> bool {
 pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
     let Figures { rooms, actors, lanes, threads, ledger, .. } = figures;
     let count = |holds: &dyn Fn(&Reading) -> bool| actors.iter().filter(|actor| holds(actor)).count() as u64;
-    let waiting = rooms.monitored - rooms.receiving - rooms.paused - rooms.failed;
+    let waiting = rooms.monitored - rooms.receiving - rooms.paused - rooms.failed - rooms.off_air;
     let durable_shed = lanes.first().map_or(0, |record| {
         let durable = |kind: &&str| Kind::from_name(kind).is_some_and(Kind::is_durable);
         record.shed_by_kind.iter().filter(|(kind, _)| durable(kind)).map(|(_, n)| n).sum()
@@ -106,6 +106,7 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
         ("room_stuck", count(&|actor| actor.kind == "room" && actor.stuck), false),
         ("room_failed", rooms.failed as u64, false),
         ("room_not_received", waiting as u64, false),
+        ("room_thinned", rooms.thinned as u64, false),
         ("room_unresolved", figures.unresolved as u64, false),
         ("lane_full", full as u64, false),
         ("thread_late", late as u64, false),
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn every_finding_is_told_as_grave_as_it_is() {
-        let good = Rooms { monitored: 9, receiving: 9, paused: 0, failed: 0 };
+        let good = Rooms { monitored: 9, receiving: 9, paused: 0, failed: 0, off_air: 0, thinned: 0 };
         let disk = |days_left| Disk {
             database_bytes: 1,
             wal_bytes: 1,
@@ -199,7 +200,8 @@ mod tests {
             let codes: Vec<_> = found.iter().map(|finding| finding.code).collect();
             format!("{} {}", verdict(&found), codes.join(" "))
         };
-        let some_failed = Rooms { monitored: 9, receiving: 6, paused: 1, failed: 1 };
+        let some_failed = Rooms { receiving: 6, paused: 1, failed: 1, ..good };
+        let some_thinned = Rooms { receiving: 7, off_air: 2, thinned: 1, ..good };
         let stuck = [actor("room", State::Live, Doing::Decoding, 9000), actor("sync", State::Running, Doing::Idle, 0)];
         let core_stuck = [actor("sync", State::Running, Doing::WaitingForSqlite, 20_000)];
         let core_down = [actor("sync", State::Failed, Doing::Idle, 0)];
@@ -216,6 +218,7 @@ mod tests {
         for (figures, expected) in [
             (base(), "ok "),
             (Figures { rooms: &some_failed, ..base() }, "degraded room_failed room_not_received"),
+            (Figures { rooms: &some_thinned, ..base() }, "degraded room_thinned"),
             (Figures { actors: &stuck, ..base() }, "degraded room_stuck"),
             (Figures { actors: &core_stuck, ..base() }, "failing core_actor_stuck"),
             (Figures { actors: &core_down, ..base() }, "failing core_actor_down"),
