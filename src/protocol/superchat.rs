@@ -7,24 +7,33 @@
 use serde::Deserialize;
 
 use super::{
+    arrival::Arrival,
     command::{Events, Message, Unreadable},
     lenient::{Int, List, Object, Text, Thousandths},
     purchase,
     user::UserInfo,
 };
-use crate::domain::{Body, Gold, SuperChat, User};
+use crate::domain::{Body, Event, Gold, SuperChat, User};
 
 /// Decodes a paid message, in Chinese or Japanese.
 pub fn decode(message: &Message) -> Events {
-    let paid: PaidMessage = message.payload()?;
+    event(message.payload()?, message.arrival, message.send_time, message.name).map(|event| vec![event])
+}
+
+/// Reads one that stands in the list of those on display.
+pub fn decode_item(json: &str, arrival: Arrival) -> Result<Event, Unreadable> {
+    event(serde_json::from_str(json)?, arrival, None, "SuperChat/getMessageList")
+}
+
+fn event(paid: PaidMessage, arrival: Arrival, send_time: Option<i64>, command: &str) -> Result<Event, Unreadable> {
     if paid.id.positive().is_none() && paid.price.0.is_none() {
         return Err(Unreadable::Missing("id or price"));
     }
     let price = purchase::gold("price in gold", Int(paid.price.0))?.unwrap_or_default();
     let shown = paid.user_info.or_default();
     let (user, _) = paid.uinfo.or_default().user(paid.uid, shown.uname.or(paid.uname));
-    let start = paid.start_time.positive().or(paid.ts.positive()).or(message.send_time);
-    let timestamp_ms = message.arrival.time_ms(start);
+    let start = paid.start_time.positive().or(paid.ts.positive()).or(send_time);
+    let timestamp_ms = arrival.time_ms(start);
     let text = paid.message.or(paid.message_jpn).or_empty();
     let super_chat = on_display(paid.id.or_zero(), text, price, timestamp_ms / 1000, paid.end_time, paid.time);
     let facts = match super_chat.super_chat_id {
@@ -32,8 +41,8 @@ pub fn decode(message: &Message) -> Events {
         id => vec![id.to_string()],
     };
     let facts: Vec<&str> = std::iter::once("super_chat").chain(facts.iter().map(String::as_str)).collect();
-    let event = message.arrival.event(timestamp_ms, user, Body::SuperChat(super_chat), &facts);
-    Ok(vec![purchase::read_from(message.name, event)])
+    let event = arrival.event(timestamp_ms, user, Body::SuperChat(super_chat), &facts);
+    Ok(purchase::read_from(command, event))
 }
 
 /// A paid message on display from `start_time` (unix s) to `end_time`, or for so many `seconds` where that is no

@@ -21,7 +21,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
-    Batch, Position, RoomTotals, StoreKind, dead_letters,
+    Batch, Position, RoomTotals, StoreKind, backfill, dead_letters,
     guards::store_guard,
     purchase_rows::{GiftRow, SuperChatRow},
     rows::{DanmakuRow, GaugeRow, InteractionRow, RoomEventRow, minute_of},
@@ -336,6 +336,9 @@ fn store_rows(
         events.iter().try_for_each(|event| faults::reach(Point::SqliteRow, event.room_id.0).map_err(injected))?;
     }
     for (at, event) in events.iter().enumerate() {
+        if backfill::is_on_record(writer, event, &events[..at])? {
+            continue;
+        }
         match &event.body {
             Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
             Body::Gift(body) => {
