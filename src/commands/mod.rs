@@ -3,6 +3,7 @@
 //! A command reads what it needs, does one thing, says what it did and ends; nothing here is used by the
 //! running program.
 
+mod export;
 mod simulate;
 
-pub use self::simulate::simulate;
+pub use self::{export::export, simulate::simulate};

@@ -22,7 +22,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
-    args::{Cli, LogFormat, SimulateArgs},
+    args::{Cli, ExportArgs, LogFormat, SimulateArgs},
     error::ConfigError,
 };
 use self::{
@@ -36,6 +36,8 @@ use crate::domain::RoomRef;
 pub enum Plan {
     /// Collect, store and serve.
     Run(Box<Settings>),
+    /// Write the history to a file.
+    Export(ExportArgs),
     /// Serve only the simulator.
     Simulate(SimulateArgs),
 }
@@ -108,6 +110,7 @@ pub fn plan() -> Result<Plan, ConfigError> {
 
 fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
     let args = match cli.command {
+        Some(Command::Export(args)) => return Ok(Plan::Export(args)),
         Some(Command::Simulate(args)) => return Ok(Plan::Simulate(args)),
         Some(Command::Run(args)) => *args,
         None => cli.run,

@@ -32,6 +32,7 @@ pub mod rooms;
 // What is asked of it.
 pub mod queries;
 pub mod series;
+pub mod walk;
 
 #[cfg(test)]
 mod contract_tests;

@@ -6,6 +6,8 @@
 
 mod bad_input;
 mod browser;
+mod export;
+mod openapi;
 mod pipeline;
 mod public;
 mod push;
