@@ -12,7 +12,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("protocol", &["domain"]),
     ("supervise", &[]),
-    ("store", &["domain"]),
+    ("store", &["domain", "supervise::blocking", "supervise::faults"]),
     ("export", &["domain", "store"]),
     ("upstream", &["domain", "protocol", "supervise::exit", "supervise::vitals::unix_ms"]),
     ("actors", &["domain", "protocol", "supervise", "store", "upstream"]),
@@ -26,13 +26,16 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "actors::ring",
             "actors::ledger",
             "supervise::vitals",
+            "supervise::board",
+            "supervise::pulse",
+            "supervise::warnings",
             "supervise::lane",
             "store",
             "export",
         ],
     ),
-    ("simulator", &["domain", "protocol"]),
-    ("config", &["domain", "export"]),
+    ("simulator", &["domain"]),
+    ("config", &["domain", "export", "supervise::faults"]),
 ];
 
 const LINES_MAX: usize = 500;
