@@ -34,19 +34,20 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
     // An error means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let system = actix::System::new();
-    let outcome = match plan {
+    Ok(match plan {
         Plan::Simulate(args) => {
             telemetry::init(&args.log, None, None)?;
-            system.block_on(commands::simulate(args))
+            system.block_on(commands::simulate(args))?
         }
         Plan::Export(args) => return commands::export(&args),
         Plan::Run(settings) => {
             let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));
             telemetry::init(&settings.log, settings.log_format, folder.as_deref())?;
-            system.block_on(app::run(*settings))
+            system.block_on(app::run(*settings))?
         }
-    };
-    Ok(outcome?)
+        Plan::Backup { settings, file, force } => commands::back_up(&settings, &file, force)?,
+        Plan::Restore { settings, file } => commands::restore(&settings, &file)?,
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "whoever started the program sees why it did not")]

@@ -7,6 +7,7 @@
 
 mod audit;
 mod demo;
+mod housekeeping;
 mod outcome;
 mod rooms;
 mod signals;
@@ -56,7 +57,7 @@ use crate::{
     },
     config::Settings,
     domain::Event,
-    store::sqlite::Database,
+    store::{housekeeper::Housekeeper, sqlite::Database},
     supervise::{
         board::Board,
         lane::{WhenFull, lane},
@@ -108,6 +109,7 @@ struct App {
     web: web::Server,
     ledger: Arc<Ledger>,
     database: Database,
+    housekeeper: Arc<Housekeeper>,
     signals: Signals,
 }
 
@@ -199,12 +201,14 @@ impl App {
 
         let wall_of_named = wall.clone();
         let auth = open_auth(&settings, &database).await?;
+        let housekeeper = housekeeping::start(database.clone(), &settings);
         let web = web::serve(
             listener,
             web::Web {
                 rooms: Arc::new(rooms.clone()),
                 sync,
                 database: database.clone(),
+                housekeeper: housekeeper.clone(),
                 live: live_for_web.clone(),
                 wall,
                 ring,
@@ -225,7 +229,7 @@ impl App {
 
         watch_rooms(&rooms, &database, wall_of_named, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
+        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, housekeeper, signals })
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -257,6 +261,7 @@ impl App {
     async fn drain(&self, told: &Told) -> Outcome {
         info!("stopping: everything received is stored first");
         self.web.refuse_new();
+        self.housekeeper.stop();
         let begun = Instant::now();
         // Shares of the whole, but for a twentieth to say the rest: rooms 2, lanes 3, record 3, browsers 1.
         let by = |ninths: u32| begun + self.shutdown * ninths / 9 * 19 / 20;

@@ -3,7 +3,12 @@
 //! A command reads what it needs, does one thing, says what it did and ends; nothing here is used by the
 //! running program.
 
+mod copies;
 mod export;
 mod simulate;
 
-pub use self::{export::export, simulate::simulate};
+pub use self::{
+    copies::{back_up, restore},
+    export::export,
+    simulate::simulate,
+};

@@ -31,6 +31,23 @@ pub(super) enum Command {
     Run(Box<RunArgs>),
     /// Write the history to a file: CSV, ndjson, XLSX or Bilibili danmaku XML
     Export(ExportArgs),
+    /// Copy the history to FILE, also while it is in use, and check the copy
+    Backup {
+        /// Where the copy goes
+        file: PathBuf,
+        /// Replace FILE if it is there
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Check FILE and put it in the place of the history, which is kept beside; the program must not run
+    Restore {
+        /// A copy that `backup` made
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
     /// Serve only the simulator: a fake Bilibili (HTTP and stream) on a local port
     Simulate(SimulateArgs),
 }
@@ -74,6 +91,21 @@ pub(super) struct RunArgs {
     /// Events are stored in SQLite at most this often, ms
     #[arg(long, env = "BLM_SYNC_INTERVAL_MS", value_name = "MS")]
     pub(super) sync_interval_ms: Option<u64>,
+    /// Chat is kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_CHAT_DAYS", value_name = "DAYS")]
+    pub(super) keep_chat_days: Option<u32>,
+    /// Entries, follows, shares and likes are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_ENTRIES_DAYS", value_name = "DAYS")]
+    pub(super) keep_entries_days: Option<u32>,
+    /// Gauges, such as viewers by the minute, are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_GAUGES_DAYS", value_name = "DAYS")]
+    pub(super) keep_gauges_days: Option<u32>,
+    /// Gifts, super chats and guards are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_MONEY_DAYS", value_name = "DAYS")]
+    pub(super) keep_money_days: Option<u32>,
+    /// Raw frames, and events that could not be stored, are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_RAW_DAYS", value_name = "DAYS")]
+    pub(super) keep_raw_days: Option<u32>,
     /// After SIGTERM everything is stored within this, s
     #[arg(long, env = "BLM_SHUTDOWN_SECONDS", value_name = "S")]
     pub(super) shutdown_seconds: Option<u64>,

@@ -38,6 +38,22 @@ pub enum Plan {
     Run(Box<Settings>),
     /// Write the history to a file.
     Export(ExportArgs),
+    /// Copy the history.
+    Backup {
+        /// Which.
+        settings: Box<Settings>,
+        /// Where to.
+        file: PathBuf,
+        /// Also over a file that is there.
+        force: bool,
+    },
+    /// Put a copy in the place of the history.
+    Restore {
+        /// Which.
+        settings: Box<Settings>,
+        /// Which copy.
+        file: PathBuf,
+    },
     /// Serve only the simulator.
     Simulate(SimulateArgs),
 }
@@ -67,6 +83,8 @@ pub struct Settings {
     pub connects_per_second: f64,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
+    /// How long what is stored.
+    pub keep: Keep,
     /// After SIGTERM everything is stored within this.
     pub shutdown: Duration,
     /// What is logged.
@@ -79,6 +97,21 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// Token of programs that administrate, from the environment.
     pub admin_token: Option<Secret>,
+}
+
+/// Days that each class of the history is kept; 0 is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Chat. For ever: nobody expects it to vanish.
+    pub chat_days: u32,
+    /// Entries, follows, shares, likes. Most rows of a busy room; their sums stay.
+    pub entries_days: u32,
+    /// Gauges. For ever: a row a minute and room.
+    pub gauges_days: u32,
+    /// Gifts, super chats, guards. For ever: somebody's books.
+    pub money_days: u32,
+    /// Raw frames and what could not be stored: large, and of use while decoders are young.
+    pub raw_days: u32,
 }
 
 /// A value that is never shown.
@@ -109,18 +142,24 @@ pub fn plan() -> Result<Plan, ConfigError> {
 }
 
 fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
-    let args = match cli.command {
-        Some(Command::Export(args)) => return Ok(Plan::Export(args)),
-        Some(Command::Simulate(args)) => return Ok(Plan::Simulate(args)),
-        Some(Command::Run(args)) => *args,
-        None => cli.run,
-    };
+    let settled = |args| settle_with_file(args, default_file);
+    Ok(match cli.command {
+        None => Plan::Run(settled(cli.run)?),
+        Some(Command::Run(args)) => Plan::Run(settled(*args)?),
+        Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
+        Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
+        Some(Command::Export(args)) => Plan::Export(args),
+        Some(Command::Simulate(args)) => Plan::Simulate(args),
+    })
+}
+
+fn settle_with_file(args: RunArgs, default_file: &Path) -> Result<Box<Settings>, ConfigError> {
     let file = match &args.config {
         Some(path) => read_file(path)?,
         None if default_file.exists() => read_file(default_file)?,
         None => File::default(),
     };
-    settle(args, file).map(|settings| Plan::Run(Box::new(settings)))
+    settle(args, file).map(Box::new)
 }
 
 fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
@@ -202,6 +241,13 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         upstream,
         connects_per_second,
         sync_interval: Duration::from_millis(sync_interval_ms),
+        keep: Keep {
+            chat_days: args.keep_chat_days.or(file.keep_chat_days).unwrap_or(0),
+            entries_days: args.keep_entries_days.or(file.keep_entries_days).unwrap_or(90),
+            gauges_days: args.keep_gauges_days.or(file.keep_gauges_days).unwrap_or(0),
+            money_days: args.keep_money_days.or(file.keep_money_days).unwrap_or(0),
+            raw_days: args.keep_raw_days.or(file.keep_raw_days).unwrap_or(30),
+        },
         shutdown: Duration::from_secs(shutdown_seconds),
         log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         log_format: args.log_format.or(file.log_format),

@@ -35,6 +35,11 @@ impl EventId {
         EventId(Ulid((time << 80) | u128::from_be_bytes(low)))
     }
 
+    /// What sorts before every other id of that ms and after every id of an earlier one.
+    pub fn first_at(timestamp_ms: i64) -> EventId {
+        EventId(Ulid((timestamp_ms.clamp(0, MAX_TIMESTAMP_MS) as u128) << 80))
+    }
+
     /// The time inside the id, unix ms.
     pub fn timestamp_ms(self) -> i64 {
         self.0.timestamp_ms() as i64

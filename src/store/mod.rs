@@ -15,6 +15,7 @@ mod spool;
 pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
+mod lock;
 mod rows;
 mod schema;
 pub mod sqlite;
@@ -32,8 +33,16 @@ pub mod rooms;
 
 // What is asked of it.
 pub mod queries;
+mod search;
 pub mod series;
 pub mod walk;
+
+// How it is kept in order.
+pub mod archive;
+pub mod backup;
+pub mod housekeeper;
+pub mod retention;
+pub mod upkeep;
 
 #[cfg(test)]
 mod contract_tests;

@@ -14,9 +14,13 @@ use super::{
         live_data_gauge, live_data_giftdata, live_data_guard, live_data_interaction, live_data_liveroom as room,
         live_data_minute, live_data_roomevent, live_data_superchat,
     },
+    search,
     sqlite::{Database, QueryError, failed},
 };
 use crate::domain::{LiveStatus, RoomId, RoomInfo, Uid};
+
+/// Rows of one transaction of an erasing.
+const ERASED_AT_ONCE: usize = 1000;
 
 /// A room as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -165,25 +169,64 @@ impl Database {
             .map_err(failed("pause or resume a room"))
     }
 
-    /// Deletes the whole history of a room. The room itself stays on the list if it is monitored.
+    /// Deletes the whole history of a room: first its rows, in small transactions, so that others' are
+    /// stored in between, and then its sums. Killed in between it has to be asked again. The room itself
+    /// stays on the list if it is monitored.
     pub fn erase(&self, id: RoomId) -> Result<(), QueryError> {
         let number = id.0 as i64;
+        while self.erase_chat(number)? == ERASED_AT_ONCE {
+            std::thread::yield_now();
+        }
+        macro_rules! erase_rows {
+            ($($table:ident),*) => {$(
+                loop {
+                    let mut writer = self.writer()?;
+                    let some = $table::table.filter($table::room_id.eq(number)).limit(ERASED_AT_ONCE as i64);
+                    let gone = some
+                        .select($table::id)
+                        .load::<i64>(&mut *writer)
+                        .and_then(|ids| diesel::delete($table::table.filter($table::id.eq_any(ids))).execute(&mut *writer))
+                        .map_err(failed("erase a room"))?;
+                    if gone < ERASED_AT_ONCE {
+                        break;
+                    }
+                }
+            )*};
+        }
+        erase_rows!(live_data_giftdata, live_data_superchat, live_data_guard, live_data_interaction);
         let mut writer = self.writer()?;
         writer
             .immediate_transaction(|writer| {
                 macro_rules! erase_from {
                     ($($table:ident),*) => {$(
-                        diesel::delete($table::table).filter($table::room_id.eq(number)).execute(writer)?;
+                        diesel::delete($table::table.filter($table::room_id.eq(number))).execute(writer)?;
                     )*};
                 }
-                erase_from!(live_data_danmakudata, live_data_giftdata, live_data_superchat, live_data_guard);
-                erase_from!(live_data_interaction, live_data_roomevent, live_data_gauge, live_data_minute);
+                erase_from!(live_data_roomevent, live_data_gauge, live_data_minute);
                 erase_from!(live_data_gap, blm_roomtotal, blm_roomuser, blm_ledger, blm_deadletter);
                 diesel::delete(room::table)
                     .filter(room::room_id.eq(number))
                     .filter(room::monitored.eq(false))
                     .execute(writer)
                     .map(drop)
+            })
+            .map_err(failed("erase a room"))
+    }
+
+    /// Some chat lines of a room, and what the index knows of them; how many.
+    fn erase_chat(&self, number: i64) -> Result<usize, QueryError> {
+        use live_data_danmakudata as danmaku;
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                let ids: Vec<String> = danmaku::table
+                    .filter(danmaku::room_id.eq(number))
+                    .limit(ERASED_AT_ONCE as i64)
+                    .select(danmaku::event_id)
+                    .load(writer)?;
+                diesel::delete(danmaku::table.filter(danmaku::event_id.eq_any(&ids))).execute(writer)?;
+                search::forget(writer, &ids)?;
+                Ok(ids.len())
             })
             .map_err(failed("erase a room"))
     }

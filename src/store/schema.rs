@@ -22,6 +22,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    blm_indexed (what) {
+        what -> Text,
+        through_id -> BigInt,
+    }
+}
+
+diesel::table! {
     blm_ledger (room_id) {
         room_id -> BigInt,
         stored -> BigInt,
@@ -64,6 +71,14 @@ diesel::table! {
     blm_setting (key) {
         key -> Text,
         value -> Text,
+    }
+}
+
+diesel::table! {
+    blm_storagesample (at_ms) {
+        at_ms -> BigInt,
+        database_bytes -> BigInt,
+        raw_bytes -> BigInt,
     }
 }
 
@@ -313,10 +328,12 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     blm_cursor,
     blm_deadletter,
+    blm_indexed,
     blm_ledger,
     blm_roomtotal,
     blm_roomuser,
     blm_setting,
+    blm_storagesample,
     live_data_danmakudata,
     live_data_datamigrationlog,
     live_data_gap,

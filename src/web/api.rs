@@ -24,7 +24,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{audience::Audience, both, error::Refusal, get, socket};
+use super::{audience::Audience, both, error::Refusal, get, socket, storage};
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -52,6 +52,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/admin/rooms/{room}/resume/", post().to(control::resume)))
         .service(call("/admin/rooms/{room}/restart/", post().to(control::restart)))
         .service(call("/admin/sync/", post().to(control::sync)))
+        .service(call("/maintenance/cleanup/", post().to(storage::cleanup)))
         .default_service(web::to(nothing_here));
 }
 
@@ -78,7 +79,7 @@ fn answer_to(audience: Audience, data: impl Serialize) -> HttpResponse {
     answer(audience.view(json!(data)))
 }
 
-fn answer_as(status: StatusCode, data: impl Serialize) -> HttpResponse {
+pub(super) fn answer_as(status: StatusCode, data: impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header(("Cache-Control", "no-store"))
         .json(json!({"success": true, "data": json!(data)}))

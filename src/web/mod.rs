@@ -25,12 +25,15 @@ mod pace;
 pub mod pages;
 pub mod push;
 pub mod socket;
+mod storage;
 mod tries;
 pub mod view;
 pub mod visitor;
 
 #[cfg(test)]
 mod socket_tests;
+#[cfg(test)]
+mod storage_tests;
 #[cfg(test)]
 mod tests;
 
@@ -58,6 +61,7 @@ use crate::{
     actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
         LiveStore,
+        housekeeper::Housekeeper,
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
@@ -71,6 +75,8 @@ pub struct Web {
     pub sync: SyncHandle,
     /// The history.
     pub database: Database,
+    /// Keeps the history in order.
+    pub housekeeper: Arc<Housekeeper>,
     /// The live store, for its status.
     pub live: Arc<dyn LiveStore>,
     /// The rooms as they are.
@@ -284,7 +290,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
-        .service(form("/live/admin/sync", post().to(admin::sync)));
+        .service(form("/live/admin/sync", post().to(admin::sync)))
+        .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
 
     cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))
         .service(resource(both("/live/api/")).route(get().to(api::reference::page)))

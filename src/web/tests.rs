@@ -23,7 +23,10 @@ use crate::{
         Body, CoinType, Danmaku, Event, EventId, Gift, Gold, LiveStatus, Medal, RoomId, RoomInfo, RoomRef, Source,
         SuperChat, Uid, User,
     },
-    store::{Batch, Position, StoreKind, embedded::EmbeddedStore, gaps::UnknownCommand, sqlite::Database},
+    store::{
+        Batch, Position, StoreKind, embedded::EmbeddedStore, gaps::UnknownCommand, housekeeper::Housekeeper,
+        retention::Retention, sqlite::Database,
+    },
     supervise::{board::Board, vitals::unix_ms},
 };
 
@@ -147,6 +150,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     events.push(event(11, Body::SuperChat(super_chat)));
     let batch = Batch { position: Position("1".into()), events };
     database.record(StoreKind::Embedded, &[batch]).expect("recorded");
+    let housekeeper = Housekeeper::new(database.clone(), Retention::default(), folder.path().join("raw"));
     let wall = Arc::new(Wall::default());
     wall.put(info);
     wall.set_totals(ROOM, database.totals(ROOM).expect("totals"));
@@ -158,6 +162,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
         rooms: desk.clone(),
         sync,
         database,
+        housekeeper: Arc::new(housekeeper),
         live,
         wall,
         ring: Arc::new(Ring::new(1)),

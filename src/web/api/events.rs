@@ -98,14 +98,24 @@ async fn list(
     let page = params::page(params)?;
     let filter = params::filter(params, Some(room))?;
     rooms::known(site, room).await?;
-    let found = site.ask("listing events", move |database| question(database, &filter, &page)).await?;
+    // Chat is counted, as far as that is cheap: on the first page, by the index.
+    let counts = name == "danmaku" && filter.q.is_some() && page.before.is_none() && page.since.is_none();
+    let (found, total) = site
+        .ask("listing events", move |database| {
+            let total = if counts { database.danmaku_hits(&filter)? } else { None };
+            Ok((question(database, &filter, &page)?, total))
+        })
+        .await?;
     let mut data = json!({
         "room_id": room,
         "count": found.events.len(),
         "has_more": found.has_more,
-        "cursor": found.events.last().map(|event| event.id),
+        "cursor": found.cursor(),
         "timestamp": unix_ms() / 1000,
     });
+    if let Some(total) = total {
+        data["total"] = json!(total);
+    }
     data[name] = json!(found.events);
     Ok(answer_to(audience, data))
 }

@@ -412,3 +412,12 @@ pub struct Synced {
     /// What it moved.
     pub sync: Anything,
 }
+
+/// A run of the retention.
+#[derive(ToSchema)]
+pub struct Cleaned {
+    /// What it let go, by class, and when.
+    pub cleanup: Anything,
+    /// It has not ended yet.
+    pub running: bool,
+}
