@@ -35,7 +35,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
         ],
     ),
     ("simulator", &["domain"]),
-    ("config", &["domain", "export", "supervise::faults"]),
+    ("config", &["domain", "export", "supervise::faults", "supervise::warnings"]),
 ];
 
 const LINES_MAX: usize = 500;

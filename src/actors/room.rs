@@ -86,11 +86,11 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
         connected = connect::connect(&room) => connected,
     };
     match connected {
-        Ok((session, connection)) => {
-            reading::Reading { room, session, connection, intake: Intake::default() }.run(leash).await
+        Ok((session, connection, pass)) => {
+            reading::Reading { room, session, connection, pass, intake: Intake::default() }.run(leash).await
         }
         Err(error) => {
-            if let AskError::Throttled { pause, .. } = &error {
+            if let AskError::Throttled { pause, everybody: true, .. } = &error {
                 room.shared.gate.close_for(*pause);
             }
             error.into()

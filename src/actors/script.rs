@@ -29,7 +29,7 @@ use tokio_tungstenite::{
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef, Uid},
     protocol::{Auth, Operation, StreamHost, encode, packets},
-    upstream::{AskError, Connection, Upstream},
+    upstream::{AskError, Connection, Pass, Upstream},
 };
 
 /// What the upstream does next.
@@ -102,7 +102,7 @@ impl Upstream for Script {
         Ok(RoomInfo::unknown(RoomId(room.0)))
     }
 
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError> {
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {
         if *self.outage.borrow() {
             return Err(AskError::Unreachable { call: "getDanmuInfo", why: "no route".into() });
         }
@@ -117,15 +117,15 @@ impl Upstream for Script {
         match first {
             Some(Act::Refuse) => Err(AskError::Refused { call: "getDanmuInfo", why: "65530".into() }),
             Some(Act::Away) => Err(AskError::Unreachable { call: "getDanmuInfo", why: "refused".into() }),
-            Some(Act::Throttle(pause)) => Err(AskError::Throttled { what: "-352".into(), pause }),
+            Some(Act::Throttle(pause)) => Err(AskError::Throttled { what: "-352".into(), pause, everybody: true }),
             _ => {
                 let auth = Auth { room_id: room, uid: Uid(0), buvid: String::new(), token: String::new() };
-                Ok((auth, vec![StreamHost { host: room.to_string(), ws_port: 0, wss_port: 0 }]))
+                Ok(Pass::new(auth, vec![StreamHost { host: room.to_string(), ws_port: 0, wss_port: 0 }]))
             }
         }
     }
 
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
+    async fn dial(&self, _: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
         let room = RoomId(host.host.parse().expect("the host is the room"));
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let acts = self.next_life(room);

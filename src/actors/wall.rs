@@ -27,6 +27,7 @@ struct Card {
     state: State,
     state_since_ms: i64,
     error: Option<String>,
+    account: Option<String>,
     totals: RoomTotals,
     rates: Rates,
     gauges: Gauge,
@@ -53,6 +54,8 @@ pub struct RoomSummary {
     pub state_since_ms: i64,
     /// Why it is not received, when it is not.
     pub error: Option<String>,
+    /// The account that watches it, or `anonymous`; none before the first connection.
+    pub account: Option<String>,
     /// Stored counts.
     pub counts: Counts,
     /// Stored money.
@@ -130,6 +133,7 @@ impl From<&Card> for RoomSummary {
             state: card.state,
             state_since_ms: card.state_since_ms,
             error: card.error.clone(),
+            account: card.account.clone(),
             counts: Counts::from(&card.totals),
             income: Income::from(&card.totals),
             rates: card.rates,
@@ -196,6 +200,7 @@ impl Wall {
             state: State::Waiting,
             state_since_ms: unix_ms(),
             error: None,
+            account: None,
             totals: RoomTotals::default(),
             rates: Rates::default(),
             gauges: Gauge::default(),
@@ -267,6 +272,11 @@ impl Wall {
             card.state = state;
             card.error = error;
         });
+    }
+
+    /// Who watches it: an account's name, or a visitor.
+    pub fn set_account(&self, room: RoomId, account: Option<String>) {
+        self.change(room, |card| card.account = Some(account.unwrap_or_else(|| "anonymous".to_owned())));
     }
 
     /// What is stored of it.

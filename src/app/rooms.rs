@@ -35,7 +35,8 @@ pub(super) async fn watch_rooms(
         let id = room.info.room_id;
         let totals = totals.get(&id).copied().unwrap_or_default();
         if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
-            error!(room.id = %id, "room {id}: {error}");
+            error!(room.id = %id, "room {id} is not monitored: {error}");
+            wall.set_unresolved(RoomRef::from(id), Some(error.to_string()));
         }
     }
     actix::spawn(add_named(rooms.clone(), wall, named));

@@ -17,9 +17,9 @@ use tracing::debug;
 use url::Url;
 
 use super::{
-    AskError, Connection, Upstream,
+    AskError, Connection, Pass, Upstream,
     client::{Client, Failed, Host},
-    identity::{Identity, USER_AGENT, Who},
+    identity::{Identity, Who},
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef, Uid},
@@ -108,7 +108,7 @@ impl Bilibili {
     }
 
     /// One try to get a ticket, with the identity as it is now.
-    async fn try_ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), Failed> {
+    async fn try_ticket(&self, room: RoomId) -> Result<Pass, Failed> {
         let (query, who, buvid) = {
             let mut identity = self.identity.lock().await;
             // Its refusals are not about the ticket: new keys or cookies would not help.
@@ -122,7 +122,7 @@ impl Bilibili {
         let path = format!("/xlive/web-room/v1/index/getDanmuInfo?{query}");
         let ticket = self.client.ask("getDanmuInfo", Host::Live, &path, &who, api::parse_danmu_info).await?;
         let auth = Auth { room_id: room, uid: Uid(0), buvid, token: ticket.token };
-        Ok((auth, ticket.hosts))
+        Ok(Pass::new(auth, ticket.hosts))
     }
 }
 
@@ -134,7 +134,7 @@ impl Upstream for Bilibili {
         Ok(info)
     }
 
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError> {
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {
         let failed = match self.try_ticket(room).await {
             Ok(ticket) => return Ok(ticket),
             Err(failed) => failed,
@@ -152,14 +152,15 @@ impl Upstream for Bilibili {
         })
     }
 
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
+    async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
         let unreachable =
             |why: String| AskError::Unreachable { call: "the stream", why: format!("{}: {why}", host.host) };
         let (scheme, port) = if self.plain { ("ws", host.ws_port) } else { ("wss", host.wss_port) };
         let mut request = format!("{scheme}://{}:{port}/sub", host.host)
             .into_client_request()
             .map_err(|error| unreachable(error.to_string()))?;
-        request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static(USER_AGENT));
+        let user_agent = pass.user_agent.parse().map_err(|_| unreachable("its User-Agent is no header".into()))?;
+        request.headers_mut().insert(header::USER_AGENT, user_agent);
         request.headers_mut().insert(header::ORIGIN, header::HeaderValue::from_static("https://live.bilibili.com"));
         let stream =
             TcpStream::connect((host.host.as_str(), port)).await.map_err(|error| unreachable(error.to_string()))?;

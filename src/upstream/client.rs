@@ -119,7 +119,7 @@ impl Client {
     async fn get(&self, call: &'static str, host: Host, path: &str, who: &Who) -> Result<Vec<u8>, AskError> {
         let quiet = self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner).map(|until| until - Instant::now());
         if let Some(pause) = quiet.filter(|pause| !pause.is_zero()) {
-            return Err(AskError::Throttled { what: "it said so before".into(), pause });
+            return Err(AskError::Throttled { what: "it said so before".into(), pause, everybody: true });
         }
         let answer = self.really_get(call, self.address(host, path), who).await;
         if let Err(AskError::Throttled { pause, .. }) = &answer {
@@ -145,10 +145,10 @@ impl Client {
         let mut answer = request.send().await.map_err(unreachable)?;
         match answer.status() {
             StatusCode::PRECONDITION_FAILED => {
-                return Err(AskError::Throttled { what: "HTTP 412".into(), pause: BLOCKED_PAUSE });
+                return Err(AskError::Throttled { what: "HTTP 412".into(), pause: BLOCKED_PAUSE, everybody: true });
             }
             StatusCode::TOO_MANY_REQUESTS => {
-                return Err(AskError::Throttled { what: "HTTP 429".into(), pause: TOO_MANY_PAUSE });
+                return Err(AskError::Throttled { what: "HTTP 429".into(), pause: TOO_MANY_PAUSE, everybody: true });
             }
             status if !status.is_success() => {
                 return Err(AskError::Unreachable { call, why: format!("it answered HTTP {status}") });
@@ -174,7 +174,7 @@ fn in_full(error: reqwest::Error) -> String {
 /// What an answer that is none means for us.
 fn refused(call: &'static str, error: &ApiError) -> AskError {
     let why = error.to_string();
-    let throttled = |pause| AskError::Throttled { what: format!("{call}: {why}"), pause };
+    let throttled = |pause| AskError::Throttled { what: format!("{call}: {why}"), pause, everybody: true };
     match error.refusal() {
         Some(Refusal::RiskControl) => throttled(RISK_PAUSE),
         Some(Refusal::Blocked) => throttled(BLOCKED_PAUSE),

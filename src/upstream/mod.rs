@@ -8,6 +8,7 @@ mod bilibili;
 mod client;
 mod gate;
 mod identity;
+mod pass;
 
 use std::time::Duration;
 
@@ -19,10 +20,11 @@ use tokio_tungstenite::tungstenite::{self, Message};
 pub use self::{
     bilibili::Bilibili,
     gate::{Gate, Permit},
+    pass::{Issuer, Pass, Reached},
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef},
-    protocol::{Auth, Seal, StreamHost},
+    protocol::{Seal, StreamHost},
     supervise::exit::Exit,
 };
 
@@ -43,11 +45,12 @@ pub trait Upstream: Send + Sync + 'static {
     /// Which room is meant, and what is known about it.
     async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, AskError>;
 
-    /// What is needed to enter a room's stream: proof of identity, and where to go (at least one host).
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError>;
+    /// What is needed to enter a room's stream: who enters, proof of it, and where to go. The pass is to be
+    /// told how far the connection came, and kept as long as it lasts.
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError>;
 
-    /// Opens a connection to a stream host.
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
+    /// Opens a connection to a stream host, one of the pass's.
+    async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
 }
 
 /// Why the upstream gave no answer that can be used.
@@ -71,6 +74,8 @@ pub enum AskError {
         what: String,
         /// For how long.
         pause: Duration,
+        /// From everybody, not only from the account that asked.
+        everybody: bool,
     },
     /// It said no.
     #[error("Bilibili refused {call}: {why}")]

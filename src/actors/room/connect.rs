@@ -16,7 +16,7 @@ use crate::{
     domain::RoomRef,
     protocol::Session,
     supervise::vitals::{Doing, State},
-    upstream::{AskError, Connection},
+    upstream::{AskError, Connection, Pass},
 };
 
 /// Opening a connection, and being let in, may take this long each.
@@ -27,7 +27,7 @@ const ASK_RARELY: Duration = Duration::from_secs(600);
 const ASK_OFTEN: Duration = Duration::from_secs(60);
 
 /// Gets into the room's stream: gate, ticket, dial, first packet.
-pub async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>), AskError> {
+pub async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>, Pass), AskError> {
     room.enter(State::Waiting, Doing::WaitingForGate);
     let permit = room.shared.gate.enter().await;
 
@@ -44,19 +44,21 @@ pub async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>), AskE
             Err(error) => debug!(room.id = %room.id, %error, "room {}: its details stay as they were", room.id),
         }
     }
-    let (auth, hosts) = room.shared.upstream.ticket(room.id).await?;
-    let host = &hosts[room.memory.next_host(hosts.len())];
+    let mut pass = room.shared.upstream.pass(room.id).await?;
+    room.shared.wall.set_account(room.id, pass.account.clone());
+    let host = pass.hosts[room.memory.next_host(pass.hosts.len())].clone();
 
     room.enter(State::Connecting, Doing::Dialing);
     let late = |_| AskError::Unreachable { call: "the stream", why: format!("{} did not answer in time", host.host) };
-    let mut connection = timeout(PATIENCE, room.shared.upstream.dial(host)).await.map_err(late)??;
+    let mut connection = timeout(PATIENCE, room.shared.upstream.dial(&pass, &host)).await.map_err(late)??;
 
     room.enter(State::Authenticating, Doing::Reading);
-    let (session, hello) = Session::open(&auth, room.memory.now());
+    let (session, hello) = Session::open(&pass.auth, room.memory.now());
     timeout(PATIENCE, connection.send(Message::binary(hello)))
         .await
         .map_err(late)?
         .map_err(|error| AskError::Unreachable { call: "the stream", why: error.to_string() })?;
+    pass.is_shown();
     drop(permit);
-    Ok((session, connection))
+    Ok((session, connection, pass))
 }

@@ -23,7 +23,7 @@ use crate::{
         faults::{self, Point},
         vitals::{Doing, State, unix_ms},
     },
-    upstream::Connection,
+    upstream::{Connection, Pass},
 };
 
 /// What is on the way when we say goodbye is waited for this long.
@@ -39,6 +39,8 @@ pub struct Reading {
     pub session: Session,
     /// The socket.
     pub connection: Box<dyn Connection>,
+    /// What opened it.
+    pub pass: Pass,
     /// What the last frame held.
     pub intake: Intake,
 }
@@ -47,6 +49,7 @@ pub struct Reading {
 enum Woken {
     Frame(Option<Result<Message, Error>>),
     Deadline,
+    Recalled,
     LetGo,
 }
 
@@ -74,11 +77,20 @@ impl Reading {
             let woken = select! {
                 biased;
                 () = let_go(leash) => Woken::LetGo,
+                () = self.pass.recalled() => Woken::Recalled,
                 () = sleep_until(deadline) => Woken::Deadline,
                 frame = self.connection.next() => Woken::Frame(frame),
             };
             match woken {
-                Woken::LetGo => return Exit::Done,
+                Woken::LetGo => {
+                    self.pass.is_done();
+                    return Exit::Done;
+                }
+                Woken::Recalled => {
+                    self.pass.is_done();
+                    self.say_goodbye().await;
+                    return Exit::Lost("another account is to watch it, or its account has new cookies".into());
+                }
                 Woken::Deadline => {}
                 Woken::Frame(frame) => {
                     if let Err(exit) = self.take(frame).await {
@@ -162,6 +174,7 @@ impl Reading {
         self.intake.clear();
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {
+            self.pass.is_accepted();
             self.room.enter(State::Live, Doing::Reading);
             info!(room.id = %self.room.id, "room {}: receiving", self.room.id);
         }
