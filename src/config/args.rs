@@ -9,11 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, DEFAULT_LOG, networks::Networks, sqlite_path};
-use crate::{
-    domain::{self, RoomRef},
-    export::Format,
-};
+use super::{DEFAULT_LOG, export::ExportArgs, live::LiveArgs, networks::Networks};
+use crate::domain::RoomRef;
 
 /// Watches many Bilibili live rooms at once.
 #[derive(Debug, Parser)]
@@ -73,6 +70,8 @@ pub(super) struct RunArgs {
     /// A Redis server as live store instead of the embedded one
     #[arg(long, env = "BLM_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     pub(super) redis: Option<String>,
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
     /// Visitors who are not signed in see neither money nor viewers
     #[arg(long, env = "BLM_PUBLIC", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     pub(super) public: Option<bool>,
@@ -88,6 +87,12 @@ pub(super) struct RunArgs {
     /// New connections to Bilibili per second
     #[arg(long, env = "BLM_CONNECTS_PER_SECOND", value_name = "N")]
     pub(super) connects_per_second: Option<f64>,
+    /// Whether a room that is off air holds a connection
+    #[arg(long, env = "BLM_CONNECT", value_enum)]
+    pub(super) connect: Option<Connect>,
+    /// Who is on air is asked for all rooms this often, s
+    #[arg(long, env = "BLM_STATUS_SECONDS", value_name = "S")]
+    pub(super) status_seconds: Option<u64>,
     /// Events are stored in SQLite at most this often, ms
     #[arg(long, env = "BLM_SYNC_INTERVAL_MS", value_name = "MS")]
     pub(super) sync_interval_ms: Option<u64>,
@@ -140,53 +145,15 @@ pub struct SimulateArgs {
     pub log: String,
 }
 
-/// Options of `export`.
-#[derive(Args, Clone, Debug)]
-pub struct ExportArgs {
-    /// Only this room; long id
-    #[arg(long, value_name = "ID")]
-    pub room: Option<u64>,
-    /// Which events: danmaku, gift, super_chat, guard
-    #[arg(long, default_value = "all", value_name = "KINDS")]
-    pub kinds: String,
-    /// From this moment: unix ms or ISO 8601, China's time where no zone is given
-    #[arg(long, value_parser = moment, value_name = "MOMENT")]
-    pub from: Option<i64>,
-    /// To before this moment
-    #[arg(long, value_parser = moment, value_name = "MOMENT")]
-    pub to: Option<i64>,
-    /// Only with this text in the message, the gift's name or the user's name
-    #[arg(long, value_name = "TEXT")]
-    pub q: Option<String>,
-    /// csv, ndjson, xlsx or xml; else the ending of FILE says it, else csv
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<Format>,
-    /// CSV begins with a byte order mark, by which Excel knows that it is UTF-8
-    #[arg(long)]
-    pub bom: bool,
-    /// Where the history is, if not at --database
-    #[arg(long, env = "BLM_DATA_DIR", default_value = "data", value_name = "DIR")]
-    pub data_dir: PathBuf,
-    /// The history
-    #[arg(long, env = "BLM_DATABASE_URL", value_name = "sqlite://PATH")]
-    pub database: Option<String>,
-    /// Where to write; standard output for none
-    #[arg(value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-impl ExportArgs {
-    /// The SQLite file that is meant.
-    pub fn database_path(&self) -> Result<PathBuf, ConfigError> {
-        match &self.database {
-            Some(url) => sqlite_path(url),
-            None => Ok(self.data_dir.join("live.db")),
-        }
-    }
-}
-
-fn moment(text: &str) -> Result<i64, String> {
-    domain::moment::parse(text).ok_or_else(|| "neither unix ms nor ISO 8601 such as 2026-01-31T20:00:00+08:00".into())
+/// When rooms hold a connection.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Connect {
+    /// Also while they are off air: chat before a broadcast is received, and its beginning told at once.
+    Always,
+    /// Only while they are on air.
+    WhenLive,
 }
 
 /// How the log is written.

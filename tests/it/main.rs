@@ -7,6 +7,7 @@
 mod bad_input;
 mod browser;
 mod export;
+mod gaps;
 mod openapi;
 mod pipeline;
 mod public;
