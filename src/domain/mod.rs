@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod event_id;
+pub mod moment;
 pub mod money;
 pub mod room;
 pub mod user;

@@ -6,7 +6,9 @@
 
 mod bad_input;
 mod browser;
+mod export;
 mod gaps;
+mod openapi;
 mod pipeline;
 mod public;
 mod push;
