@@ -43,6 +43,9 @@ pub fn decode(message: &Message) -> Events {
     events.collect()
 }
 
+/// 辣条: never for sale, but with a price in messages of 2017, which do not say whether a gift is.
+const LATIAO: i64 = 1;
+
 /// Who gave.
 struct Giver {
     user: User,
@@ -91,7 +94,7 @@ impl Item {
         let worth_something = self.price.positive().or(self.total_coin.positive()).is_some();
         let coin_type = match self.coin_type.0.as_deref().map(str::trim) {
             Some(name) if name.eq_ignore_ascii_case("gold") => CoinType::Gold,
-            None | Some("") if worth_something => CoinType::Gold,
+            None | Some("") if worth_something && self.gift_id != LATIAO => CoinType::Gold,
             _ => CoinType::Silver,
         };
         let free = coin_type == CoinType::Silver;
@@ -340,6 +343,16 @@ mod tests {
             let gift = gift(&events[0]);
             assert_eq!((gift.price, gift.paid, gift.value), (Gold(price), Gold(paid), Gold(value)), "{fields}");
         }
+    }
+
+    #[test]
+    fn in_messages_of_2017_only_one_gift_is_known_to_be_free() {
+        let paid = |gift_id: i64| {
+            let json =
+                format!(r#"{{"cmd":"SEND_GIFT","data":{{"giftId":{gift_id},"giftName":"x","num":5,"price":100}}}}"#);
+            events(&json)[0].paid()
+        };
+        assert_eq!((paid(1), paid(6)), (Gold::ZERO, Gold(500)));
     }
 
     #[test]

@@ -56,6 +56,10 @@ mod user;
 
 pub mod guards;
 
+#[cfg(any(test, fuzzing))]
+#[path = "torture_tests.rs"]
+pub mod torture;
+
 pub use api::{Account, Anchor, Buvid, Seal, StreamHost, StreamTicket};
 pub use arrival::Arrival;
 pub use command::{Decoded, Malformed, decode};

@@ -120,14 +120,22 @@ fn guard(message: &Message, mut fields: Fields) -> Result<Event, Unreadable> {
 }
 
 fn super_chat(message: &Message, mut fields: Fields) -> Result<Event, Unreadable> {
-    let id = fields.message_id.positive().ok_or(Unreadable::Missing("message_id"))?;
+    if fields.message_id.positive().is_none() && fields.rmb.0.is_none() {
+        return Err(Unreadable::Missing("message_id or rmb"));
+    }
+    let id = fields.message_id.or_zero();
     let paid = purchase::gold("rmb in gold", Int(fields.rmb.0))?.unwrap_or_default();
     let started = fields.start_time.positive().or(fields.timestamp.positive()).or(message.send_time);
     let timestamp_ms = message.arrival.time_ms(started);
     let text = std::mem::take(&mut fields.message).or_empty();
-    let body = superchat::on_display(id, text, paid, timestamp_ms / 1000, fields.end_time, Int(None));
-    let event =
-        message.arrival.event(timestamp_ms, fields.user(), Body::SuperChat(body), &["super_chat", &id.to_string()]);
+    let body = superchat::on_display(id, text.clone(), paid, timestamp_ms / 1000, fields.end_time, Int(None));
+    let (msg_id, user) = (std::mem::take(&mut fields.msg_id).or_empty(), fields.user());
+    let number = id.to_string();
+    let facts = match id {
+        0 => vec!["super_chat", &user.username, &text, &msg_id],
+        _ => vec!["super_chat", number.as_str()],
+    };
+    let event = message.arrival.event(timestamp_ms, user.clone(), Body::SuperChat(body), &facts);
     Ok(purchase::read_from(message.name, event))
 }
 

@@ -77,6 +77,13 @@ fn a_chat_line_is_read_whole() {
 }
 
 #[test]
+fn a_super_chat_without_a_number_is_one_all_the_same() {
+    let event =
+        one("SUPER_CHAT", &format!(r#"{WHO},"message_id":0,"message":"你好","rmb":10,"start_time":0,"end_time":0"#));
+    assert_eq!((event.paid(), event.timestamp_ms), (Gold(10_000), 1_780_000_000_000));
+}
+
+#[test]
 fn paid_says_whether_a_gift_cost_anything() {
     for (fields, coin_type, price, paid, value) in [
         (r#""price":100,"r_price":90,"paid":true"#, CoinType::Gold, 100, 180, 200),
