@@ -14,7 +14,6 @@ pub mod api;
 pub mod assets;
 mod audience;
 pub mod auth;
-mod books;
 pub mod debug;
 mod desk;
 mod entry;
@@ -128,17 +127,14 @@ pub struct Site {
     /// Summaries of rooms as text, for those who see everything and for the public.
     memo: [Arc<push::RoomsMemo>; 2],
     health: debug::Memo,
-    earlier: books::Earlier,
     started_ms: i64,
 }
 
 impl Site {
-    /// Reads the templates and the books of earlier runs, and makes place for sessions.
+    /// Reads the templates, and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
         let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
-        let earlier = books::Earlier::read(&web.database, &web.ledger)
-            .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
         let health = debug::Memo::default();
@@ -149,7 +145,6 @@ impl Site {
             pace: Pace::default(),
             memo,
             health,
-            earlier,
             started_ms: unix_ms(),
         }))
     }
