@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod browser;
+mod crash;
 mod gaps;
 mod pipeline;
 mod public;
