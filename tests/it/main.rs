@@ -7,7 +7,9 @@
 mod bad_input;
 mod browser;
 mod crash;
+mod export;
 mod gaps;
+mod openapi;
 mod pipeline;
 mod public;
 mod push;
