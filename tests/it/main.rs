@@ -6,7 +6,6 @@
 
 mod bad_input;
 mod browser;
-mod crash;
 mod export;
 mod gaps;
 mod openapi;
