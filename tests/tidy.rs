@@ -30,6 +30,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "supervise::warnings",
             "supervise::lane",
             "store",
+            "upstream::accounts",
+            "upstream::login",
         ],
     ),
     ("simulator", &["domain"]),

@@ -28,6 +28,7 @@ struct Card {
     state_since_ms: i64,
     error: Option<String>,
     account: Option<String>,
+    priority: i64,
     totals: RoomTotals,
     rates: Rates,
     gauges: Gauge,
@@ -56,6 +57,8 @@ pub struct RoomSummary {
     pub error: Option<String>,
     /// The account that watches it, or `anonymous`; none before the first connection.
     pub account: Option<String>,
+    /// How much it matters when there are not places on accounts for all; higher is more.
+    pub priority: i64,
     /// Stored counts.
     pub counts: Counts,
     /// Stored money.
@@ -134,6 +137,7 @@ impl From<&Card> for RoomSummary {
             state_since_ms: card.state_since_ms,
             error: card.error.clone(),
             account: card.account.clone(),
+            priority: card.priority,
             counts: Counts::from(&card.totals),
             income: Income::from(&card.totals),
             rates: card.rates,
@@ -201,6 +205,7 @@ impl Wall {
             state_since_ms: unix_ms(),
             error: None,
             account: None,
+            priority: 0,
             totals: RoomTotals::default(),
             rates: Rates::default(),
             gauges: Gauge::default(),
@@ -277,6 +282,11 @@ impl Wall {
     /// Who watches it: an account's name, or a visitor.
     pub fn set_account(&self, room: RoomId, account: Option<String>) {
         self.change(room, |card| card.account = Some(account.unwrap_or_else(|| "anonymous".to_owned())));
+    }
+
+    /// How much it matters.
+    pub fn set_priority(&self, room: RoomId, priority: i64) {
+        self.change(room, |card| card.priority = priority);
     }
 
     /// What is stored of it.

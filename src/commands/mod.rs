@@ -4,9 +4,11 @@
 //! running program.
 
 mod copies;
+mod login;
 mod simulate;
 
 pub use self::{
     copies::{back_up, restore},
+    login::login,
     simulate::simulate,
 };

@@ -28,6 +28,8 @@ pub(super) struct File {
     pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,
     pub(super) connects_per_second: Option<f64>,
+    pub(super) calls_per_second: Option<f64>,
+    pub(super) rooms_per_account: Option<usize>,
     pub(super) sync_interval_ms: Option<u64>,
     pub(super) keep_chat_days: Option<u32>,
     pub(super) keep_entries_days: Option<u32>,

@@ -4,6 +4,7 @@
 //! run side by side. Nothing here uses the crate's code, neither its protocol nor its simulator: what
 //! both sides got wrong in the same way would go unseen.
 
+mod accounts;
 mod bad_input;
 mod browser;
 mod pipeline;
