@@ -2,6 +2,9 @@
 const words = JSON.parse(document.getElementById("words").textContent);
 export const lang = document.documentElement.lang;
 
+/** Further words, of one page only. */
+export const learn = (more) => Object.assign(words, more);
+
 /** The words of a key, with values in their slots. */
 export function t(key, slots = {}) {
   return (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in slots ? String(slots[name]) : whole));

@@ -35,7 +35,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
         ],
     ),
     ("simulator", &["domain"]),
-    ("config", &["domain", "supervise::faults"]),
+    ("config", &["domain", "supervise::faults", "supervise::warnings"]),
 ];
 
 const LINES_MAX: usize = 500;

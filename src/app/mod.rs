@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Addr, Arbiter};
+use actix::{Addr, Arbiter, ArbiterHandle};
 use rand::RngExt;
 use tokio::{
     select,
@@ -61,6 +61,7 @@ use crate::{
     supervise::{
         board::Board,
         lane::{WhenFull, lane},
+        pulse::Pulse,
         vitals::{Vitals, unix_ms},
     },
     upstream::{Bilibili, Gate, Manners},
@@ -76,11 +77,12 @@ const VIEW_LANE: usize = 4096;
 /// Collects, stores and serves until told to stop.
 pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
     // Without a descriptor per room and browser the limit would be met as failing connections.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
         warn!(%error, "the limit of open files stays as it is: {error}");
-    }
+        rlimit::Resource::NOFILE.get().map_or(u64::MAX, |(soft, _)| soft)
+    });
     let demo = if settings.demo { Some(Demo::start(&mut settings).await?) } else { None };
-    let app = App::start(settings).await?;
+    let app = App::start(settings, descriptors).await?;
     let told = app.until_told().await;
     let outcome = app.stop(told).await;
     if let Some(demo) = demo {
@@ -120,7 +122,7 @@ enum Told {
 }
 
 impl App {
-    async fn start(settings: Settings) -> Result<App, StartError> {
+    async fn start(settings: Settings, descriptors: u64) -> Result<App, StartError> {
         let signals = signals()?;
         let listener = TcpListener::bind(settings.listen)
             .map_err(|source| StartError::Listen { listen: settings.listen, source })?;
@@ -193,13 +195,19 @@ impl App {
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),
-            io: Arbiter::new().handle(),
+            io: {
+                let io = Arbiter::new().handle();
+                feel(&board, "main", &Arbiter::current());
+                feel(&board, "io", &io);
+                io
+            },
             seed,
         };
         let (root, ended) = Root::start_all(spec);
         let accounts = upstream.accounts();
         actix::spawn(accounts.clone().keep());
-        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone());
+        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone())
+            .holding_at_most(rooms_within(descriptors));
 
         let wall_of_named = wall.clone();
         let auth = open_auth(&settings, &database).await?;
@@ -219,6 +227,7 @@ impl App {
                 ledger: ledger.clone(),
                 auth: Arc::new(auth),
                 options: web::WebOptions {
+                    settings: settings.shown(),
                     demo: settings.demo,
                     public: settings.public,
                     upstream_origin: settings.upstream.clone(),
@@ -240,8 +249,9 @@ impl App {
         let (mut signals, mut ended) = (self.signals.clone(), self.ended.clone());
         select! {
             () = signals.first() => Told::ToStop,
-            Ok(ended) = ended.wait_for(|ended| ended.given_up.is_some()) => {
-                Told::GaveUp(ended.given_up.unwrap_or_default())
+            ended = ended.wait_for(|ended| ended.given_up.is_some()) => {
+                // Without Root there is nobody left who would tell.
+                Told::GaveUp(ended.ok().and_then(|ended| ended.given_up).unwrap_or("root"))
             }
         }
     }
@@ -322,6 +332,18 @@ pub fn manners(settings: &Settings) -> Manners {
         tickets_per_second: settings.connects_per_second,
         rooms_per_account: settings.rooms_per_account,
     }
+}
+
+/// How many rooms fit within a limit of open files: a quarter is for browsers, some for the files themselves.
+fn rooms_within(descriptors: u64) -> usize {
+    usize::try_from((descriptors - descriptors / 4).saturating_sub(64)).unwrap_or(usize::MAX)
+}
+
+/// Puts the pulse of a thread on the board.
+fn feel(board: &Board, name: &'static str, thread: &ArbiterHandle) {
+    let pulse = Pulse::new(name);
+    board.add_pulse(pulse.clone());
+    thread.spawn(pulse.tick());
 }
 
 /// Runs what blocks where it may.

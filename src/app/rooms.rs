@@ -35,7 +35,8 @@ pub(super) async fn watch_rooms(
         let (id, priority) = (room.info.room_id, room.priority);
         let totals = totals.get(&id).copied().unwrap_or_default();
         if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
-            error!(room.id = %id, "room {id}: {error}");
+            error!(room.id = %id, "room {id} is not monitored: {error}");
+            wall.set_unresolved(RoomRef::from(id), Some(error.to_string()));
         }
         rooms.give_priority(id, priority);
     }

@@ -29,7 +29,10 @@ use self::{
     args::{Command, RunArgs},
     file::{File, RoomName, read_file},
 };
-use crate::domain::RoomRef;
+use crate::{
+    domain::RoomRef,
+    supervise::{faults, warnings},
+};
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -103,6 +106,13 @@ pub struct Settings {
     pub admin_token: Option<Secret>,
 }
 
+impl Settings {
+    /// The settings, a line each, without secrets, for whoever helps.
+    pub fn shown(&self) -> Vec<String> {
+        format!("{self:#?}").lines().map(warnings::redacted).collect()
+    }
+}
+
 /// Days that each class of the history is kept; 0 is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
@@ -148,6 +158,7 @@ const SECRETS: [&str; 2] = ["BLM_ADMIN_PASSWORD", "BLM_ADMIN_TOKEN"];
 
 /// Reads command line, environment and file.
 pub fn plan() -> Result<Plan, ConfigError> {
+    arm_faults(env::var(faults::VARIABLE).ok())?;
     refuse_unknown_variables(env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
     plan_from(Cli::try_parse()?, Path::new("config.toml"))
 }
@@ -296,9 +307,22 @@ fn sqlite_path(url: &str) -> Result<PathBuf, ConfigError> {
     }
 }
 
+/// Faults put in place by a test of the real program; never in a release build.
+fn arm_faults(plan: Option<String>) -> Result<(), ConfigError> {
+    let Some(plan) = plan else { return Ok(()) };
+    #[cfg(debug_assertions)]
+    let armed = faults::arm(&plan);
+    #[cfg(not(debug_assertions))]
+    let armed: Result<(), String> = Err("it is for tests, and for debug builds only: unset it".to_owned());
+    armed.map_err(|why| ConfigError::Faults { plan, why })
+}
+
 /// A misspelt variable would be ignored in silence.
 fn refuse_unknown_variables(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
     let mut known: BTreeSet<String> = SECRETS.map(str::to_owned).into();
+    if faults::ENABLED {
+        known.insert(faults::VARIABLE.to_owned());
+    }
     for command in std::iter::once(Cli::command()).chain(Cli::command().get_subcommands().cloned()) {
         known.extend(command.get_arguments().filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned)));
     }

@@ -97,6 +97,39 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn two_hundred_rooms_that_fall_at_once_and_again_knock_and_ask_no_faster_than_they_may() {
+        // What Bilibili is met with by default: a connection and a ticket a second, four calls.
+        let (gate, tickets, calls) = (Gate::new(1.0), Pace::new(1.0), Pace::new(4.0));
+        let (start, end) = (Instant::now(), Instant::now() + Duration::from_secs(300));
+        let lives = (0..200).map(|_| async {
+            let (mut connects, mut asked) = (Vec::new(), Vec::new());
+            while Instant::now() < end {
+                let permit = gate.enter().await;
+                connects.push(start.elapsed().as_millis());
+                tickets.turn().await;
+                for _ in 0..4 {
+                    calls.turn().await;
+                    asked.push(start.elapsed().as_millis());
+                }
+                // It falls at once, and would come back at once.
+                drop(permit);
+            }
+            (connects, asked)
+        });
+        let (connects, asked): (Vec<_>, Vec<_>) = join_all(lives).await.into_iter().unzip();
+        let most = |times: Vec<Vec<u128>>, within: u128| {
+            let mut times: Vec<u128> = times.into_iter().flatten().collect();
+            times.sort_unstable();
+            let windows =
+                times.iter().enumerate().map(|(at, from)| times[at..].partition_point(|t| *t < from + within));
+            windows.max().unwrap_or_default()
+        };
+        assert_eq!(most(asked, 1000), 4, "calls in a second");
+        let connects = most(connects, 32_000);
+        assert!((20..=33).contains(&connects), "{connects} connects in 32 s; 96 brought -352 for a whole account");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_closed_gate_lets_nobody_through() {
         let gate = Gate::new(50.0);
         let start = Instant::now();

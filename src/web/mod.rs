@@ -18,19 +18,25 @@ pub mod auth;
 mod books;
 pub mod debug;
 mod desk;
+mod diagnostics;
 mod entry;
 pub mod error;
 mod fresh;
+mod health;
 pub mod i18n;
+mod machine;
 mod pace;
 pub mod pages;
 pub mod push;
 pub mod socket;
 mod storage;
 mod tries;
+mod verdict;
 pub mod view;
 pub mod visitor;
 
+#[cfg(test)]
+mod diagnostics_tests;
 #[cfg(test)]
 mod socket_tests;
 #[cfg(test)]
@@ -107,6 +113,8 @@ pub struct WebOptions {
     pub base_path: String,
     /// Proxies that are believed about who asks.
     pub trusted_proxies: Vec<IpNet>,
+    /// The settings of this run, a line each, without secrets.
+    pub settings: Vec<String>,
 }
 
 impl WebOptions {
@@ -131,7 +139,8 @@ pub struct Site {
     pace: Pace,
     /// Summaries of rooms as text, for those who see everything and for the public.
     memo: [Arc<push::RoomsMemo>; 2],
-    health: debug::Memo,
+    health: health::Memo,
+    disk: Arc<machine::DiskWatch>,
     earlier: books::Earlier,
     started_ms: i64,
 }
@@ -145,7 +154,8 @@ impl Site {
             .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
-        let health = debug::Memo::default();
+        let health = health::Memo::default();
+        let disk = machine::DiskWatch::new(web.database.clone());
         Ok(Data::new(Site {
             web,
             views,
@@ -153,6 +163,7 @@ impl Site {
             pace: Pace::default(),
             memo,
             health,
+            disk,
             earlier,
             started_ms: unix_ms(),
         }))
@@ -191,6 +202,7 @@ pub struct Server {
 pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let site = Site::new(web)?;
     let sessions = site.sessions.clone();
+    let disk = site.disk.clone();
     let pictures_from = site.web.options.pictures_from();
     let server = HttpServer::new(move || {
         App::new()
@@ -210,6 +222,7 @@ pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let handle = server.handle();
     actix_web::rt::spawn(server);
     actix_web::rt::spawn(sessions.clone().reap());
+    actix_web::rt::spawn(disk.watch());
     Ok(Server { handle, sessions })
 }
 
@@ -290,6 +303,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/accounts/{uid}/remove", post().to(accounts::remove_form)))
         .service(form("/live/admin/priority/{room}", post().to(accounts::priority_form)))
         .service(form("/live/admin/sync", post().to(admin::sync)))
+        .service(form("/live/admin/diagnostics", post().to(diagnostics::by_form)))
         .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
 
     cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))

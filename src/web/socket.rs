@@ -42,7 +42,7 @@ use super::{
 };
 use crate::supervise::{
     board::Board,
-    vitals::{State, Vitals, unix_ms},
+    vitals::{Doing, State, Vitals, unix_ms},
 };
 
 /// A ping this often, and a sign of life to the reaper.
@@ -136,6 +136,7 @@ impl Sessions {
         let vitals = Vitals::new(format!("session {number}"), "session", "web", None);
         vitals.begin_life();
         vitals.enter(State::Running);
+        vitals.doing(Doing::Sending);
         self.board.add(vitals.clone());
         let socket = request.conn_data::<Peer>().map(|peer| peer.0.clone());
         seats.insert(number, Place { address, vitals: vitals.clone(), socket });
@@ -253,6 +254,7 @@ impl Actor for Session {
 impl StreamHandler<Message> for Session {
     fn handle(&mut self, message: Message, ctx: &mut Context) {
         self.seat.vitals.handed_on(message.events, None);
+        self.seat.vitals.sent(message.text.len() as u64, self.reader.borrow().behind());
         self.seat.vitals.beat();
         ctx.text(message.text);
     }
@@ -262,6 +264,31 @@ impl StreamHandler<Message> for Session {
         ctx.close(Some(ws::CloseCode::Away.into()));
         ctx.stop();
     }
+}
+
+/// Something died.
+struct News;
+
+/// When many die together it is told once.
+const NEWS_GATHER: Duration = Duration::from_millis(150);
+
+/// Tells when something is worth a look at once.
+fn news(news: watch::Receiver<u64>) -> impl futures_util::Stream<Item = News> {
+    stream::unfold(news, |mut news| async {
+        news.changed().await.ok()?;
+        tokio::time::sleep(NEWS_GATHER).await;
+        news.borrow_and_update();
+        Some((News, news))
+    })
+}
+
+impl StreamHandler<News> for Session {
+    fn handle(&mut self, _: News, ctx: &mut Context) {
+        self.send_health(ctx);
+    }
+
+    /// The session goes on without news.
+    fn finished(&mut self, _: &mut Context) {}
 }
 
 impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session {
@@ -315,6 +342,7 @@ impl Session {
             self.health = true;
             self.send_health(ctx);
             ctx.run_interval(Duration::from_secs(1), |session, ctx| session.send_health(ctx));
+            ctx.add_stream(news(self.site.web.board.news()));
         }
         Ok(())
     }
@@ -322,7 +350,8 @@ impl Session {
     fn send_health(&self, ctx: &mut Context) {
         let site = self.site.clone();
         let health = async move { site.health_json().await }.into_actor(self);
-        ctx.spawn(actix::fut::ActorFutureExt::map(health, |health, _, ctx: &mut Context| {
+        ctx.spawn(actix::fut::ActorFutureExt::map(health, |health, session: &mut Session, ctx: &mut Context| {
+            session.seat.vitals.sent(health.len() as u64, session.reader.borrow().behind());
             ctx.text(format!("{{\"type\":\"health\",\"health\":{health}}}"));
         }));
     }
@@ -352,6 +381,7 @@ pub async fn server_sent(
         let bytes = match tokio::time::timeout(BEAT_EVERY, messages.next()).await {
             Ok(Some(message)) => {
                 seat.vitals.handed_on(message.events, None);
+                seat.vitals.sent(message.text.len() as u64, 0);
                 Bytes::from(format!("id: {}\ndata: {}\n\n", message.cursor, message.text))
             }
             Ok(None) => return None,

@@ -82,6 +82,10 @@ impl Desk for RememberingDesk {
         self.note(format!("priority {room} {priority}"));
         Ok(())
     }
+    async fn reconnect_all(&self) -> Result<(), RoomsError> {
+        self.note("reconnect all".to_owned());
+        Ok(())
+    }
 }
 
 fn event(n: i64, body: Body) -> Event {
@@ -261,18 +265,20 @@ async fn no_write_happens_without_the_right_to_it() {
     let rig = rig();
     let door = door!(rig);
     let (cookie, token) = signed_in(&rig).await;
-    let writes: [(&str, &str, bool); 12] = [
+    let writes: [(&str, &str, bool); 14] = [
         ("POST", "/live/api/admin/rooms/", true),
         ("DELETE", "/live/api/admin/rooms/21452505/", true),
         ("DELETE", "/live/api/admin/rooms/21452505?erase=true", true),
         ("POST", "/live/api/admin/rooms/21452505/pause/", true),
         ("POST", "/live/api/admin/rooms/21452505/resume", true),
         ("POST", "/live/api/admin/rooms/21452505/restart/", true),
+        ("POST", "/live/api/admin/rooms/reconnect/", true),
         ("POST", "/live/api/admin/sync/", true),
         ("POST", "/live/admin/rooms/add", false),
         ("POST", "/live/admin/rooms/preview", false),
         ("POST", "/live/admin/rooms/21452505/remove", false),
         ("POST", "/live/admin/sync", false),
+        ("POST", "/live/admin/diagnostics", false),
         ("POST", "/live/admin/sign-out", false),
     ];
     let robot = ("Authorization", "Bearer robot".to_owned());

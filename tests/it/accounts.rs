@@ -26,7 +26,8 @@ struct Simulated {
 
 impl Simulated {
     fn start() -> Simulated {
-        let mut process = program().args(["simulate", "--rooms", "3", "--pace", "0"]).spawn().expect("it can be started");
+        let mut process =
+            program().args(["simulate", "--rooms", "3", "--pace", "0"]).spawn().expect("it can be started");
         let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok);
         let url = lines.find_map(|line| line.strip_prefix("simulator on ").map(str::to_owned)).expect("it says where");
         Simulated { process, url }
@@ -40,7 +41,8 @@ impl Simulated {
     }
 
     async fn rooms(&self) -> Vec<u64> {
-        let truth: Value = reqwest::get(format!("{}/sim/truth", self.url)).await.expect("it answers").json().await.expect("JSON");
+        let truth: Value =
+            reqwest::get(format!("{}/sim/truth", self.url)).await.expect("it answers").json().await.expect("JSON");
         let numbers = truth.as_object().or_else(|| truth["rooms"].as_object()).expect("rooms by number");
         numbers.keys().filter_map(|number| number.parse().ok()).collect()
     }
@@ -61,7 +63,8 @@ fn program() -> Command {
 
 /// `login` in a terminal, confirmed on the phone; everything it said.
 async fn log_in(simulated: &Simulated, folder: &Path) -> String {
-    let mut login = program().args(["login", "--upstream", &simulated.url, "--data-dir"]).arg(folder).spawn().expect("starts");
+    let mut login =
+        program().args(["login", "--upstream", &simulated.url, "--data-dir"]).arg(folder).spawn().expect("starts");
     let mut output = BufReader::new(login.stdout.take().expect("stdout is piped"));
     let mut said = String::new();
     read_until(&mut output, &mut said, "scan it");
@@ -82,7 +85,8 @@ fn read_until(output: &mut BufReader<ChildStdout>, said: &mut String, wanted: &s
 
 /// Everything of an account that nobody may see.
 fn secrets(folder: &Path) -> Vec<String> {
-    let kept: Value = serde_json::from_slice(&fs::read(folder.join("accounts.json")).expect("is kept")).expect("is JSON");
+    let kept: Value =
+        serde_json::from_slice(&fs::read(folder.join("accounts.json")).expect("is kept")).expect("is JSON");
     let account = &kept["accounts"][0];
     let mut secrets = vec![account["refresh_token"].as_str().expect("is text").to_owned()];
     for cookie in account["cookies"].as_array().expect("is a list") {
@@ -120,13 +124,18 @@ async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logg
     monitor.wait_for_state(room, "live").await;
     let kept = accounts(&monitor).await;
     let (uid, name) = (kept["accounts"][0]["uid"].clone(), kept["accounts"][0]["name"].clone());
-    assert_eq!((&kept["accounts"][0]["state"], &kept["accounts"][0]["rooms"]), (&json!("ok"), &json!([room])), "{kept}");
+    assert_eq!(
+        (&kept["accounts"][0]["state"], &kept["accounts"][0]["rooms"]),
+        (&json!("ok"), &json!([room])),
+        "{kept}"
+    );
     assert_eq!(monitor.room(room).await.expect("is there")["account"], name);
 
     // Its cookies die: that shows, and the room is watched by a visitor.
     simulated.tell(&format!("account/{uid}/log_out"), json!({})).await;
     simulated.tell("tokens/revoke", json!({})).await;
-    let (status, _) = monitor.administrate(Method::POST, &format!("/live/api/admin/rooms/{room}/restart/"), json!({})).await;
+    let (status, _) =
+        monitor.administrate(Method::POST, &format!("/live/api/admin/rooms/{room}/restart/"), json!({})).await;
     assert_eq!(status, 200);
     eventually("the account is called logged out", async || {
         same(accounts(&monitor).await["accounts"][0]["state"].clone(), json!("logged_out"))
@@ -148,7 +157,8 @@ async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logg
     for secret in &secrets {
         assert!(!shown.iter().any(|text| text.contains(secret)), "a secret of the account is shown");
     }
-    let (status, _) = monitor.administrate(Method::DELETE, &format!("/live/api/admin/accounts/{uid}/"), json!({})).await;
+    let (status, _) =
+        monitor.administrate(Method::DELETE, &format!("/live/api/admin/accounts/{uid}/"), json!({})).await;
     assert_eq!(status, 200);
     let kept = fs::read_to_string(folder.join("accounts.json")).expect("is kept");
     assert!(!secrets.iter().any(|secret| kept.contains(secret)), "forgotten is forgotten");
@@ -163,13 +173,15 @@ async fn cookies_that_want_to_be_renewed_are_and_the_room_comes_again_with_them(
     let folder = setup.folder().join("data");
     log_in(&simulated, &folder).await;
     let before = secrets(&folder);
-    let who: Value = reqwest::get(format!("{}/sim/accounts", simulated.url)).await.expect("answers").json().await.expect("JSON");
+    let who: Value =
+        reqwest::get(format!("{}/sim/accounts", simulated.url)).await.expect("answers").json().await.expect("JSON");
     let listed = who.as_array().or_else(|| who["accounts"].as_array()).expect("a list");
     let uid = listed[0]["uid"].clone();
     simulated.tell(&format!("account/{uid}"), json!({"should_refresh": true})).await;
     let monitor = setup.start().await;
     eventually("the cookies are new and confirmed", async || {
-        let kept: Value = serde_json::from_slice(&fs::read(folder.join("accounts.json")).unwrap_or_default()).unwrap_or_default();
+        let kept: Value =
+            serde_json::from_slice(&fs::read(folder.join("accounts.json")).unwrap_or_default()).unwrap_or_default();
         let settled = kept["accounts"][0]["before_renewal"].is_null();
         if settled && secrets(&folder) != before { Ok(()) } else { Err("not yet".to_owned()) }
     })

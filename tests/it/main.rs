@@ -13,5 +13,6 @@ mod push;
 mod redis;
 mod security;
 mod shutdown;
+mod supervision;
 mod support;
 mod upstream;

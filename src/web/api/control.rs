@@ -78,6 +78,13 @@ pub async fn restart(
     Ok(answer(json!({"room_id": *room, "restarting": true})))
 }
 
+/// POST `/admin/rooms/reconnect/`: all of them, one after another, as fast as the gate lets them in.
+pub async fn reconnect_all(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+    site.web.auth.admit(&request, None)?;
+    site.web.rooms.reconnect_all().await?;
+    Ok(answer(json!({"reconnecting": true})))
+}
+
 /// POST `/admin/sync/`.
 pub async fn sync(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
