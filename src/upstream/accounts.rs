@@ -98,8 +98,8 @@ pub struct Standing {
 /// Who watches without an account.
 #[derive(Clone, Debug, Serialize)]
 pub struct VisitorReport {
-    /// Its rooms.
-    pub rooms: Vec<RoomId>,
+    /// How many rooms it watches.
+    pub rooms: usize,
     /// Left alone until then, unix ms.
     pub cooling_until_ms: Option<i64>,
     /// Why.
@@ -173,7 +173,7 @@ impl Accounts {
         Standing {
             accounts: self.list(),
             visitor: VisitorReport {
-                rooms: self.pool.rooms_of(VISITOR),
+                rooms: self.pool.rooms_of(VISITOR).len(),
                 cooling_until_ms: resting.as_ref().map(|(left, _)| in_ms(*left)),
                 why: resting.map(|(_, why)| why),
             },
@@ -238,8 +238,8 @@ impl Accounts {
         if device.buvid3.is_empty() || device.bili_ticket_until <= now_s {
             let device = self.complete(device, self.record(uid)).await?;
             self.change_or_warn(|all| match all.accounts.iter_mut().find(|account| account.uid == uid) {
-                Some(account) => account.device = device,
-                None => all.visitor = Some(device),
+                Some(account) => account.device = device.clone(),
+                None => all.visitor = Some(device.clone()),
             });
         }
         Ok(match self.record(uid) {
@@ -312,7 +312,7 @@ impl Accounts {
         match self.client.ask("nav", Host::Main, "/x/web-interface/nav", &who, api::parse_account).await {
             Ok(account) => self.change_or_warn(|all| {
                 if let Some(known) = all.accounts.iter_mut().find(|known| known.uid == uid) {
-                    known.uname = account.uname;
+                    known.uname.clone_from(&account.uname);
                     known.checked_ms = unix_ms();
                     known.logged_out = None;
                 }
@@ -355,9 +355,13 @@ impl Accounts {
     }
 
     /// The same where nothing better can be done than to say that it did not work.
-    fn change_or_warn(&self, change: impl FnOnce(&mut Identities)) {
-        if let Err(error) = self.change(change) {
+    fn change_or_warn(&self, change: impl Fn(&mut Identities)) {
+        if let Err(error) = self.change(&change) {
             warn!("{error}");
+            // For this run it is so all the same, or a full disk would have it asked for again and again.
+            let mut identities = self.state().identities.clone();
+            change(&mut identities);
+            self.take_over(identities);
         }
     }
 

@@ -110,35 +110,40 @@ impl Pool {
 
     /// The accounts that are logged in, in the order in which they are used.
     pub fn set_accounts(&self, accounts: Vec<Uid>) {
-        self.change(|state| {
-            state.resting.retain(|uid, _| *uid == VISITOR || accounts.contains(uid));
-            state.accounts = accounts;
-        });
+        let mut state = self.state();
+        state.resting.retain(|uid, _| *uid == VISITOR || accounts.contains(uid));
+        state.accounts = accounts;
+        self.reassign(&mut state);
     }
 
     /// How much a room matters, higher more.
     pub fn set_priority(&self, room: RoomId, priority: i64) {
-        self.change(|state| match priority {
+        let mut state = self.state();
+        match priority {
             0 => drop(state.priorities.remove(&room)),
             priority => drop(state.priorities.insert(room, priority)),
-        });
+        }
+        self.reassign(&mut state);
     }
 
     /// A room wants a pass: who is to watch it.
     pub fn join(&self, room: RoomId) -> Uid {
-        self.change(|state| {
-            let place =
-                || Place { held: None, recall: watch::Sender::new(false), out: 0, last: Instant::now(), left: false };
-            let place = state.rooms.entry(room).or_insert_with(place);
-            place.last = Instant::now();
-            place.left = false;
-        });
-        self.watcher(room)
+        let mut state = self.state();
+        let known = state.rooms.contains_key(&room);
+        let place =
+            || Place { held: None, recall: watch::Sender::new(false), out: 0, last: Instant::now(), left: false };
+        let place = state.rooms.entry(room).or_insert_with(place);
+        place.last = Instant::now();
+        place.left = false;
+        if !known {
+            self.reassign(&mut state);
+        }
+        state.watcher(room)
     }
 
     /// Who watches it.
     pub fn watcher(&self, room: RoomId) -> Uid {
-        self.state().assignment.get(&room).copied().unwrap_or(VISITOR)
+        self.state().watcher(room)
     }
 
     /// A pass from the ticket that is held for the room, if `who` fetched it and it is still good.
@@ -164,9 +169,11 @@ impl Pool {
     /// The connection of `pass` is over.
     pub fn comes_back(&self, pass: &Pass, reached: Reached) -> Suspicion {
         let (room, uid, now) = (pass.auth.room_id, pass.auth.uid, Instant::now());
+        let mut state = self.state();
         let mut suspicion = Suspicion::None;
-        self.change(|state| {
-            let Some(place) = state.rooms.get_mut(&room) else { return };
+        {
+            let state = &mut *state;
+            let Some(place) = state.rooms.get_mut(&room) else { return suspicion };
             place.out = place.out.saturating_sub(1);
             place.last = now;
             let held = place.held.as_mut().filter(|held| held.number == pass.number);
@@ -179,7 +186,7 @@ impl Pool {
                 Reached::Goodbye => place.left = !pass.was_recalled(),
             }
             if uid == VISITOR {
-                return;
+                return suspicion;
             }
             match reached {
                 Reached::Door => {
@@ -193,13 +200,17 @@ impl Pool {
                 }
                 Reached::Nothing | Reached::Goodbye => {}
             }
-        });
+        }
+        self.reassign(&mut state);
         suspicion
     }
 
     /// An identity is to be left alone, and its rooms move; for how long.
     pub fn rest(&self, uid: Uid, why: &str, first: Duration, most: Duration) -> Duration {
-        self.change(|state| state.rest(uid, why, first, most, Instant::now()))
+        let mut state = self.state();
+        let pause = state.rest(uid, why, first, most, Instant::now());
+        self.reassign(&mut state);
+        pause
     }
 
     /// It went well for this identity.
@@ -235,18 +246,20 @@ impl Pool {
     /// Rests that are over and rooms that are gone make room for others. To be called now and then.
     pub fn tidy(&self) {
         let now = Instant::now();
-        self.change(|state| {
-            state.rooms.retain(|_, place| {
-                let patience = if place.left { KEPT } else { FORGOTTEN };
-                place.out > 0 || now.duration_since(place.last) < patience
-            });
+        let mut state = self.state();
+        state.rooms.retain(|_, place| {
+            let patience = if place.left { KEPT } else { FORGOTTEN };
+            place.out > 0 || now.duration_since(place.last) < patience
         });
+        self.reassign(&mut state);
     }
 
-    /// Changes something, and assigns everybody anew.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state();
-        let changed = change(&mut state);
+    /// Assigns everybody anew, and calls back the rooms whose account is another one then.
+    fn reassign(&self, state: &mut State) {
+        // Without accounts there is nothing to give; ten thousand rooms come and go for nothing.
+        if state.accounts.is_empty() && state.assignment.is_empty() {
+            return;
+        }
         let now = Instant::now();
         let rests = |uid: &Uid| state.resting.get(uid).is_some_and(|cooling| cooling.left(now).is_some());
         let accounts: Vec<Uid> = state.accounts.iter().filter(|uid| !rests(uid)).copied().collect();
@@ -254,14 +267,10 @@ impl Pool {
         let rooms = state.rooms.keys().map(|room| (*room, priority(room))).collect();
         let assignment = assign(&accounts, self.places, &rooms, &state.assignment);
         let before = std::mem::replace(&mut state.assignment, assignment);
-        let State { rooms, assignment, .. } = &mut *state;
-        for (room, place) in rooms.iter_mut().filter(|(room, _)| before.get(room) != assignment.get(room)) {
-            // A room that has just come has no pass to give back.
-            if place.out > 0 || before.contains_key(room) {
-                place.call_back();
-            }
+        let State { rooms, assignment, .. } = state;
+        for (_, place) in rooms.iter_mut().filter(|(room, _)| before.get(room) != assignment.get(room)) {
+            place.call_back();
         }
-        changed
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -270,9 +279,13 @@ impl Pool {
 }
 
 impl State {
+    fn watcher(&self, room: RoomId) -> Uid {
+        self.assignment.get(&room).copied().unwrap_or(VISITOR)
+    }
+
     fn of(&self, uid: Uid) -> Vec<RoomId> {
         let rooms = self.rooms.iter().filter(|(_, place)| !place.left).map(|(room, _)| *room);
-        rooms.filter(|room| self.assignment.get(room).copied().unwrap_or(VISITOR) == uid).collect()
+        rooms.filter(|room| self.watcher(*room) == uid).collect()
     }
 
     fn rest(&mut self, uid: Uid, why: &str, first: Duration, most: Duration, now: Instant) -> Duration {

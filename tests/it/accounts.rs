@@ -41,9 +41,9 @@ impl Simulated {
     }
 
     async fn rooms(&self) -> Vec<u64> {
-        let truth: Value =
-            reqwest::get(format!("{}/sim/truth", self.url)).await.expect("it answers").json().await.expect("JSON");
-        let numbers = truth.as_object().or_else(|| truth["rooms"].as_object()).expect("rooms by number");
+        let books: Value =
+            reqwest::get(format!("{}/sim/books", self.url)).await.expect("it answers").json().await.expect("JSON");
+        let numbers = books["rooms"].as_object().expect("rooms by number");
         numbers.keys().filter_map(|number| number.parse().ok()).collect()
     }
 }
@@ -175,8 +175,7 @@ async fn cookies_that_want_to_be_renewed_are_and_the_room_comes_again_with_them(
     let before = secrets(&folder);
     let who: Value =
         reqwest::get(format!("{}/sim/accounts", simulated.url)).await.expect("answers").json().await.expect("JSON");
-    let listed = who.as_array().or_else(|| who["accounts"].as_array()).expect("a list");
-    let uid = listed[0]["uid"].clone();
+    let uid = who["users"][0]["uid"].clone();
     simulated.tell(&format!("account/{uid}"), json!({"should_refresh": true})).await;
     let monitor = setup.start().await;
     eventually("the cookies are new and confirmed", async || {
