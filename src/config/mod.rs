@@ -7,6 +7,7 @@
 mod args;
 mod error;
 mod file;
+mod live;
 mod networks;
 
 use std::{
@@ -22,8 +23,9 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
-    args::{Cli, LogFormat, SimulateArgs},
+    args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    live::LiveSettings,
 };
 use self::{
     args::{Command, RunArgs},
@@ -74,6 +76,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
+    /// How Redis is used.
+    pub live: LiveSettings,
     /// Visitors who are not signed in see neither money nor viewers.
     pub public: bool,
     /// The path below which a reverse proxy shows the pages; empty for none.
@@ -88,6 +92,10 @@ pub struct Settings {
     pub calls_per_second: f64,
     /// Rooms that each account watches.
     pub rooms_per_account: usize,
+    /// When rooms hold a connection.
+    pub connect: Connect,
+    /// Who is on air is asked for all rooms this often.
+    pub status_interval: Duration,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
     /// How long what is stored.
@@ -149,6 +157,8 @@ const CALLS_PER_SECOND_BILIBILI: f64 = 4.0;
 const CALLS_PER_SECOND_RIG: f64 = 200.0;
 /// More connections of one account than five or six are cut again and again, or given only a part.
 const ROOMS_PER_ACCOUNT: usize = 6;
+/// One batch call every 30 to 60 s has long been tolerated; every 10 s is blocked soon.
+const STATUS_SECONDS: u64 = 30;
 
 /// What the web server says of itself at every start is of no use to anybody.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
@@ -185,6 +195,7 @@ fn settle_with_file(args: RunArgs, default_file: &Path) -> Result<Box<Settings>,
 }
 
 fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
+    let live = live::settle(&args.live, &file)?;
     let in_file = file.rooms.unwrap_or_default().into_iter().map(|name| match name {
         RoomName::Number(number) => number.to_string().parse::<RoomRef>(),
         RoomName::Text(text) => text.parse(),
@@ -253,6 +264,14 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "0 to 1000",
         });
     }
+    let status_seconds = args.status_seconds.or(file.status_seconds).unwrap_or(STATUS_SECONDS);
+    if !(1..=3600).contains(&status_seconds) {
+        return Err(ConfigError::Value {
+            key: "status_seconds",
+            value: status_seconds.to_string(),
+            accepted: "1 to 3600",
+        });
+    }
     let sync_interval_ms = args.sync_interval_ms.or(file.sync_interval_ms).unwrap_or(500);
     if !(10..=3_600_000).contains(&sync_interval_ms) {
         return Err(ConfigError::Value {
@@ -276,6 +295,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         database,
         data_dir,
         redis,
+        live,
         public: args.public.or(file.public).unwrap_or(false),
         base_path,
         trusted_proxies,
@@ -283,6 +303,8 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         connects_per_second,
         calls_per_second,
         rooms_per_account,
+        connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
+        status_interval: Duration::from_secs(status_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
         keep: Keep {
             chat_days: args.keep_chat_days.or(file.keep_chat_days).unwrap_or(0),

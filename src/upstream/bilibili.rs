@@ -24,8 +24,8 @@ use super::{
     tickets::Desks,
 };
 use crate::{
-    domain::{RoomId, RoomInfo, RoomRef},
-    protocol::{StreamHost, api},
+    domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
+    protocol::{Anchor, StreamHost, api},
 };
 
 /// Small buffers: a connection costs 6 KB of memory instead of 133.
@@ -156,5 +156,21 @@ impl Upstream for Bilibili {
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(Box::new(connection))
+    }
+
+    async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError> {
+        self.ask_statuses(uids).await
+    }
+
+    async fn anchor(&self, uid: Uid) -> Result<Anchor, AskError> {
+        self.ask_anchor(uid).await
+    }
+
+    async fn super_chats(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        self.ask_super_chats(room).await
+    }
+
+    async fn last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        self.ask_last_lines(room).await
     }
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod bad_input;
 mod browser;
+mod gaps;
 mod pipeline;
 mod public;
 mod push;

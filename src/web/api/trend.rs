@@ -153,6 +153,7 @@ fn covered(from: i64, to: i64, known_from: Option<i64>, gaps: &[Gap]) -> Option<
     }
     let missed: i64 = gaps
         .iter()
+        .filter(|gap| gap.is_hole())
         .map(|gap| gap.to_ms.unwrap_or(i64::MAX).min(to).saturating_sub(gap.from_ms.max(known_from)).max(0))
         .fold(0, i64::saturating_add);
     let received = to.saturating_sub(known_from).saturating_sub(missed).max(0);
