@@ -27,8 +27,8 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    domain::{RoomId, RoomInfo, RoomRef, Uid},
-    protocol::{Auth, Operation, StreamHost, encode, packets},
+    domain::{Event, LiveStatus, RoomId, RoomInfo, RoomRef, Uid},
+    protocol::{Anchor, Auth, Operation, StreamHost, encode, packets},
     upstream::{AskError, Connection, Pass, Upstream},
 };
 
@@ -59,6 +59,8 @@ pub enum Act {
 #[derive(Default)]
 pub struct Script {
     lives: Mutex<HashMap<RoomId, VecDeque<Vec<Act>>>>,
+    rooms: Mutex<HashMap<RoomId, RoomInfo>>,
+    lists: Mutex<HashMap<RoomId, Vec<Event>>>,
     /// True while nothing can be reached and nothing stays connected.
     outage: watch::Sender<bool>,
     /// When connections were made.
@@ -69,6 +71,17 @@ impl Script {
     /// Adds the script of the next life of `room`. A room without script waits for ever.
     pub fn life(&self, room: u64, acts: Vec<Act>) {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner).entry(RoomId(room)).or_default().push_back(acts);
+    }
+
+    /// What is said of a room from now on; its streamer has the same number.
+    pub fn say_of(&self, room: u64, status: LiveStatus, live_since_ms: Option<i64>) {
+        let info = RoomInfo { status, live_since_ms, uid: Uid(room), ..RoomInfo::unknown(RoomId(room)) };
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).insert(info.room_id, info);
+    }
+
+    /// What the room's lists show from now on.
+    pub fn list(&self, room: u64, events: Vec<Event>) {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(RoomId(room), events);
     }
 
     /// From now on nothing can be reached and nothing stays connected, or everything can again.
@@ -99,7 +112,26 @@ pub fn chat(n: u64) -> Value {
 #[async_trait]
 impl Upstream for Script {
     async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, AskError> {
-        Ok(RoomInfo::unknown(RoomId(room.0)))
+        let room = RoomId(room.0);
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(rooms.get(&room).cloned().unwrap_or_else(|| RoomInfo::unknown(room)))
+    }
+
+    async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError> {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(rooms.values().filter(|info| uids.contains(&info.uid)).cloned().collect())
+    }
+
+    async fn anchor(&self, uid: Uid) -> Result<Anchor, AskError> {
+        Ok(Anchor { uid, uname: String::new(), face: String::new(), followers: 0 })
+    }
+
+    async fn super_chats(&self, _: RoomId) -> Result<Vec<Event>, AskError> {
+        Err(AskError::Unreachable { call: "SuperChat/getMessageList", why: "scripted".into() })
+    }
+
+    async fn last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        Ok(self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(&room).cloned().unwrap_or_default())
     }
 
     async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {

@@ -14,7 +14,10 @@ use serde::Serialize;
 
 use crate::{
     domain::{Cny, Gauge, Gold, RoomId, RoomInfo, RoomRef},
-    store::{RoomTotals, gaps::GapNews},
+    store::{
+        RoomTotals,
+        gaps::{GapNews, OFF_AIR, THINNED},
+    },
     supervise::vitals::{State, unix_ms},
 };
 
@@ -27,6 +30,7 @@ struct Card {
     state: State,
     state_since_ms: i64,
     error: Option<String>,
+    reception: Reception,
     account: Option<String>,
     totals: RoomTotals,
     rates: Rates,
@@ -42,6 +46,17 @@ pub struct Rates {
     pub events_per_minute: u64,
 }
 
+/// How well a connected room is received, and why one without connection is not missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reception {
+    /// Nothing is on air, and the room connects when something is.
+    pub waits_for_broadcast: bool,
+    /// The connection is anonymous: users are masked and most messages withheld.
+    pub incomplete: bool,
+    /// Since when the connection brings far less chat than before, unix ms.
+    pub thinned_since_ms: Option<i64>,
+}
+
 /// What a page or a program is told of a room.
 #[derive(Clone, Debug, Serialize)]
 pub struct RoomSummary {
@@ -54,6 +69,9 @@ pub struct RoomSummary {
     pub state_since_ms: i64,
     /// Why it is not received, when it is not.
     pub error: Option<String>,
+    /// How well it is received, when it is.
+    #[serde(flatten)]
+    pub reception: Reception,
     /// The account that watches it, or `anonymous`; none before the first connection.
     pub account: Option<String>,
     /// Stored counts.
@@ -133,6 +151,7 @@ impl From<&Card> for RoomSummary {
             state: card.state,
             state_since_ms: card.state_since_ms,
             error: card.error.clone(),
+            reception: card.reception,
             account: card.account.clone(),
             counts: Counts::from(&card.totals),
             income: Income::from(&card.totals),
@@ -200,6 +219,7 @@ impl Wall {
             state: State::Waiting,
             state_since_ms: unix_ms(),
             error: None,
+            reception: Reception::default(),
             account: None,
             totals: RoomTotals::default(),
             rates: Rates::default(),
@@ -256,7 +276,7 @@ impl Wall {
     /// received again makes news for the gap ledger.
     pub fn set_state(&self, room: RoomId, state: State, error: Option<String>) {
         let ceased = match state {
-            State::Live => Some(None),
+            State::Live => Some(self.thinned(room).map(|_| THINNED.to_owned())),
             State::Backoff | State::Failed | State::Paused | State::Stopped => {
                 Some(Some(error.clone().unwrap_or_else(|| state.as_str().to_owned())))
             }
@@ -272,6 +292,28 @@ impl Wall {
             card.state = state;
             card.error = error;
         });
+    }
+
+    /// It waits without a connection, because nothing is on air, or no longer.
+    pub fn set_waiting(&self, room: RoomId, waits: bool) {
+        let reason = if waits { OFF_AIR } else { "the broadcast began; the room is not connected yet" };
+        self.note_gap(room, Some(reason.to_owned()));
+        self.change(room, |card| card.reception.waits_for_broadcast = waits);
+    }
+
+    /// Its connection is anonymous, or is not.
+    pub fn set_incomplete(&self, room: RoomId, incomplete: bool) {
+        self.change(room, |card| card.reception.incomplete = incomplete);
+    }
+
+    /// Its connection brings far less chat than before, or no longer.
+    pub fn set_thinned(&self, room: RoomId, thinned: bool) {
+        self.note_gap(room, thinned.then(|| THINNED.to_owned()));
+        self.change(room, |card| card.reception.thinned_since_ms = thinned.then(unix_ms));
+    }
+
+    fn thinned(&self, room: RoomId) -> Option<i64> {
+        self.read().cards.get(&room)?.reception.thinned_since_ms
     }
 
     /// Who watches it: an account's name, or a visitor.

@@ -6,7 +6,9 @@
 
 mod args;
 mod error;
+mod export;
 mod file;
+mod live;
 mod networks;
 
 use std::{
@@ -22,8 +24,10 @@ use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
-    args::{Cli, LogFormat, SimulateArgs},
+    args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    export::ExportArgs,
+    live::LiveSettings,
 };
 use self::{
     args::{Command, RunArgs},
@@ -39,6 +43,8 @@ use crate::{
 pub enum Plan {
     /// Collect, store and serve.
     Run(Box<Settings>),
+    /// Write the history to a file.
+    Export(ExportArgs),
     /// Copy the history.
     Backup {
         /// Which.
@@ -72,6 +78,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
+    /// How Redis is used.
+    pub live: LiveSettings,
     /// Visitors who are not signed in see neither money nor viewers.
     pub public: bool,
     /// The path below which a reverse proxy shows the pages; empty for none.
@@ -82,6 +90,10 @@ pub struct Settings {
     pub upstream: Option<Url>,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
+    /// When rooms hold a connection.
+    pub connect: Connect,
+    /// Who is on air is asked for all rooms this often.
+    pub status_interval: Duration,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
     /// How long what is stored.
@@ -92,6 +104,8 @@ pub struct Settings {
     pub log: String,
     /// How.
     pub log_format: Option<LogFormat>,
+    /// A live table in the terminal.
+    pub status_display: bool,
     /// Against the simulator, with throw-away data.
     pub demo: bool,
     /// Password of the admin page, from the environment.
@@ -103,7 +117,12 @@ pub struct Settings {
 impl Settings {
     /// The settings, a line each, without secrets, for whoever helps.
     pub fn shown(&self) -> Vec<String> {
-        format!("{self:#?}").lines().map(warnings::redacted).collect()
+        let mut open = self.clone();
+        if let Some(url) = &mut open.upstream {
+            // Fails for an address that can carry no password.
+            let _ = (url.set_password(None), url.set_username(""));
+        }
+        format!("{open:#?}").lines().map(warnings::redacted).collect()
     }
 }
 
@@ -137,6 +156,9 @@ const CONNECTS_PER_SECOND_BILIBILI: f64 = 1.0;
 /// A rig of one's own takes what the gate is built for.
 const CONNECTS_PER_SECOND_RIG: f64 = 50.0;
 
+/// One batch call every 30 to 60 s has long been tolerated; every 10 s is blocked soon.
+const STATUS_SECONDS: u64 = 30;
+
 /// What the web server says of itself at every start is of no use to anybody.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
 
@@ -157,6 +179,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
+        Some(Command::Export(args)) => Plan::Export(args),
         Some(Command::Simulate(args)) => Plan::Simulate(args),
     })
 }
@@ -171,6 +194,7 @@ fn settle_with_file(args: RunArgs, default_file: &Path) -> Result<Box<Settings>,
 }
 
 fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
+    let live = live::settle(&args.live, &file)?;
     let in_file = file.rooms.unwrap_or_default().into_iter().map(|name| match name {
         RoomName::Number(number) => number.to_string().parse::<RoomRef>(),
         RoomName::Text(text) => text.parse(),
@@ -220,6 +244,14 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "a number from 0.01 to 1000",
         });
     }
+    let status_seconds = args.status_seconds.or(file.status_seconds).unwrap_or(STATUS_SECONDS);
+    if !(1..=3600).contains(&status_seconds) {
+        return Err(ConfigError::Value {
+            key: "status_seconds",
+            value: status_seconds.to_string(),
+            accepted: "1 to 3600",
+        });
+    }
     let sync_interval_ms = args.sync_interval_ms.or(file.sync_interval_ms).unwrap_or(500);
     if !(10..=3_600_000).contains(&sync_interval_ms) {
         return Err(ConfigError::Value {
@@ -243,11 +275,14 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         database,
         data_dir,
         redis,
+        live,
         public: args.public.or(file.public).unwrap_or(false),
         base_path,
         trusted_proxies,
         upstream,
         connects_per_second,
+        connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
+        status_interval: Duration::from_secs(status_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
         keep: Keep {
             chat_days: args.keep_chat_days.or(file.keep_chat_days).unwrap_or(0),
@@ -259,6 +294,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         shutdown: Duration::from_secs(shutdown_seconds),
         log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         log_format: args.log_format.or(file.log_format),
+        status_display: args.status_display,
         demo: args.demo,
         admin_password: secret(SECRETS[0]),
         admin_token: secret(SECRETS[1]),

@@ -7,24 +7,33 @@
 use serde::Deserialize;
 
 use super::{
+    arrival::Arrival,
     command::{Events, Message, Unreadable},
     lenient::{Int, List, Object, Text, Thousandths},
     purchase,
     user::UserInfo,
 };
-use crate::domain::{Body, SuperChat, User};
+use crate::domain::{Body, Event, SuperChat, User};
 
 /// Decodes a paid message, in Chinese or Japanese.
 pub fn decode(message: &Message) -> Events {
-    let paid: PaidMessage = message.payload()?;
+    event(message.payload()?, message.arrival, message.send_time).map(|event| vec![event])
+}
+
+/// Reads one that stands in the list of those on display.
+pub fn decode_item(json: &str, arrival: Arrival) -> Result<Event, Unreadable> {
+    event(serde_json::from_str(json)?, arrival, None)
+}
+
+fn event(paid: PaidMessage, arrival: Arrival, send_time: Option<i64>) -> Result<Event, Unreadable> {
     if paid.id.positive().is_none() && paid.price.0.is_none() {
         return Err(Unreadable::Missing("id or price"));
     }
     let price = purchase::gold("price in gold", Int(paid.price.0))?.unwrap_or_default();
     let shown = paid.user_info.or_default();
     let (user, _) = paid.uinfo.or_default().user(paid.uid, shown.uname.or(paid.uname));
-    let start = paid.start_time.positive().or(paid.ts.positive()).or(message.send_time);
-    let timestamp_ms = message.arrival.time_ms(start);
+    let start = paid.start_time.positive().or(paid.ts.positive()).or(send_time);
+    let timestamp_ms = arrival.time_ms(start);
     let start_time = timestamp_ms / 1000;
     let longest = start_time.saturating_add(LONGEST_DISPLAY_S);
     let end_time = paid.end_time.0.filter(|end| (start_time..=longest).contains(end));
@@ -41,7 +50,7 @@ pub fn decode(message: &Message) -> Events {
         id => vec![id.to_string()],
     };
     let facts: Vec<&str> = std::iter::once("super_chat").chain(facts.iter().map(String::as_str)).collect();
-    Ok(vec![message.arrival.event(timestamp_ms, user, Body::SuperChat(super_chat), &facts)])
+    Ok(arrival.event(timestamp_ms, user, Body::SuperChat(super_chat), &facts))
 }
 
 /// A display that ends later than that after its start is a wrong time. Real ones last two hours at most.

@@ -10,6 +10,8 @@
 
 // The live stores.
 pub mod embedded;
+pub mod outbox;
+mod queue;
 pub mod redis;
 mod spool;
 pub use spool::SpoolError;
@@ -21,6 +23,7 @@ mod schema;
 pub mod sqlite;
 
 // How events get into it.
+mod backfill;
 pub mod dead_letters;
 mod guards;
 pub mod record;
@@ -35,6 +38,7 @@ pub mod rooms;
 pub mod queries;
 mod search;
 pub mod series;
+pub mod walk;
 
 // How it is kept in order.
 pub mod archive;
@@ -53,6 +57,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde::Serialize;
 use thiserror::Error;
+use tokio::sync::Notify;
 
 use crate::domain::{Event, Gold, RoomId, RoomInfo};
 
@@ -188,6 +193,15 @@ pub trait LiveStore: Send + Sync + 'static {
 
     /// How to feed it well.
     fn batching(&self) -> Batching;
+
+    /// The outbox in front of it, if it needs one.
+    fn outbox(&self) -> Option<&outbox::Outbox> {
+        None
+    }
+
+    /// Brings on what waits in the outbox, ringing `bell` when something arrived, until `finish` says true and
+    /// nothing can be done now. At once, without an outbox.
+    async fn forward(&self, _bell: &Notify, _finish: &(dyn Fn() -> bool + Sync)) {}
 
     /// Adds a batch to the stream and to the recent lists of its rooms. Durable when it returns.
     async fn append(&self, events: &[Arc<Event>]) -> Result<(), StoreError>;

@@ -21,7 +21,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
-    Batch, Position, RoomTotals, StoreKind, dead_letters,
+    Batch, Position, RoomTotals, StoreKind, backfill, dead_letters,
     guards::store_guard,
     rows::{DanmakuRow, GaugeRow, GiftRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
     schema::{
@@ -315,6 +315,9 @@ fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<V
         events.iter().try_for_each(|event| faults::reach(Point::SqliteRow, event.room_id.0).map_err(injected))?;
     }
     for (at, event) in events.iter().enumerate() {
+        if backfill::is_on_record(writer, event, &events[..at])? {
+            continue;
+        }
         match &event.body {
             Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
             Body::Gift(body) => gifts.push((at, event.id, GiftRow::new(event, body))),

@@ -22,8 +22,8 @@ use super::{
     identity::{Identity, Who},
 };
 use crate::{
-    domain::{RoomId, RoomInfo, RoomRef, Uid},
-    protocol::{Auth, Refusal, StreamHost, api},
+    domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
+    protocol::{Anchor, Auth, Refusal, StreamHost, api},
     supervise::vitals::unix_ms,
 };
 
@@ -36,11 +36,11 @@ const LONGEST_MESSAGE: usize = 1 << 20;
 
 /// Bilibili.
 pub struct Bilibili {
-    client: Client,
+    pub(super) client: Client,
     tls: Arc<ClientConfig>,
     /// The rig speaks plain `ws://`.
     plain: bool,
-    identity: Mutex<Identity>,
+    pub(super) identity: Mutex<Identity>,
 }
 
 impl Bilibili {
@@ -176,5 +176,21 @@ impl Upstream for Bilibili {
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(Box::new(connection))
+    }
+
+    async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError> {
+        self.ask_statuses(uids).await
+    }
+
+    async fn anchor(&self, uid: Uid) -> Result<Anchor, AskError> {
+        self.ask_anchor(uid).await
+    }
+
+    async fn super_chats(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        self.ask_super_chats(room).await
+    }
+
+    async fn last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        self.ask_last_lines(room).await
     }
 }

@@ -9,6 +9,7 @@ mod client;
 mod gate;
 mod identity;
 mod pass;
+mod reads;
 
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ pub use self::{
     pass::{Issuer, Pass, Reached},
 };
 use crate::{
-    domain::{RoomId, RoomInfo, RoomRef},
-    protocol::{Seal, StreamHost},
+    domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
+    protocol::{Anchor, Seal, StreamHost},
     supervise::exit::Exit,
 };
 
@@ -51,6 +52,19 @@ pub trait Upstream: Send + Sync + 'static {
 
     /// Opens a connection to a stream host, one of the pass's.
     async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
+
+    /// Status and details of the rooms of these streamers, at most `api::STREAMERS_A_CALL` of them. Who has no
+    /// room, or a locked one, is missing; what the answer does not say is empty or 0.
+    async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError>;
+
+    /// A streamer's name, picture and number of followers.
+    async fn anchor(&self, uid: Uid) -> Result<Anchor, AskError>;
+
+    /// The super chats now on display in a room, as events that were fetched.
+    async fn super_chats(&self, room: RoomId) -> Result<Vec<Event>, AskError>;
+
+    /// The last chat lines of a room, as events that were fetched; none for an anonymous visitor.
+    async fn last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError>;
 }
 
 /// Why the upstream gave no answer that can be used.

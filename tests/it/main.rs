@@ -7,7 +7,10 @@
 
 mod bad_input;
 mod browser;
+mod export;
 mod faults;
+mod gaps;
+mod openapi;
 mod pipeline;
 mod public;
 mod push;

@@ -7,14 +7,18 @@
 
 mod account;
 mod identity;
+mod recent;
 mod room;
+mod status;
 mod stream;
 mod time;
 
 pub use self::{
     account::{Account, parse_account},
     identity::{Buvid, parse_nav, parse_spi},
+    recent::{parse_chat_history, parse_super_chats},
     room::{Anchor, Seal, parse_get_info, parse_master_info, parse_room_base_info, parse_room_init},
+    status::{STREAMERS_A_CALL, parse_status_by_uids, status_by_uids_path},
     stream::{StreamHost, StreamTicket, parse_danmu_info},
 };
 
