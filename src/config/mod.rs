@@ -6,6 +6,7 @@
 
 mod args;
 mod error;
+mod export;
 mod file;
 mod live;
 mod networks;
@@ -25,6 +26,7 @@ use url::Url;
 pub use self::{
     args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    export::ExportArgs,
     live::LiveSettings,
 };
 use self::{
@@ -41,6 +43,8 @@ use crate::{
 pub enum Plan {
     /// Collect, store and serve.
     Run(Box<Settings>),
+    /// Write the history to a file.
+    Export(ExportArgs),
     /// Copy the history.
     Backup {
         /// Which.
@@ -106,6 +110,8 @@ pub struct Settings {
     pub log: String,
     /// How.
     pub log_format: Option<LogFormat>,
+    /// A live table in the terminal.
+    pub status_display: bool,
     /// Against the simulator, with throw-away data.
     pub demo: bool,
     /// Password of the admin page, from the environment.
@@ -117,7 +123,12 @@ pub struct Settings {
 impl Settings {
     /// The settings, a line each, without secrets, for whoever helps.
     pub fn shown(&self) -> Vec<String> {
-        format!("{self:#?}").lines().map(warnings::redacted).collect()
+        let mut open = self.clone();
+        if let Some(url) = &mut open.upstream {
+            // Fails for an address that can carry no password.
+            let _ = (url.set_password(None), url.set_username(""));
+        }
+        format!("{open:#?}").lines().map(warnings::redacted).collect()
     }
 }
 
@@ -181,6 +192,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
         Some(Command::Login(args)) => Plan::Login(settled(*args)?),
+        Some(Command::Export(args)) => Plan::Export(args),
         Some(Command::Simulate(args)) => Plan::Simulate(args),
     })
 }
@@ -316,6 +328,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         shutdown: Duration::from_secs(shutdown_seconds),
         log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         log_format: args.log_format.or(file.log_format),
+        status_display: args.status_display,
         demo: args.demo,
         admin_password: secret(SECRETS[0]),
         admin_token: secret(SECRETS[1]),

@@ -56,7 +56,10 @@ use actix_web::{
 };
 
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use url::Url;
 
 use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
@@ -128,6 +131,8 @@ const SESSIONS: usize = 2000;
 const SESSIONS_PER_ADDRESS: usize = 20;
 /// The longest body that is read, bytes.
 const BODY_MAX: usize = 64 * 1024;
+/// Copies of the history that are made at a time: each keeps a thread and a reader busy.
+const COPIES: usize = 3;
 /// Threads that answer; waiting is done elsewhere.
 const WORKERS: usize = 2;
 
@@ -137,6 +142,8 @@ pub struct Site {
     views: Views,
     sessions: Arc<Sessions>,
     pace: Pace,
+    /// Places for copies of the history that are being made.
+    copies: Arc<Semaphore>,
     /// Summaries of rooms as text, for those who see everything and for the public.
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
@@ -161,6 +168,7 @@ impl Site {
             views,
             sessions,
             pace: Pace::default(),
+            copies: Arc::new(Semaphore::new(COPIES)),
             memo,
             health,
             disk,
@@ -196,13 +204,25 @@ impl Site {
 pub struct Server {
     handle: ServerHandle,
     sessions: Arc<Sessions>,
+    site: Data<Site>,
+}
+
+/// Tells how the program is, in the words of the health page.
+#[derive(Clone)]
+pub struct HealthSource(Data<Site>);
+
+impl HealthSource {
+    /// A reading that is at most a second old, as JSON.
+    pub async fn json(&self) -> Arc<str> {
+        self.0.health_json().await
+    }
 }
 
 /// Opens the door on a listener. Signals are the program's own business.
 pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let site = Site::new(web)?;
     let sessions = site.sessions.clone();
-    let disk = site.disk.clone();
+    let (disk, kept) = (site.disk.clone(), site.clone());
     let pictures_from = site.web.options.pictures_from();
     let server = HttpServer::new(move || {
         App::new()
@@ -223,10 +243,15 @@ pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     actix_web::rt::spawn(server);
     actix_web::rt::spawn(sessions.clone().reap());
     actix_web::rt::spawn(disk.watch());
-    Ok(Server { handle, sessions })
+    Ok(Server { handle, sessions, site: kept })
 }
 
 impl Server {
+    /// For whoever shows the health elsewhere than on a page.
+    pub fn health_source(&self) -> HealthSource {
+        HealthSource(self.site.clone())
+    }
+
     /// `/readyz` says no from now on and new live connections are refused; those that are there read on.
     pub fn refuse_new(&self) {
         self.sessions.refuse_new();
@@ -307,6 +332,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
 
     cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))
+        .service(resource(both("/live/api/")).route(get().to(api::reference::page)))
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))
         .service(resource("/favicon.ico").route(get().to(assets::favicon)))
         .service(resource(both("/healthz")).route(get().to(debug::healthz)))
