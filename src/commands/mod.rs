@@ -4,9 +4,11 @@
 //! running program.
 
 mod copies;
+mod export;
 mod simulate;
 
 pub use self::{
     copies::{back_up, restore},
+    export::export,
     simulate::simulate,
 };

@@ -6,6 +6,7 @@
 
 mod args;
 mod error;
+mod export;
 mod file;
 mod live;
 mod networks;
@@ -25,6 +26,7 @@ use url::Url;
 pub use self::{
     args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    export::ExportArgs,
     live::LiveSettings,
 };
 use self::{
@@ -41,6 +43,8 @@ use crate::{
 pub enum Plan {
     /// Collect, store and serve.
     Run(Box<Settings>),
+    /// Write the history to a file.
+    Export(ExportArgs),
     /// Copy the history.
     Backup {
         /// Which.
@@ -175,6 +179,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
+        Some(Command::Export(args)) => Plan::Export(args),
         Some(Command::Simulate(args)) => Plan::Simulate(args),
     })
 }
