@@ -255,6 +255,7 @@ diesel::table! {
         followers -> BigInt,
         monitored -> Bool,
         paused -> Bool,
+        priority -> BigInt,
     }
 }
 
