@@ -245,7 +245,7 @@ fn a_guard_that_was_given_is_one_row_once_it_is_clear_what_explains_what() {
         let events: Vec<Event> = events.into_iter().cloned().collect();
         for way in [Way::OneBatch, Way::OneEach, Way::Reopened] {
             let (outcome, rows) = record(&events, way);
-            assert_eq!(rows, [receipt.clone()], "{way:?}");
+            assert_eq!(rows, std::slice::from_ref(&receipt), "{way:?}");
             assert_eq!(outcome.received(), events.len() as u64, "{way:?}");
         }
     }
