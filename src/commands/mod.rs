@@ -3,10 +3,14 @@
 //! A command reads what it needs, does one thing, says what it did and ends; nothing here is used by the
 //! running program.
 
+mod check;
 mod copies;
+mod import_django;
 mod simulate;
 
 pub use self::{
+    check::check,
     copies::{back_up, restore},
+    import_django::import_django,
     simulate::simulate,
 };

@@ -26,6 +26,24 @@ pub struct Cli {
 pub(super) enum Command {
     /// Collect, store and serve (the default)
     Run(Box<RunArgs>),
+    /// Try configuration, Redis, database, disk, clock and Bilibili, and say how to mend what is wrong
+    Check {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Take over the database of the original Django system; the program must not run
+    ImportDjango {
+        /// Its db.sqlite3
+        file: PathBuf,
+        /// Monitor its rooms from now on
+        #[arg(long)]
+        monitor: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
     /// Copy the history to FILE, also while it is in use, and check the copy
     Backup {
         /// Where the copy goes

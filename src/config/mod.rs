@@ -41,6 +41,22 @@ use crate::{
 pub enum Plan {
     /// Collect, store and serve.
     Run(Box<Settings>),
+    /// Try everything.
+    Check {
+        /// With these.
+        settings: Box<Settings>,
+        /// For a program.
+        json: bool,
+    },
+    /// Take over the original's database.
+    ImportDjango {
+        /// Into which.
+        settings: Box<Settings>,
+        /// The original's.
+        file: PathBuf,
+        /// And monitor its rooms.
+        monitor: bool,
+    },
     /// Copy the history.
     Backup {
         /// Which.
@@ -166,6 +182,10 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
     Ok(match cli.command {
         None => Plan::Run(settled(cli.run)?),
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
+        Some(Command::Check { json, settings }) => Plan::Check { settings: settled(*settings)?, json },
+        Some(Command::ImportDjango { file, monitor, settings }) => {
+            Plan::ImportDjango { settings: settled(*settings)?, file, monitor }
+        }
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
         Some(Command::Simulate(args)) => Plan::Simulate(args),

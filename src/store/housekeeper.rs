@@ -147,6 +147,11 @@ impl Housekeeper {
         Ok(())
     }
 
+    /// Counts what takes long to count before somebody asks for it.
+    pub fn count(&self) -> Result<(), QueryError> {
+        self.database.count_people_ahead()
+    }
+
     /// Writes the log back; true when it is as short as it should be.
     pub fn checkpoint(&self) -> Result<bool, QueryError> {
         self.database.checkpoint()

@@ -25,6 +25,7 @@ pub mod sqlite;
 // How events get into it.
 mod backfill;
 pub mod dead_letters;
+pub mod django;
 mod guards;
 pub mod record;
 mod sums;
