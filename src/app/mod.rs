@@ -7,6 +7,7 @@
 
 mod audit;
 mod demo;
+pub mod display;
 mod housekeeping;
 mod outcome;
 mod rooms;
@@ -32,6 +33,7 @@ use tracing::{error, info, warn};
 use self::{
     audit::{OnTheWay, audit},
     demo::Demo,
+    display::Display,
     rooms::watch_rooms,
     stores::{open_auth, open_live_store},
 };
@@ -84,9 +86,12 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
         rlimit::Resource::NOFILE.get().map_or(u64::MAX, |(soft, _)| soft)
     });
     let demo = if settings.demo { Some(Demo::start(&mut settings).await?) } else { None };
-    let app = App::start(settings, descriptors).await?;
+    let with_display = settings.status_display;
+    let (app, address) = App::start(settings, descriptors).await?;
+    let display = with_display.then(|| Display::start(app.web.health_source(), address));
     let told = app.until_told().await;
     let outcome = app.stop(told).await;
+    drop(display);
     if let Some(demo) = demo {
         demo.simulator.stop().await;
     }
@@ -125,7 +130,7 @@ enum Told {
 }
 
 impl App {
-    async fn start(settings: Settings, descriptors: u64) -> Result<App, StartError> {
+    async fn start(settings: Settings, descriptors: u64) -> Result<(App, String), StartError> {
         let signals = signals()?;
         let listener = TcpListener::bind(settings.listen)
             .map_err(|source| StartError::Listen { listen: settings.listen, source })?;
@@ -250,12 +255,14 @@ impl App {
             },
         )
         .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
-        say(&format!("listening on http://{address}"));
+        let address = format!("http://{address}");
+        say(&format!("listening on {address}"));
 
         watch_rooms(&rooms, &database, wall_of_named, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
         let shutdown = settings.shutdown;
-        Ok(App { shutdown, root, ended, finish_sync, web, ledger, live, database, housekeeper, signals })
+        let app = App { shutdown, root, ended, finish_sync, web, ledger, live, database, housekeeper, signals };
+        Ok((app, address))
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.

@@ -136,6 +136,9 @@ pub(super) struct RunArgs {
     /// How the log is written
     #[arg(long, env = "BLM_LOG_FORMAT", value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    /// A live table of rooms and actors in the terminal; the log goes to its file only
+    #[arg(long)]
+    pub(super) status_display: bool,
     /// Run against the built-in simulator: no network, no account, throw-away data
     #[arg(long)]
     pub(super) demo: bool,

@@ -116,6 +116,8 @@ pub struct Settings {
     pub log: String,
     /// How.
     pub log_format: Option<LogFormat>,
+    /// A live table in the terminal.
+    pub status_display: bool,
     /// Against the simulator, with throw-away data.
     pub demo: bool,
     /// Password of the admin page, from the environment.
@@ -127,7 +129,12 @@ pub struct Settings {
 impl Settings {
     /// The settings, a line each, without secrets, for whoever helps.
     pub fn shown(&self) -> Vec<String> {
-        format!("{self:#?}").lines().map(warnings::redacted).collect()
+        let mut open = self.clone();
+        if let Some(url) = &mut open.upstream {
+            // Fails for an address that can carry no password.
+            let _ = (url.set_password(None), url.set_username(""));
+        }
+        format!("{open:#?}").lines().map(warnings::redacted).collect()
     }
 }
 
@@ -302,6 +309,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         shutdown: Duration::from_secs(shutdown_seconds),
         log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         log_format: args.log_format.or(file.log_format),
+        status_display: args.status_display,
         demo: args.demo,
         admin_password: secret(SECRETS[0]),
         admin_token: secret(SECRETS[1]),
