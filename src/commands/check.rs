@@ -196,10 +196,12 @@ async fn of_clock(settings: &Settings) -> Finding {
 fn off_by(off_ms: i64) -> Finding {
     let found = format!("{:+.1} s against Bilibili's", off_ms as f64 / 1000.0);
     let mend = "set this machine's clock by the network (NTP)";
-    match off_ms.saturating_abs() {
-        ..=CLOCK_OFF_MS => good("clock", found),
-        ..=CLOCK_WRONG_MS => warning("clock", found, mend),
-        _ => bad("clock", found, mend),
+    if off_ms.saturating_abs() <= CLOCK_OFF_MS {
+        good("clock", found)
+    } else if off_ms.saturating_abs() <= CLOCK_WRONG_MS {
+        warning("clock", found, mend)
+    } else {
+        bad("clock", found, mend)
     }
 }
 

@@ -124,7 +124,7 @@ pub(super) struct RunArgs {
     /// Gifts, super chats and guards are kept so many days; 0: for ever
     #[arg(long, env = "BLM_KEEP_MONEY_DAYS", value_name = "DAYS")]
     pub(super) keep_money_days: Option<u32>,
-    /// Raw frames, and events that could not be stored, are kept so many days; 0: for ever
+    /// Events that could not be stored are kept so many days; 0: for ever
     #[arg(long, env = "BLM_KEEP_RAW_DAYS", value_name = "DAYS")]
     pub(super) keep_raw_days: Option<u32>,
     /// After SIGTERM everything is stored within this, s

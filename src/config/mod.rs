@@ -149,7 +149,7 @@ pub struct Keep {
     pub gauges_days: u32,
     /// Gifts, super chats, guards. For ever: somebody's books.
     pub money_days: u32,
-    /// Raw frames and what could not be stored: large, and of use while decoders are young.
+    /// What could not be stored, as it came: of use until somebody has looked at it.
     pub raw_days: u32,
 }
 

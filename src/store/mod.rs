@@ -41,7 +41,6 @@ mod search;
 pub mod series;
 
 // How it is kept in order.
-pub mod archive;
 pub mod backup;
 pub mod housekeeper;
 pub mod retention;
