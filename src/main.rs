@@ -39,6 +39,7 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
             telemetry::init(&args.log, None, None, true)?;
             system.block_on(commands::simulate(args))?
         }
+        Plan::Export(args) => return commands::export(&args),
         Plan::Run(settings) => {
             let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));
             // The table has the terminal for itself.

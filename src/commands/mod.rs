@@ -5,12 +5,14 @@
 
 mod check;
 mod copies;
+mod export;
 mod import_django;
 mod simulate;
 
 pub use self::{
     check::check,
     copies::{back_up, restore},
+    export::export,
     import_django::import_django,
     simulate::simulate,
 };

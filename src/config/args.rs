@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use url::Url;
 
-use super::{DEFAULT_LOG, live::LiveArgs, networks::Networks};
+use super::{DEFAULT_LOG, export::ExportArgs, live::LiveArgs, networks::Networks};
 use crate::domain::RoomRef;
 
 /// Watches many Bilibili live rooms at once.
@@ -44,6 +44,8 @@ pub(super) enum Command {
         #[command(flatten)]
         settings: Box<RunArgs>,
     },
+    /// Write the history to a file: CSV, ndjson, XLSX or Bilibili danmaku XML
+    Export(ExportArgs),
     /// Copy the history to FILE, also while it is in use, and check the copy
     Backup {
         /// Where the copy goes

@@ -6,6 +6,7 @@
 
 mod args;
 mod error;
+mod export;
 mod file;
 mod live;
 mod networks;
@@ -25,6 +26,7 @@ use url::Url;
 pub use self::{
     args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    export::ExportArgs,
     live::LiveSettings,
 };
 use self::{
@@ -57,6 +59,8 @@ pub enum Plan {
         /// And monitor its rooms.
         monitor: bool,
     },
+    /// Write the history to a file.
+    Export(ExportArgs),
     /// Copy the history.
     Backup {
         /// Which.
@@ -195,6 +199,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         }
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
+        Some(Command::Export(args)) => Plan::Export(args),
         Some(Command::Simulate(args)) => Plan::Simulate(args),
     })
 }

@@ -6,10 +6,13 @@
 
 mod control;
 mod events;
+mod export;
+pub mod openapi;
 pub mod params;
 mod rooms;
 pub use control::not_a_room;
 pub use rooms::known as known_room;
+pub mod reference;
 mod system;
 pub mod trend;
 
@@ -35,6 +38,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/room/{room}/guards/", get().to(events::guards)))
         .service(call("/room/{room}/trend/", get().to(trend::trend)))
         .service(call("/room/{room}/gaps/", get().to(trend::gaps)))
+        .service(call("/room/{room}/export/", get().to(export::of_room)))
+        .service(call("/export/", get().to(export::of_all)))
+        .service(call("/openapi.json", get().to(openapi::file)))
         .service(call("/danmaku-browser/", get().to(events::browser)))
         .service(call("/batch/rooms/stats/", post().to(rooms::batch)))
         .service(call("/events/", web::get().to(socket::server_sent)))

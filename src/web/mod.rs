@@ -56,7 +56,10 @@ use actix_web::{
 };
 
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use url::Url;
 
 use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
@@ -125,6 +128,8 @@ const SESSIONS: usize = 2000;
 const SESSIONS_PER_ADDRESS: usize = 20;
 /// The longest body that is read, bytes.
 const BODY_MAX: usize = 64 * 1024;
+/// Copies of the history that are made at a time: each keeps a thread and a reader busy.
+const COPIES: usize = 3;
 /// Threads that answer; waiting is done elsewhere.
 const WORKERS: usize = 2;
 
@@ -134,6 +139,8 @@ pub struct Site {
     views: Views,
     sessions: Arc<Sessions>,
     pace: Pace,
+    /// Places for copies of the history that are being made.
+    copies: Arc<Semaphore>,
     /// Summaries of rooms as text, for those who see everything and for the public.
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
@@ -158,6 +165,7 @@ impl Site {
             views,
             sessions,
             pace: Pace::default(),
+            copies: Arc::new(Semaphore::new(COPIES)),
             memo,
             health,
             disk,
@@ -318,6 +326,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
 
     cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))
+        .service(resource(both("/live/api/")).route(get().to(api::reference::page)))
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))
         .service(resource("/favicon.ico").route(get().to(assets::favicon)))
         .service(resource(both("/healthz")).route(get().to(debug::healthz)))
