@@ -7,6 +7,7 @@ mod check;
 mod copies;
 mod export;
 mod import_django;
+mod login;
 mod simulate;
 
 pub use self::{
@@ -14,5 +15,6 @@ pub use self::{
     copies::{back_up, restore},
     export::export,
     import_django::import_django,
+    login::login,
     simulate::simulate,
 };

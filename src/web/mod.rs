@@ -9,6 +9,7 @@
 //! socket, push          what is live  assets   files, from inside the program
 //! ```
 
+mod accounts;
 pub mod admin;
 pub mod api;
 pub mod assets;
@@ -72,12 +73,15 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
+    upstream::accounts::Accounts,
 };
 
 /// What the door is given.
 pub struct Web {
     /// Adds, removes and steers rooms.
     pub rooms: Arc<dyn Desk>,
+    /// Bilibili accounts.
+    pub accounts: Arc<Accounts>,
     /// Runs a sync now.
     pub sync: SyncHandle,
     /// The history.
@@ -321,6 +325,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
+        .service(form("/live/admin/accounts/login", post().to(accounts::begin_form)))
+        .service(form("/live/admin/accounts/{uid}/remove", post().to(accounts::remove_form)))
+        .service(form("/live/admin/priority/{room}", post().to(accounts::priority_form)))
         .service(form("/live/admin/sync", post().to(admin::sync)))
         .service(form("/live/admin/diagnostics", post().to(diagnostics::by_form)))
         .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
