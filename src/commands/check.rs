@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    app::{Outcome, say},
+    app::{Outcome, manners, say},
     config::Settings,
     domain::RoomRef,
     store::{
@@ -220,7 +220,7 @@ async fn date_of(settings: &Settings) -> anyhow::Result<i64> {
 /// Finding a room, a ticket (device cookies, keys, signature) and one connection: what every room does.
 async fn of_bilibili(settings: &Settings) -> Vec<Finding> {
     let away = "check the network, a firewall and a proxy's settings; rooms wait and come back by themselves";
-    let upstream: Arc<dyn Upstream> = match Bilibili::new(settings.upstream.as_ref()) {
+    let upstream: Arc<dyn Upstream> = match Bilibili::new(settings.upstream.as_ref(), &manners(settings)) {
         Ok(upstream) => Arc::new(upstream),
         Err(error) => return vec![bad("Bilibili", error, "see the limits of this user and this machine")],
     };
