@@ -26,6 +26,7 @@ pub mod sqlite;
 // How events get into it.
 mod backfill;
 pub mod dead_letters;
+pub mod django;
 mod guards;
 mod heads;
 pub mod record;
@@ -44,7 +45,6 @@ pub mod series;
 pub mod walk;
 
 // How it is kept in order.
-pub mod archive;
 pub mod backup;
 pub mod housekeeper;
 pub mod retention;
