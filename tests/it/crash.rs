@@ -69,8 +69,9 @@ impl Load {
         self.send_for(after).await;
         // What was sent in the last second may go.
         let second = (1.0 / PAUSE.as_secs_f64()) as usize * AT_ONCE;
+        let earlier = self.kills.last().map_or(0, |(stretch, _)| stretch.end);
         monitor.kill_9();
-        self.kills.push((self.sent.saturating_sub(second)..self.sent, unix_ms()));
+        self.kills.push((self.sent.saturating_sub(second).max(earlier)..self.sent, unix_ms()));
     }
 
     /// Nothing twice, and missing only what a kill took, at its end, within a gap.
@@ -112,8 +113,9 @@ impl Load {
         let ledger = books_balance(monitor).await;
         let all = &ledger["all_time"];
         assert_eq!(all["balanced"], true, "{all}");
-        let stored: usize = self.ids().iter().map(|room| numbers(monitor.setup(), *room).len()).sum();
-        assert_eq!(all["total"]["stored"], stored, "{all}");
+        let lines: usize = self.ids().iter().map(|room| numbers(monitor.setup(), *room).len()).sum();
+        // Beside the lines there is what the heartbeats tell.
+        assert!(all["total"]["stored"].as_u64() >= Some(lines as u64), "{lines} lines: {all}");
         let reasons: Vec<&String> = all["total"]["dropped"].as_object().into_iter().flatten().map(|(r, _)| r).collect();
         assert!(reasons.iter().all(|reason| *reason == "program_ended"), "{all}");
     }
