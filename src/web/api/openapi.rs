@@ -20,7 +20,7 @@ use utoipa::{
 };
 
 use super::{control, events, export, rooms, system, trend};
-use crate::web::{Site, socket, storage};
+use crate::web::{Site, accounts, socket, storage};
 
 /// The API of this program.
 #[derive(OpenApi)]
@@ -37,7 +37,8 @@ use crate::web::{Site, socket, storage};
         trend::trend, trend::gaps, export::of_room, export::of_all,
         system::health, system::live_store, system::ledger, socket::server_sent, file,
         control::add, control::remove, control::pause, control::resume, control::restart, control::sync,
-        storage::cleanup
+        storage::cleanup,
+        accounts::list, accounts::begin, accounts::follow, accounts::remove, accounts::priority
     ),
     components(schemas(Refused, schema::Event)),
     modifiers(&Everywhere),
