@@ -120,14 +120,18 @@ pub enum Source {
     Live,
     /// Fetched after a gap.
     Backfill,
+    /// Taken over from another program's database: a backfill for those outside, `import` in the tables.
+    #[serde(rename(serialize = "backfill", deserialize = "import"))]
+    Import,
 }
 
 impl Source {
-    /// The contract's name.
+    /// Its name in the tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Source::Live => "live",
             Source::Backfill => "backfill",
+            Source::Import => "import",
         }
     }
 }

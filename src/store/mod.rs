@@ -25,6 +25,7 @@ pub mod sqlite;
 // How events get into it.
 mod backfill;
 pub mod dead_letters;
+pub mod django;
 mod guards;
 pub mod record;
 mod sums;
@@ -42,7 +43,6 @@ pub mod series;
 pub mod walk;
 
 // How it is kept in order.
-pub mod archive;
 pub mod backup;
 pub mod housekeeper;
 pub mod retention;

@@ -135,13 +135,37 @@ impl Database {
                 let recorded = Recorded { totals: sums.write(writer)?, rooms };
                 add_to_ledger(writer, &recorded.rooms)?;
                 set_cursor(writer, store, &last.position)?;
-                tasks::log_run(writer, started, recorded.outcome(), last_error.as_deref())?;
+                tasks::log_run(writer, tasks::LIVE_SYNC, started, recorded.outcome(), last_error.as_deref())?;
                 tasks::count(writer, recorded_danmaku_and_gifts, recorded.outcome().dead_letter, last_error)?;
                 // Nothing about the data: the whole transaction fails, and may be repeated.
                 faults::reach(Point::SqliteCommit, 0).map_err(|_| DieselError::RollbackTransaction)?;
                 Ok(recorded)
             })
             .map_err(|source| RecordError::Transaction { events: events.len(), source })
+    }
+
+    /// Stores what `next` takes from another program's database, until it gives nothing, all of it or none. Sums
+    /// are as for what is received; the ledger and the task, which are about receiving, stay as they are.
+    pub(super) fn import(&self, mut next: impl FnMut() -> QueryResult<Vec<Event>>) -> Result<Recorded, QueryError> {
+        let started = Utc::now().naive_utc();
+        let imported = self.writer()?.immediate_transaction(|writer| {
+            let mut run = Run::default();
+            loop {
+                let events = next()?;
+                if events.is_empty() {
+                    break;
+                }
+                make_rooms(writer, events.iter().map(|event| event.room_id))?;
+                for chunk in events.iter().collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
+                    run.store(writer, chunk)?;
+                }
+            }
+            let Run { sums, rooms, last_error } = run;
+            let recorded = Recorded { totals: sums.write(writer)?, rooms };
+            tasks::log_run(writer, tasks::IMPORT, started, recorded.outcome(), last_error.as_deref())?;
+            Ok(recorded)
+        });
+        imported.map_err(super::sqlite::failed("take over the other database"))
     }
 
     /// Does what storing `events` would do and takes it back, for whoever looks for the one that panics.

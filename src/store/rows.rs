@@ -66,7 +66,11 @@ impl Common<'_> {
             room_id: RoomId(self.room_id as u64),
             timestamp_ms,
             received_ms: self.received_ms,
-            source: if self.source == Source::Backfill.as_str() { Source::Backfill } else { Source::Live },
+            source: match self.source {
+                "backfill" => Source::Backfill,
+                "import" => Source::Import,
+                _ => Source::Live,
+            },
             user: User { uid: Uid(self.uid as u64), username: self.username, masked: self.masked },
             body,
         }

@@ -53,7 +53,7 @@ pub struct Sample {
     pub at_ms: i64,
     /// File and log.
     pub database_bytes: i64,
-    /// The raw archive.
+    /// Beside it; nothing is, so far.
     pub raw_bytes: i64,
 }
 
