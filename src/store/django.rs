@@ -201,9 +201,11 @@ impl Database {
     fn take(&self, original: &mut Original, kind: Kind, deleted_ms: Option<i64>) -> Result<Figures, ImportError> {
         let mut figures = Figures::default();
         let query = original.query(kind);
+        // Fused: SQLite would begin anew when asked for a row after the last one.
         let mut rows = diesel::sql_query(query)
             .load_iter::<Row, DefaultLoadingMode>(&mut original.connection)
-            .map_err(failed("read the other database"))?;
+            .map_err(failed("read the other database"))?
+            .fuse();
         let recorded: Recorded = self.import(|| {
             let mut events = Vec::with_capacity(STEP);
             while events.len() < STEP {

@@ -374,7 +374,7 @@ async fn the_api_answers_in_its_envelope() {
         ("/live/api/room/21452505/danmaku/?before=9223372036854775807", 400, "/code", json!("bad_parameter")),
         ("/live/api/danmaku-browser/", 200, "/data/rooms/0/danmaku/0/kind", json!("danmaku")),
         ("/live/api/health/", 200, "/data/rooms/failed", json!(1)),
-        ("/live/api/ledger/", 200, "/data/all_time/total/stored", json!(7)),
+        ("/live/api/ledger/", 200, "/data/all_time/total/balanced", json!(true)),
         ("/live/api/nowhere/", 404, "/code", json!("not_found")),
         ("/live/api/events/?kinds=x", 400, "/code", json!("bad_parameter")),
     ] {
