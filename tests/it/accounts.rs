@@ -111,7 +111,6 @@ async fn accounts(monitor: &Monitor) -> Value {
 }
 
 #[tokio::test]
-#[ignore = "red when the round ended, not yet looked into: issue 3"]
 async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logged_out_and_its_secrets_stay_secret() {
     let simulated = Simulated::start();
     let rooms = simulated.rooms().await;
@@ -173,7 +172,6 @@ async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logg
 }
 
 #[tokio::test]
-#[ignore = "red when the round ended, not yet looked into: issue 3"]
 async fn cookies_that_want_to_be_renewed_are_and_the_room_comes_again_with_them() {
     let simulated = Simulated::start();
     let room = simulated.rooms().await[0];
@@ -202,7 +200,6 @@ async fn cookies_that_want_to_be_renewed_are_and_the_room_comes_again_with_them(
 }
 
 #[tokio::test]
-#[ignore = "red when the round ended, not yet looked into: issue 3"]
 async fn on_the_page_a_login_is_shown_as_it_goes_and_an_expired_one_says_so() {
     let simulated = Simulated::start();
     let monitor = Setup::new().with(&["--upstream", &simulated.url]).start().await;
