@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::{
     browser::Browser,
     eventually,
-    monitor::{Monitor, PASSWORD, Setup},
+    monitor::{Monitor, PASSWORD, Setup, install_provider},
     same,
 };
 
@@ -22,15 +22,21 @@ use crate::support::{
 struct Simulated {
     process: Child,
     url: String,
+    /// Left open: it has more to say, and would not survive that nobody takes it.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Simulated {
     fn start() -> Simulated {
+        // The test itself asks the simulator, before any program of ours is started.
+        install_provider();
         let mut process =
             program().args(["simulate", "--rooms", "3", "--pace", "0"]).spawn().expect("it can be started");
-        let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok);
-        let url = lines.find_map(|line| line.strip_prefix("simulator on ").map(str::to_owned)).expect("it says where");
-        Simulated { process, url }
+        let mut output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        let mut said = String::new();
+        read_until(&mut output, &mut said, "simulator on ");
+        let url = said.trim().trim_start_matches("simulator on ").to_owned();
+        Simulated { process, url, _output: output }
     }
 
     async fn tell(&self, path: &str, body: Value) -> Value {
@@ -105,7 +111,6 @@ async fn accounts(monitor: &Monitor) -> Value {
 }
 
 #[tokio::test]
-#[ignore = "red when the round ended, not yet looked into: issue 3"]
 async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logged_out_and_its_secrets_stay_secret() {
     let simulated = Simulated::start();
     let rooms = simulated.rooms().await;
@@ -167,7 +172,6 @@ async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logg
 }
 
 #[tokio::test]
-#[ignore = "red when the round ended, not yet looked into: issue 3"]
 async fn cookies_that_want_to_be_renewed_are_and_the_room_comes_again_with_them() {
     let simulated = Simulated::start();
     let room = simulated.rooms().await[0];
@@ -196,7 +200,6 @@ async fn cookies_that_want_to_be_renewed_are_and_the_room_comes_again_with_them(
 }
 
 #[tokio::test]
-#[ignore = "red when the round ended, not yet looked into: issue 3"]
 async fn on_the_page_a_login_is_shown_as_it_goes_and_an_expired_one_says_so() {
     let simulated = Simulated::start();
     let monitor = Setup::new().with(&["--upstream", &simulated.url]).start().await;
