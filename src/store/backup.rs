@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use super::{
     lock::DatabaseLock,
-    sqlite::{OpenError, beside, connect, refuse_strangers},
+    sqlite::{BUSY_TIMEOUT_MS, OpenError, beside, connect, refuse_strangers},
 };
 
 /// The tables that are counted: every one of events, each with a row number that grows.
@@ -156,8 +156,11 @@ pub fn back_up(database: &Path, file: &Path, force: bool) -> Result<Copy, CopyEr
             })
         };
         let before = up_to(&mut original).map_err(sqlite_error(database, "be counted"))?;
-        // So that the copy, at the latest, gives freed pages back to the system.
-        original.batch_execute("PRAGMA auto_vacuum = INCREMENTAL").map_err(sqlite_error(database, "be copied"))?;
+        // So that the copy, at the latest, gives freed pages back to the system. It takes the writer's lock for a
+        // moment, which a program that is storing holds now and then.
+        original
+            .batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA auto_vacuum = INCREMENTAL;"))
+            .map_err(sqlite_error(database, "be copied"))?;
         diesel::sql_query("VACUUM INTO ?")
             .bind::<diesel::sql_types::Text, _>(partial.to_string_lossy())
             .execute(&mut original)

@@ -56,7 +56,6 @@ async fn totals_agree(simulator: &Simulator, monitor: &Monitor, rooms: &[u64]) {
 }
 
 #[tokio::test]
-#[ignore = "red when the round ended, not yet looked into: issue 3"]
 async fn money_is_right_to_the_coin_with_both_forms_copies_boxes_and_every_subset_of_guard_messages() {
     let simulator = Simulator::start(2, 0.0).await;
     let rooms = simulator.rooms(2).await;
