@@ -23,6 +23,7 @@ use thiserror::Error;
 use super::{
     lock::DatabaseLock,
     sqlite::{BUSY_TIMEOUT_MS, OpenError, beside, connect, refuse_strangers},
+    upkeep::shrinks,
 };
 
 /// The tables that are counted: every one of events, each with a row number that grows.
@@ -156,11 +157,13 @@ pub fn back_up(database: &Path, file: &Path, force: bool) -> Result<Copy, CopyEr
             })
         };
         let before = up_to(&mut original).map_err(sqlite_error(database, "be counted"))?;
-        // So that the copy, at the latest, gives freed pages back to the system. It takes the writer's lock for a
-        // moment, which a program that is storing holds now and then.
-        original
-            .batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA auto_vacuum = INCREMENTAL;"))
-            .map_err(sqlite_error(database, "be copied"))?;
+        // So that the copy, at the latest, gives freed pages back to the system. Only where the original does not:
+        // it takes the writer's lock, which a program that stores without a pause hardly ever lets go of.
+        if !shrinks(&mut original).map_err(sqlite_error(database, "be read"))? {
+            original
+                .batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA auto_vacuum = INCREMENTAL;"))
+                .map_err(sqlite_error(database, "be copied"))?;
+        }
         diesel::sql_query("VACUUM INTO ?")
             .bind::<diesel::sql_types::Text, _>(partial.to_string_lossy())
             .execute(&mut original)

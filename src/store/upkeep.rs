@@ -81,6 +81,11 @@ fn pages(connection: &mut SqliteConnection) -> QueryResult<Pages> {
     .get_result(connection)
 }
 
+/// Whether a file gives freed pages back to the system.
+pub(super) fn shrinks(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    pages(connection).map(|pages| pages.mode == INCREMENTAL)
+}
+
 /// A checkpoint that waits so long for others; false when they kept it from being a whole one.
 fn ask(connection: &mut SqliteConnection, mode: &str, patience_ms: u32) -> QueryResult<bool> {
     connection.batch_execute(&format!("PRAGMA busy_timeout = {patience_ms}"))?;
