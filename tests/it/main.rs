@@ -13,6 +13,7 @@ mod export;
 mod faults;
 mod gaps;
 mod openapi;
+mod pages;
 mod pipeline;
 mod public;
 mod push;
