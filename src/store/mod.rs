@@ -31,6 +31,7 @@ mod sums;
 pub mod tasks;
 
 // What else is kept there.
+pub mod access;
 pub mod gaps;
 pub mod rooms;
 

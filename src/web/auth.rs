@@ -30,12 +30,15 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     error::Refusal,
+    keys::{Keys, Scope},
     tries::Tries,
     visitor::{Visitor, same_origin},
 };
 
 /// The cookie of a signed-in session.
 pub const SESSION_COOKIE: &str = "blm_session";
+/// The cookie of a browser that opened a share link.
+pub const SHARE_COOKIE: &str = "blm_share";
 /// Where programs that use the cookie send the session's token.
 pub const TOKEN_HEADER: &str = "X-CSRF-Token";
 
@@ -54,6 +57,8 @@ type Digested = [u8; 32];
 pub struct AdminAuth {
     password_hash: Option<String>,
     token: Option<Digested>,
+    /// Keys and share links that the administrator made.
+    pub keys: Keys,
     sessions: Mutex<HashMap<Digested, Session>>,
     tries: Mutex<Tries>,
     /// Places of those who wait or whose password is looked at.
@@ -111,6 +116,7 @@ impl AdminAuth {
         AdminAuth {
             password_hash: password.filter(|password| !password.is_empty()).map(|plain| hash(&plain)).or(stored_hash),
             token: token.filter(|token| !token.is_empty()).map(|token| digest(&token)),
+            keys: Keys::default(),
             sessions: Mutex::default(),
             tries: Mutex::default(),
             line: Arc::new(Semaphore::new(VERIFIED_AT_ONCE + WAITING)),
@@ -176,23 +182,41 @@ impl AdminAuth {
 
     /// Whether this visitor is signed in, or a program that may administrate.
     pub fn knows(&self, request: &HttpRequest) -> bool {
-        self.session_token(request).is_some() || self.bearer(request) == Some(true)
+        let shared = || self.keys.find(&digest_text(request.cookie(SHARE_COOKIE)?.value()));
+        self.session_token(request).is_some()
+            || matches!(self.bearer(request), Some(Some(_)))
+            || shared().is_some_and(|key| key.scope == Scope::Share)
     }
 
-    /// Whether the bearer token of a request is the right one; none when it shows none.
-    fn bearer(&self, request: &HttpRequest) -> Option<bool> {
+    /// Who makes this request, for the audit log; none for somebody unknown.
+    pub fn actor(&self, request: &HttpRequest) -> Option<String> {
+        match self.bearer(request) {
+            Some(bearer) => bearer.map(|(name, _)| name),
+            None => self.session_token(request).map(|_| "password".to_owned()),
+        }
+    }
+
+    /// Whose bearer token a request shows, and what it allows: none without one, none inside for a wrong one.
+    fn bearer(&self, request: &HttpRequest) -> Option<Option<(String, Scope)>> {
         let value = request.headers().get(header::AUTHORIZATION)?;
         let shown = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
         // Two hashes are compared, so the time tells nothing about the token.
-        Some(shown.is_some_and(|shown| self.token.is_some_and(|token| digest(shown) == token)))
+        Some(shown.and_then(|shown| match self.token {
+            Some(token) if digest(shown) == token => Some(("BLM_ADMIN_TOKEN".to_owned(), Scope::Admin)),
+            _ => self.keys.find(&digest_text(shown)).map(|key| (key.name, key.scope)),
+        }))
     }
 
     /// Lets a write through, or says why not. `form_token` is the one that came in the form, if it was a form.
     pub fn admit(&self, request: &HttpRequest, form_token: Option<&str>) -> Result<Admin, Refusal> {
         same_origin(request)?;
         match self.bearer(request) {
-            Some(true) => return Ok(Admin::Program),
-            Some(false) => return Err(Refusal::sign_in_first()),
+            Some(Some((_, Scope::Admin))) => return Ok(Admin::Program),
+            Some(Some(_)) => {
+                let text = "this key may read, but change nothing";
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "read_only", text));
+            }
+            Some(None) => return Err(Refusal::sign_in_first()),
             None => {}
         }
         let token = self.session_token(request).ok_or_else(Refusal::sign_in_first)?;
@@ -224,8 +248,25 @@ fn digest(text: &str) -> Digested {
     Sha256::digest(text.as_bytes()).into()
 }
 
-fn random_text() -> String {
+/// The hash under which a key is kept: one that cannot be guessed needs no salt.
+pub fn digest_text(text: &str) -> String {
+    digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 256 random bits as text.
+pub fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+/// The cookie of a browser that opened a share link.
+pub fn share_cookie(request: &HttpRequest, secret: String) -> Cookie<'static> {
+    Cookie::build(SHARE_COOKIE, secret)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(Visitor::of(request).https)
+        .max_age(CookieAge::days(30))
+        .finish()
 }
 
 /// The cookie that carries a session, or takes it away.

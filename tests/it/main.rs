@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod export;
 mod gaps;
+mod hostile;
 mod openapi;
 mod pipeline;
 mod public;
