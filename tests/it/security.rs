@@ -96,7 +96,7 @@ const FORMS: [(&str, &[(&str, &str)]); 12] = [
 ];
 
 /// Every call of the API that changes something.
-const CALLS: [(Method, &str); 7] = [
+const CALLS: [(Method, &str); 8] = [
     (Method::POST, "/live/api/admin/rooms/"),
     (Method::DELETE, "/live/api/admin/rooms/92006101/?erase=true"),
     (Method::POST, "/live/api/admin/rooms/92006101/pause/"),
@@ -104,6 +104,7 @@ const CALLS: [(Method, &str); 7] = [
     (Method::POST, "/live/api/admin/rooms/92006101/restart/"),
     (Method::POST, "/live/api/admin/sync/"),
     (Method::POST, "/live/api/maintenance/cleanup/"),
+    (Method::POST, "/live/api/admin/rooms/reconnect/"),
 ];
 
 #[tokio::test]

@@ -421,3 +421,10 @@ pub struct Cleaned {
     /// It has not ended yet.
     pub running: bool,
 }
+
+/// All rooms connect anew.
+#[derive(ToSchema)]
+pub struct Reconnecting {
+    /// True.
+    pub reconnecting: bool,
+}
