@@ -31,6 +31,8 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "supervise::warnings",
             "supervise::lane",
             "store",
+            "upstream::accounts",
+            "upstream::login",
             "export",
         ],
     ),

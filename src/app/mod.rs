@@ -35,7 +35,7 @@ use self::{
     demo::Demo,
     display::Display,
     rooms::watch_rooms,
-    stores::{open_auth, open_live_store},
+    stores::{open_auth, open_books, open_live_store},
 };
 pub use self::{
     outcome::{Outcome, StartError},
@@ -68,7 +68,7 @@ use crate::{
         pulse::Pulse,
         vitals::{Vitals, unix_ms},
     },
-    upstream::{Bilibili, Gate},
+    upstream::{Bilibili, Gate, Manners},
     web,
 };
 
@@ -145,8 +145,9 @@ impl App {
 
         let (board, wall, ledger) =
             (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
+        open_books(&database, live.as_ref(), &ledger).await?;
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
-        let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref())?);
+        let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
         let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
         let (view, view_inbox) = lane::<Arc<Event>>("rooms → browsers", VIEW_LANE, WhenFull::ShedNewest);
         board.add_lane(record.gauge().clone());
@@ -225,6 +226,8 @@ impl App {
             seed,
         };
         let (root, ended) = Root::start_all(spec);
+        let accounts = upstream.accounts();
+        actix::spawn(accounts.clone().keep());
         let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone())
             .holding_at_most(rooms_within(descriptors));
 
@@ -235,6 +238,7 @@ impl App {
             listener,
             web::Web {
                 rooms: Arc::new(rooms.clone()),
+                accounts,
                 sync,
                 database: database.clone(),
                 housekeeper: housekeeper.clone(),
@@ -349,6 +353,16 @@ impl App {
         } else {
             Outcome::LeftSomething
         }
+    }
+}
+
+/// How we behave towards Bilibili.
+pub fn manners(settings: &Settings) -> Manners {
+    Manners {
+        folder: settings.data_dir.clone(),
+        calls_per_second: settings.calls_per_second,
+        tickets_per_second: settings.connects_per_second,
+        rooms_per_account: settings.rooms_per_account,
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod copies;
 mod export;
+mod login;
 mod simulate;
 
 pub use self::{
     copies::{back_up, restore},
     export::export,
+    login::login,
     simulate::simulate,
 };

@@ -51,6 +51,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    blm_drop (room_id, reason) {
+        room_id -> BigInt,
+        reason -> Text,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    blm_intake (room_id) {
+        room_id -> BigInt,
+        received -> BigInt,
+        repeated -> BigInt,
+        unreadable -> BigInt,
+    }
+}
+
+diesel::table! {
     blm_ledger (room_id) {
         room_id -> BigInt,
         stored -> BigInt,
@@ -260,6 +277,7 @@ diesel::table! {
         followers -> BigInt,
         monitored -> Bool,
         paused -> Bool,
+        priority -> BigInt,
     }
 }
 

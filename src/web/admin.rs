@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Site, api,
+    Site, accounts, api,
     auth::{digest_text, session_cookie, share_cookie},
     entry::see,
     error::Refusal,
@@ -34,8 +34,21 @@ pub async fn page(request: HttpRequest, done: web::Query<Done>, site: web::Data<
 }
 
 /// What a redirect may say was done; each has its words in the locales.
-const KNOWN_DEEDS: [&str; 10] =
-    ["added", "removed", "erased", "paused", "resumed", "restarted", "synced", "cleaned", "cleaning", "key-removed"];
+const KNOWN_DEEDS: [&str; 13] = [
+    "added",
+    "removed",
+    "erased",
+    "paused",
+    "resumed",
+    "restarted",
+    "synced",
+    "cleaned",
+    "cleaning",
+    "forgotten",
+    "prioritised",
+    "logged-in",
+    "key-removed",
+];
 
 pub(super) async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values: Value) -> HttpResponse {
     let frame = pages::frame(request, site);
@@ -54,6 +67,7 @@ pub(super) async fn draw(request: &HttpRequest, site: &Site, status: StatusCode,
         values["settings"] = json!(site.web.options.settings);
         values["rooms"] = json!(site.web.wall.summaries());
         values["runs"] = json!(runs);
+        values["standing"] = accounts::values(site);
         values["storage"] = match storage::values(site).await {
             Ok(storage) => storage,
             Err(refusal) => return site.views.refusal(&frame, &refusal),

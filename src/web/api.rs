@@ -24,7 +24,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{audience::Audience, both, diagnostics, error::Refusal, get, socket, storage};
+use super::{accounts, audience::Audience, both, diagnostics, error::Refusal, get, socket, storage};
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -53,6 +53,11 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/admin/rooms/{room}/pause/", post().to(control::pause)))
         .service(call("/admin/rooms/{room}/resume/", post().to(control::resume)))
         .service(call("/admin/rooms/{room}/restart/", post().to(control::restart)))
+        .service(call("/admin/rooms/{room}/priority/", post().to(accounts::priority)))
+        .service(call("/admin/accounts/", get().to(accounts::list)))
+        .service(call("/admin/accounts/login/", post().to(accounts::begin)))
+        .service(call("/admin/accounts/login/{key}/", get().to(accounts::follow)))
+        .service(call("/admin/accounts/{uid}/", delete().to(accounts::remove)))
         .service(call("/admin/sync/", post().to(control::sync)))
         .service(call("/maintenance/cleanup/", post().to(storage::cleanup)))
         .default_service(web::to(nothing_here));
@@ -72,7 +77,7 @@ async fn wrong_method() -> Result<HttpResponse, Refusal> {
 }
 
 /// The envelope of what was done.
-fn answer(data: impl Serialize) -> HttpResponse {
+pub(super) fn answer(data: impl Serialize) -> HttpResponse {
     answer_as(StatusCode::OK, data)
 }
 

@@ -9,13 +9,13 @@
 //! socket, push          what is live  assets   files, from inside the program
 //! ```
 
+mod accounts;
 pub mod admin;
 mod admin_keys;
 pub mod api;
 pub mod assets;
 mod audience;
 pub mod auth;
-mod books;
 pub mod debug;
 mod desk;
 mod diagnostics;
@@ -74,12 +74,15 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
+    upstream::accounts::Accounts,
 };
 
 /// What the door is given.
 pub struct Web {
     /// Adds, removes and steers rooms.
     pub rooms: Arc<dyn Desk>,
+    /// Bilibili accounts.
+    pub accounts: Arc<Accounts>,
     /// Runs a sync now.
     pub sync: SyncHandle,
     /// The history.
@@ -147,17 +150,14 @@ pub struct Site {
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
     disk: Arc<machine::DiskWatch>,
-    earlier: books::Earlier,
     started_ms: i64,
 }
 
 impl Site {
-    /// Reads the templates and the books of earlier runs, and makes place for sessions.
+    /// Reads the templates, and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
         let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
-        let earlier = books::Earlier::read(&web.database, &web.ledger)
-            .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
         let health = health::Memo::default();
@@ -171,7 +171,6 @@ impl Site {
             memo,
             health,
             disk,
-            earlier,
             started_ms: unix_ms(),
         }))
     }
@@ -328,6 +327,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/keys/{key}/remove", post().to(admin_keys::remove)))
         .service(resource("/live/share/{secret}").route(get().to(admin::share)))
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
+        .service(form("/live/admin/accounts/login", post().to(accounts::begin_form)))
+        .service(form("/live/admin/accounts/{uid}/remove", post().to(accounts::remove_form)))
+        .service(form("/live/admin/priority/{room}", post().to(accounts::priority_form)))
         .service(form("/live/admin/sync", post().to(admin::sync)))
         .service(form("/live/admin/diagnostics", post().to(diagnostics::by_form)))
         .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));

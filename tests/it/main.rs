@@ -5,6 +5,7 @@
 //! both sides got wrong in the same way would go unseen. Where the simulator stands in for the fake it is a
 //! process of its own, for what only it can do: many rooms, faults while it runs, accounts, books of its own.
 
+mod accounts;
 mod bad_input;
 mod browser;
 mod export;
