@@ -12,6 +12,7 @@ mod crash;
 mod export;
 mod faults;
 mod gaps;
+mod hostile;
 mod openapi;
 mod pipeline;
 mod public;
