@@ -8,6 +8,7 @@ mod args;
 mod error;
 mod file;
 mod networks;
+mod open_live;
 
 use std::{
     collections::BTreeSet,
@@ -24,6 +25,7 @@ use url::Url;
 pub use self::{
     args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    open_live::OpenLiveSettings,
 };
 use self::{
     args::{Command, RunArgs},
@@ -82,6 +84,8 @@ pub struct Settings {
     pub upstream: Option<Url>,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
+    /// The Open Live platform, if there are keys for it.
+    pub open_live: Option<OpenLiveSettings>,
     /// When rooms hold a connection.
     pub connect: Connect,
     /// Who is on air is asked for all rooms this often.
@@ -251,6 +255,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "1 to 600",
         });
     }
+    let open_live = open_live::read(&data_dir)?;
     let secret = |name| env::var(name).ok().filter(|value| !value.is_empty()).map(Secret);
     Ok(Settings {
         rooms,
@@ -263,6 +268,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         trusted_proxies,
         upstream,
         connects_per_second,
+        open_live,
         connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
         status_interval: Duration::from_secs(status_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),

@@ -8,6 +8,7 @@ mod bilibili;
 mod client;
 mod gate;
 mod identity;
+mod open_live;
 mod pass;
 mod reads;
 
@@ -21,6 +22,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 pub use self::{
     bilibili::Bilibili,
     gate::{Gate, Permit},
+    open_live::{OpenLive, OpenLiveApp},
     pass::{Issuer, Pass, Reached},
 };
 use crate::{

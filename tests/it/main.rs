@@ -7,6 +7,7 @@
 mod bad_input;
 mod browser;
 mod gaps;
+mod open_live;
 mod pipeline;
 mod public;
 mod push;
