@@ -49,8 +49,13 @@ pub(super) fn read(data_dir: &Path) -> Result<Option<OpenLiveSettings>, ConfigEr
             "others can read the keys in it: chmod 600, and have new keys made if others may have".into(),
         ));
     }
-    // The error's own text quotes the line.
-    let file: File = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
+    // The error's own text quotes what stands there.
+    let file: File = toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        wrong(format!(
+            "line {line}: it takes app_id (a number), access_key_id, access_key_secret, and [rooms] with room = \"code\""
+        ))
+    })?;
     let mut codes = BTreeMap::new();
     for (room, code) in file.rooms {
         let number: RoomRef =
