@@ -36,12 +36,14 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
     let system = actix::System::new();
     Ok(match plan {
         Plan::Simulate(args) => {
-            telemetry::init(&args.log, None, None)?;
+            telemetry::init(&args.log, None, None, true)?;
             system.block_on(commands::simulate(args))?
         }
         Plan::Run(settings) => {
             let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));
-            telemetry::init(&settings.log, settings.log_format, folder.as_deref())?;
+            // The table has the terminal for itself.
+            let terminal = !(settings.status_display && app::display::is_drawn());
+            telemetry::init(&settings.log, settings.log_format, folder.as_deref(), terminal)?;
             system.block_on(app::run(*settings))?
         }
         Plan::Backup { settings, file, force } => commands::back_up(&settings, &file, force)?,

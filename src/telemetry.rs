@@ -63,8 +63,13 @@ pub enum TelemetryError {
     },
 }
 
-/// Starts logging to the terminal and, with a folder, to files in it.
-pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> Result<(), TelemetryError> {
+/// Starts logging, if wanted to the terminal, and, with a folder, to files in it.
+pub fn init(
+    filter: &str,
+    format: Option<LogFormat>,
+    folder: Option<&Path>,
+    to_terminal: bool,
+) -> Result<(), TelemetryError> {
     let parse =
         || EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source });
     let terminal = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
@@ -72,6 +77,7 @@ pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> R
         LogFormat::Text => terminal.with_target(false).with_filter(parse()?).boxed(),
         LogFormat::Json => terminal.json().flatten_event(true).with_filter(parse()?).boxed(),
     };
+    let terminal = to_terminal.then_some(terminal);
     let file = match folder {
         None => None,
         Some(folder) => {

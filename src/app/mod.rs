@@ -7,6 +7,7 @@
 
 mod audit;
 mod demo;
+pub mod display;
 mod housekeeping;
 mod outcome;
 mod rooms;
@@ -32,6 +33,7 @@ use tracing::{error, info, warn};
 use self::{
     audit::{OnTheWay, audit},
     demo::Demo,
+    display::Display,
     rooms::watch_rooms,
     stores::{open_auth, open_live_store},
 };
@@ -60,7 +62,7 @@ use crate::{
     config::{Connect, OpenLiveSettings, Settings},
     domain::{Event, RoomId, RoomRef},
     protocol::openlive::AppKey,
-    store::{housekeeper::Housekeeper, sqlite::Database},
+    store::{LiveStore, housekeeper::Housekeeper, sqlite::Database},
     supervise::{
         board::Board,
         lane::{WhenFull, lane},
@@ -85,9 +87,12 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
         rlimit::Resource::NOFILE.get().map_or(u64::MAX, |(soft, _)| soft)
     });
     let demo = if settings.demo { Some(Demo::start(&mut settings).await?) } else { None };
-    let app = App::start(settings, descriptors).await?;
+    let with_display = settings.status_display;
+    let (app, address) = App::start(settings, descriptors).await?;
+    let display = with_display.then(|| Display::start(app.web.health_source(), address));
     let told = app.until_told().await;
     let outcome = app.stop(told).await;
+    drop(display);
     if let Some(demo) = demo {
         demo.simulator.stop().await;
     }
@@ -113,6 +118,7 @@ struct App {
     finish_sync: watch::Sender<bool>,
     web: web::Server,
     ledger: Arc<Ledger>,
+    live: Arc<dyn LiveStore>,
     database: Database,
     housekeeper: Arc<Housekeeper>,
     signals: Signals,
@@ -125,7 +131,7 @@ enum Told {
 }
 
 impl App {
-    async fn start(settings: Settings, descriptors: u64) -> Result<App, StartError> {
+    async fn start(settings: Settings, descriptors: u64) -> Result<(App, String), StartError> {
         let signals = signals()?;
         let listener = TcpListener::bind(settings.listen)
             .map_err(|source| StartError::Listen { listen: settings.listen, source })?;
@@ -136,7 +142,7 @@ impl App {
             .map_err(|source| StartError::DataDir { path: settings.data_dir.clone(), source })?;
         let path = settings.database.clone();
         let database = blocking(move || Database::open(&path)).await??;
-        let (live, live_for_web) = open_live_store(&settings).await?;
+        let (live, live_for_web) = open_live_store(&settings, &database).await?;
 
         let (board, wall, ledger) =
             (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
@@ -253,13 +259,16 @@ impl App {
             },
         )
         .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
-        say(&format!("listening on http://{address}"));
+        let address = format!("http://{address}");
+        say(&format!("listening on {address}"));
 
         let mut named = settings.rooms;
         named.extend(settings.open_live.iter().flat_map(|open| open.codes.keys().copied().map(RoomRef)));
         watch_rooms(&rooms, &database, wall_of_named, named).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, housekeeper, signals })
+        let shutdown = settings.shutdown;
+        let app = App { shutdown, root, ended, finish_sync, web, ledger, live, database, housekeeper, signals };
+        Ok((app, address))
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -287,6 +296,11 @@ impl App {
             },
             () = signals.second() => Outcome::Interrupted,
         }
+    }
+
+    /// Events that lie safe in the outbox.
+    fn held(&self) -> u64 {
+        self.live.outbox().map_or(0, |outbox| outbox.reading().held)
     }
 
     async fn drain(&self, told: &Told) -> Outcome {
@@ -324,9 +338,11 @@ impl App {
         }
         self.web.stop(by(9)).await;
 
-        let pending = self.ledger.pending();
-        if pending > 0 {
-            left.push(format!("{pending} events were received and are not stored"));
+        let (pending, held) = (self.ledger.pending(), self.held());
+        if pending > held {
+            left.push(format!("{} events were received and are not stored", pending - held));
+        } else if pending > 0 {
+            warn!("stopped: {pending} events wait in the outbox; they follow at the next start");
         }
         for line in &left {
             error!("stopped: {line}");

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use url::Url;
 
-use super::{DEFAULT_LOG, networks::Networks};
+use super::{DEFAULT_LOG, live::LiveArgs, networks::Networks};
 use crate::domain::RoomRef;
 
 /// Watches many Bilibili live rooms at once.
@@ -68,6 +68,8 @@ pub(super) struct RunArgs {
     /// A Redis server as live store instead of the embedded one
     #[arg(long, env = "BLM_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     pub(super) redis: Option<String>,
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
     /// Visitors who are not signed in see neither money nor viewers
     #[arg(long, env = "BLM_PUBLIC", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     pub(super) public: Option<bool>,
@@ -116,6 +118,9 @@ pub(super) struct RunArgs {
     /// How the log is written
     #[arg(long, env = "BLM_LOG_FORMAT", value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    /// A live table of rooms and actors in the terminal; the log goes to its file only
+    #[arg(long)]
+    pub(super) status_display: bool,
     /// Run against the built-in simulator: no network, no account, throw-away data
     #[arg(long)]
     pub(super) demo: bool,

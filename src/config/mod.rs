@@ -7,6 +7,7 @@
 mod args;
 mod error;
 mod file;
+mod live;
 mod networks;
 mod open_live;
 
@@ -25,6 +26,7 @@ use url::Url;
 pub use self::{
     args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    live::LiveSettings,
     open_live::OpenLiveSettings,
 };
 use self::{
@@ -74,6 +76,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
+    /// How Redis is used.
+    pub live: LiveSettings,
     /// Visitors who are not signed in see neither money nor viewers.
     pub public: bool,
     /// The path below which a reverse proxy shows the pages; empty for none.
@@ -100,6 +104,8 @@ pub struct Settings {
     pub log: String,
     /// How.
     pub log_format: Option<LogFormat>,
+    /// A live table in the terminal.
+    pub status_display: bool,
     /// Against the simulator, with throw-away data.
     pub demo: bool,
     /// Password of the admin page, from the environment.
@@ -111,7 +117,12 @@ pub struct Settings {
 impl Settings {
     /// The settings, a line each, without secrets, for whoever helps.
     pub fn shown(&self) -> Vec<String> {
-        format!("{self:#?}").lines().map(warnings::redacted).collect()
+        let mut open = self.clone();
+        if let Some(url) = &mut open.upstream {
+            // Fails for an address that can carry no password.
+            let _ = (url.set_password(None), url.set_username(""));
+        }
+        format!("{open:#?}").lines().map(warnings::redacted).collect()
     }
 }
 
@@ -182,6 +193,7 @@ fn settle_with_file(args: RunArgs, default_file: &Path) -> Result<Box<Settings>,
 }
 
 fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
+    let live = live::settle(&args.live, &file)?;
     let in_file = file.rooms.unwrap_or_default().into_iter().map(|name| match name {
         RoomName::Number(number) => number.to_string().parse::<RoomRef>(),
         RoomName::Text(text) => text.parse(),
@@ -263,6 +275,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         database,
         data_dir,
         redis,
+        live,
         public: args.public.or(file.public).unwrap_or(false),
         base_path,
         trusted_proxies,
@@ -282,6 +295,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         shutdown: Duration::from_secs(shutdown_seconds),
         log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
         log_format: args.log_format.or(file.log_format),
+        status_display: args.status_display,
         demo: args.demo,
         admin_password: secret(SECRETS[0]),
         admin_token: secret(SECRETS[1]),

@@ -203,27 +203,35 @@ pub(super) struct RedisServer {
 impl RedisServer {
     pub(super) fn start(password: Option<&str>) -> RedisServer {
         // Between finding a free port and the server taking it, somebody else may: then try another.
-        for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let folder = tempfile::tempdir().unwrap();
-            let mut command = Command::new("redis-server");
-            command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
-            command.arg("--dir").arg(folder.path());
-            if let Some(password) = password {
-                command.args(["--requirepass", password]);
-            }
-            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(
-                "redis-server cannot be started: these tests need one; install it (Debian: apt-get install redis-server)",
-            );
-            // Its own word, and not a connection to the port: that might be somebody else's server.
-            let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-            if said.any(|line| line.contains("Ready to accept connections")) {
-                return RedisServer { child, port, _folder: folder };
-            }
-            let _ = child.kill();
-            let _ = child.wait();
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let started = (0..5).find_map(|_| RedisServer::try_start(free(), password));
+        started.expect("redis-server did not come up on five free ports")
+    }
+
+    /// An empty one on the port of one that is gone.
+    pub(super) fn start_on(port: u16) -> RedisServer {
+        RedisServer::try_start(port, None).expect("the port is free again")
+    }
+
+    fn try_start(port: u16, password: Option<&str>) -> Option<RedisServer> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
+        command.arg("--dir").arg(folder.path());
+        if let Some(password) = password {
+            command.args(["--requirepass", password]);
         }
-        panic!("redis-server did not come up on five free ports")
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(
+            "redis-server cannot be started: these tests need one; install it (Debian: apt-get install redis-server)",
+        );
+        // Its own word, and not a connection to the port: that might be somebody else's server.
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        if said.any(|line| line.contains("Ready to accept connections")) {
+            return Some(RedisServer { child, port, _folder: folder });
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        None
     }
 
     pub(super) fn url(&self) -> String {

@@ -10,6 +10,8 @@
 
 // The live stores.
 pub mod embedded;
+pub mod outbox;
+mod queue;
 pub mod redis;
 mod spool;
 pub use spool::SpoolError;
@@ -54,6 +56,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use serde::Serialize;
 use thiserror::Error;
+use tokio::sync::Notify;
 
 use crate::domain::{Event, Gold, RoomId, RoomInfo};
 
@@ -189,6 +192,15 @@ pub trait LiveStore: Send + Sync + 'static {
 
     /// How to feed it well.
     fn batching(&self) -> Batching;
+
+    /// The outbox in front of it, if it needs one.
+    fn outbox(&self) -> Option<&outbox::Outbox> {
+        None
+    }
+
+    /// Brings on what waits in the outbox, ringing `bell` when something arrived, until `finish` says true and
+    /// nothing can be done now. At once, without an outbox.
+    async fn forward(&self, _bell: &Notify, _finish: &(dyn Fn() -> bool + Sync)) {}
 
     /// Adds a batch to the stream and to the recent lists of its rooms. Durable when it returns.
     async fn append(&self, events: &[Arc<Event>]) -> Result<(), StoreError>;

@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     actors::ledger::LedgerReading,
-    store::LiveStoreStatus,
+    store::{
+        LiveStoreStatus,
+        outbox::{Outbox, OutboxReading},
+    },
     supervise::{
         board::{Death, Storm},
         lane::LaneReading,
@@ -66,6 +69,8 @@ pub struct Health {
     pub live_store: Option<LiveStoreStatus>,
     /// Why it does not.
     pub live_store_error: Option<String>,
+    /// What is on the way to Redis; none with the embedded store.
+    pub outbox: Option<OutboxReading>,
     /// The history.
     pub history: History,
     /// Bytes of the history on disk, its write-ahead log included.
@@ -156,6 +161,7 @@ pub async fn read(site: &Site) -> Health {
     let (arbiters, disk, storm) = (threads(web, &actors), site.disk.now(), web.board.present_storm());
     let unresolved: BTreeMap<String, String> =
         web.wall.unresolved().into_iter().map(|(room, why)| (room.to_string(), why)).collect();
+    let outbox = web.live.outbox().map(Outbox::reading);
     let findings = findings(&Figures {
         rooms: &rooms,
         actors: &actors,
@@ -164,7 +170,8 @@ pub async fn read(site: &Site) -> Health {
         ledger: &ledger,
         storm,
         disk: &disk,
-        live_store_silent: live_store.is_none(),
+        live_store_silent: live_store.is_none() && outbox.is_none(),
+        outbox: outbox.as_ref(),
         history_silent: read_ms.is_none(),
         unresolved: unresolved.len(),
     });
@@ -183,6 +190,7 @@ pub async fn read(site: &Site) -> Health {
         process: Process::now(site.started_ms, site.web.options.demo),
         live_store,
         live_store_error,
+        outbox,
         database_bytes: disk.database_bytes + disk.wal_bytes,
         history: History { read_ms, disk },
         sessions: site.sessions.count(),

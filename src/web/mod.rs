@@ -192,13 +192,25 @@ impl Site {
 pub struct Server {
     handle: ServerHandle,
     sessions: Arc<Sessions>,
+    site: Data<Site>,
+}
+
+/// Tells how the program is, in the words of the health page.
+#[derive(Clone)]
+pub struct HealthSource(Data<Site>);
+
+impl HealthSource {
+    /// A reading that is at most a second old, as JSON.
+    pub async fn json(&self) -> Arc<str> {
+        self.0.health_json().await
+    }
 }
 
 /// Opens the door on a listener. Signals are the program's own business.
 pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let site = Site::new(web)?;
     let sessions = site.sessions.clone();
-    let disk = site.disk.clone();
+    let (disk, kept) = (site.disk.clone(), site.clone());
     let pictures_from = site.web.options.pictures_from();
     let server = HttpServer::new(move || {
         App::new()
@@ -219,10 +231,15 @@ pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     actix_web::rt::spawn(server);
     actix_web::rt::spawn(sessions.clone().reap());
     actix_web::rt::spawn(disk.watch());
-    Ok(Server { handle, sessions })
+    Ok(Server { handle, sessions, site: kept })
 }
 
 impl Server {
+    /// For whoever shows the health elsewhere than on a page.
+    pub fn health_source(&self) -> HealthSource {
+        HealthSource(self.site.clone())
+    }
+
     /// `/readyz` says no from now on and new live connections are refused; those that are there read on.
     pub fn refuse_new(&self) {
         self.sessions.refuse_new();

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     actors::ledger::LedgerReading,
     domain::Kind,
+    store::outbox::OutboxReading,
     supervise::{
         board::Storm,
         lane::LaneReading,
@@ -22,6 +23,8 @@ use crate::{
 
 /// A lane fuller than this is a reason to look.
 const LANE_FULL: f64 = 0.75;
+/// An outbox fuller than this loses events soon.
+const OUTBOX_FULL: f64 = 0.9;
 /// A thread this late makes everybody on it late, ms.
 const THREAD_LATE_MS: f64 = 1000.0;
 /// A disk that is full within so many days.
@@ -54,8 +57,10 @@ pub struct Figures<'a> {
     pub storm: Option<Storm>,
     /// The disk under the history.
     pub disk: &'a Disk,
-    /// Whether the live store does not answer.
+    /// Whether the live store does not answer, and nothing stands in for it.
     pub live_store_silent: bool,
+    /// What stands in for a Redis that is away.
+    pub outbox: Option<&'a OutboxReading>,
     /// Whether the history does not answer.
     pub history_silent: bool,
     /// Rooms that were asked for and are not monitored.
@@ -78,8 +83,12 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
     });
     let full = lanes.iter().filter(|lane| lane.depth as f64 > lane.capacity as f64 * LANE_FULL).count();
     let late = threads.iter().filter(|thread| thread.pulse.lag_worst_ms > THREAD_LATE_MS).count();
+    let history_waits = count(&|actor| actor.kind == "sync" && actor.state == State::Backoff) > 0;
+    let away = figures.outbox.filter(|outbox| outbox.away_ms.is_some());
+    let nearly_full = away.filter(|outbox| outbox.bytes as f64 > outbox.capacity as f64 * OUTBOX_FULL);
     let all = [
         ("live_store_silent", u64::from(figures.live_store_silent), true),
+        ("outbox_full", nearly_full.map_or(0, |outbox| outbox.bytes), true),
         ("history_silent", u64::from(figures.history_silent), true),
         (
             "core_actor_down",
@@ -91,6 +100,8 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
         ("ledger_unbalanced", u64::from(!ledger.balanced), true),
         ("durable_dropped", durable_shed, true),
         ("core_actor_restarting", count(&|actor| is_core(actor.kind) && actor.state == State::Backoff), false),
+        ("redis_away", away.map_or(0, |outbox| outbox.waiting.max(1)), false),
+        ("history_waits", if history_waits { ledger.total.pending.max(1) } else { 0 }, false),
         ("storm", figures.storm.map_or(0, |storm| storm.deaths), false),
         ("room_stuck", count(&|actor| actor.kind == "room" && actor.stuck), false),
         ("room_failed", rooms.failed as u64, false),
@@ -180,6 +191,7 @@ mod tests {
             storm: None,
             disk: &roomy,
             live_store_silent: false,
+            outbox: None,
             history_silent: false,
             unresolved: 0,
         };
@@ -193,6 +205,15 @@ mod tests {
         let stuck = [actor("room", State::Live, Doing::Decoding, 9000), actor("sync", State::Running, Doing::Idle, 0)];
         let core_stuck = [actor("sync", State::Running, Doing::WaitingForSqlite, 20_000)];
         let core_down = [actor("sync", State::Failed, Doing::Idle, 0)];
+        let away = OutboxReading {
+            waiting: 5,
+            held: 5,
+            bytes: 10,
+            capacity: 100,
+            away_ms: Some(1),
+            error: Some("refused".into()),
+        };
+        let full = OutboxReading { bytes: 95, ..away.clone() };
         let storm = Some(Storm { since: 0, last: 0, deaths: 40 });
         for (figures, expected) in [
             (base(), "ok "),
@@ -207,6 +228,8 @@ mod tests {
             (Figures { lanes: &[lane(0, &[("gift", 1)])], ..base() }, "failing durable_dropped"),
             (Figures { ledger: &unbalanced, ..base() }, "failing ledger_unbalanced"),
             (Figures { live_store_silent: true, ..base() }, "failing live_store_silent"),
+            (Figures { outbox: Some(&away), ..base() }, "degraded redis_away"),
+            (Figures { outbox: Some(&full), ..base() }, "failing outbox_full redis_away"),
             (Figures { storm, ..base() }, "degraded storm"),
             (Figures { disk: &tight, ..base() }, "degraded disk_full_soon"),
             (Figures { unresolved: 2, ..base() }, "degraded room_unresolved"),

@@ -140,3 +140,18 @@ async fn a_room_that_is_stuck_shows_as_stuck_and_a_click_brings_it_back() {
     untouched(&monitor, 10).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn without_a_terminal_the_status_display_prints_snapshots() {
+    let room = Room::new(ROOMS[0], Packing::Plain);
+    let fake = FakeBilibili::start([room]);
+    let monitor = Setup::watching(&fake, &ROOMS[..1]).with(&["--status-display"]).start().await;
+    eventually("the room is in a snapshot", async || {
+        let said = monitor.stdout();
+        let is_there = said.iter().any(|line| line.starts_with(&format!("room {}", ROOMS[0])));
+        if is_there { Ok(()) } else { Err(said.join("\n")) }
+    })
+    .await;
+    let said = monitor.stdout().join("\n");
+    assert!(said.contains("received 0 = stored 0") && !said.contains('\u{1b}'), "{said}");
+}
