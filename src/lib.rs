@@ -52,6 +52,9 @@ pub mod supervise;
 // Where events come to rest: the live store, then the history.
 pub mod store;
 
+// Copies of the history for other programs.
+pub mod export;
+
 // The way to Bilibili: HTTP, the stream's sockets, the gate.
 pub mod upstream;
 

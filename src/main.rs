@@ -11,6 +11,8 @@ use bilibili_live_monitor::{
 
 /// Wrong usage, by the contract.
 const USAGE: u8 = 2;
+/// What a command that talks to a person logs.
+const QUIET: &str = "warn";
 /// Could not start, by the contract.
 const NOT_STARTED: u8 = 1;
 
@@ -39,6 +41,11 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
             telemetry::init(&args.log, None, None, true)?;
             system.block_on(commands::simulate(args))?
         }
+        Plan::Login(settings) => {
+            telemetry::init(QUIET, settings.log_format, None, true)?;
+            system.block_on(commands::login(*settings))?
+        }
+        Plan::Export(args) => return commands::export(&args),
         Plan::Run(settings) => {
             let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));
             // The table has the terminal for itself.

@@ -118,10 +118,10 @@ if (other) {
 
 // Only one explanation is open at a time, and a click elsewhere closes it.
 document.addEventListener("click", (event) => {
-  for (const open of document.querySelectorAll("details.why[open], details.remove[open]")) {
+  for (const open of document.querySelectorAll("details.why[open], details.remove[open], details.menu[open]")) {
     if (!open.contains(event.target)) open.open = false;
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") for (const open of document.querySelectorAll("details.why[open], details.remove[open]")) open.open = false;
+  if (event.key === "Escape") for (const open of document.querySelectorAll("details.why[open], details.remove[open], details.menu[open]")) open.open = false;
 });

@@ -200,6 +200,20 @@ impl Rooms {
         self.tell(ToRooms::ReconnectAll(ReconnectAll)).await
     }
 
+    /// How much a room matters when there are not places on accounts for all, higher more.
+    pub async fn set_priority(&self, room: RoomId, priority: i64) -> Result<(), RoomsError> {
+        self.known(room)?;
+        self.database.run(move |database| database.set_priority(room, priority)).await?;
+        self.give_priority(room, priority);
+        Ok(())
+    }
+
+    /// The same for a priority that is written down already.
+    pub fn give_priority(&self, room: RoomId, priority: i64) {
+        self.wall.set_priority(room, priority);
+        self.upstream.set_priority(room, priority);
+    }
+
     async fn set_paused(&self, room: RoomId, paused: bool) -> Result<(), RoomsError> {
         self.known(room)?;
         self.database.run(move |database| database.set_paused(room, paused)).await?;

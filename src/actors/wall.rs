@@ -32,6 +32,7 @@ struct Card {
     error: Option<String>,
     reception: Reception,
     account: Option<String>,
+    priority: i64,
     totals: RoomTotals,
     rates: Rates,
     gauges: Gauge,
@@ -74,6 +75,8 @@ pub struct RoomSummary {
     pub reception: Reception,
     /// The account that watches it, or `anonymous`; none before the first connection.
     pub account: Option<String>,
+    /// How much it matters when there are not places on accounts for all; higher is more.
+    pub priority: i64,
     /// Stored counts.
     pub counts: Counts,
     /// Stored money.
@@ -153,6 +156,7 @@ impl From<&Card> for RoomSummary {
             error: card.error.clone(),
             reception: card.reception,
             account: card.account.clone(),
+            priority: card.priority,
             counts: Counts::from(&card.totals),
             income: Income::from(&card.totals),
             rates: card.rates,
@@ -221,6 +225,7 @@ impl Wall {
             error: None,
             reception: Reception::default(),
             account: None,
+            priority: 0,
             totals: RoomTotals::default(),
             rates: Rates::default(),
             gauges: Gauge::default(),
@@ -319,6 +324,11 @@ impl Wall {
     /// Who watches it: an account's name, or a visitor.
     pub fn set_account(&self, room: RoomId, account: Option<String>) {
         self.change(room, |card| card.account = Some(account.unwrap_or_else(|| "anonymous".to_owned())));
+    }
+
+    /// How much it matters.
+    pub fn set_priority(&self, room: RoomId, priority: i64) {
+        self.change(room, |card| card.priority = priority);
     }
 
     /// What is stored of it.

@@ -69,7 +69,7 @@ use crate::{
         pulse::Pulse,
         vitals::{Vitals, unix_ms},
     },
-    upstream::{Bilibili, Gate, OpenLive, OpenLiveApp},
+    upstream::{Bilibili, Gate, Manners, OpenLive, OpenLiveApp},
     web,
 };
 
@@ -147,7 +147,7 @@ impl App {
         let (board, wall, ledger) =
             (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
-        let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref())?);
+        let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
         let open_live =
             settings.open_live.as_ref().map(|open| open_live_of(open, &settings)).transpose()?.map(Arc::new);
         let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
@@ -229,6 +229,8 @@ impl App {
             seed,
         };
         let (root, ended) = Root::start_all(spec);
+        let accounts = upstream.accounts();
+        actix::spawn(accounts.clone().keep());
         let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone())
             .holding_at_most(rooms_within(descriptors));
 
@@ -239,6 +241,7 @@ impl App {
             listener,
             web::Web {
                 rooms: Arc::new(rooms.clone()),
+                accounts,
                 sync,
                 database: database.clone(),
                 housekeeper: housekeeper.clone(),
@@ -355,6 +358,16 @@ impl App {
         } else {
             Outcome::LeftSomething
         }
+    }
+}
+
+/// How we behave towards Bilibili.
+pub fn manners(settings: &Settings) -> Manners {
+    Manners {
+        folder: settings.data_dir.clone(),
+        calls_per_second: settings.calls_per_second,
+        tickets_per_second: settings.connects_per_second,
+        rooms_per_account: settings.rooms_per_account,
     }
 }
 

@@ -50,6 +50,9 @@ pub enum StartError {
     /// Bilibili cannot be asked at all.
     #[error(transparent)]
     Upstream(#[from] AskError),
+    /// Nobody was logged in.
+    #[error("no account was logged in: {0}")]
+    Login(String),
     /// The simulator did not start.
     #[error("the simulator cannot be started")]
     Simulator(#[source] io::Error),
@@ -78,7 +81,11 @@ impl StartError {
                 Some("choose another address with --listen ADDR:PORT (port 0 picks a free one)")
             }
             StartError::System { .. } => Some("see the limits of this user and this machine: files, processes, memory"),
-            StartError::Database(_) | StartError::Spool(_) | StartError::Redis(_) | StartError::Upstream(_) => None,
+            StartError::Database(_)
+            | StartError::Spool(_)
+            | StartError::Redis(_)
+            | StartError::Upstream(_)
+            | StartError::Login(_) => None,
         }
     }
 }

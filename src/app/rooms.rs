@@ -32,12 +32,13 @@ pub(super) async fn watch_rooms(
     let unpaused: Vec<RoomId> = stored.iter().filter(|room| !room.paused).map(|room| room.info.room_id).collect();
     database.run(move |database| begin_run(database, &ids, &unpaused)).await?;
     for room in stored {
-        let id = room.info.room_id;
+        let (id, priority) = (room.info.room_id, room.priority);
         let totals = totals.get(&id).copied().unwrap_or_default();
         if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
             error!(room.id = %id, "room {id} is not monitored: {error}");
             wall.set_unresolved(RoomRef::from(id), Some(error.to_string()));
         }
+        rooms.give_priority(id, priority);
     }
     actix::spawn(add_named(rooms.clone(), wall, named));
     Ok(())

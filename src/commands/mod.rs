@@ -4,9 +4,13 @@
 //! running program.
 
 mod copies;
+mod export;
+mod login;
 mod simulate;
 
 pub use self::{
     copies::{back_up, restore},
+    export::export,
+    login::login,
     simulate::simulate,
 };

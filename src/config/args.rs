@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use url::Url;
 
-use super::{DEFAULT_LOG, live::LiveArgs, networks::Networks};
+use super::{DEFAULT_LOG, export::ExportArgs, live::LiveArgs, networks::Networks};
 use crate::domain::RoomRef;
 
 /// Watches many Bilibili live rooms at once.
@@ -26,6 +26,8 @@ pub struct Cli {
 pub(super) enum Command {
     /// Collect, store and serve (the default)
     Run(Box<RunArgs>),
+    /// Write the history to a file: CSV, ndjson, XLSX or Bilibili danmaku XML
+    Export(ExportArgs),
     /// Copy the history to FILE, also while it is in use, and check the copy
     Backup {
         /// Where the copy goes
@@ -43,6 +45,8 @@ pub(super) enum Command {
         #[command(flatten)]
         settings: Box<RunArgs>,
     },
+    /// Log in to Bilibili by QR code; the running program finds the account by itself
+    Login(Box<RunArgs>),
     /// Serve only the simulator: a fake Bilibili (HTTP and stream) on a local port
     Simulate(SimulateArgs),
 }
@@ -85,6 +89,12 @@ pub(super) struct RunArgs {
     /// New connections to Bilibili per second
     #[arg(long, env = "BLM_CONNECTS_PER_SECOND", value_name = "N")]
     pub(super) connects_per_second: Option<f64>,
+    /// Calls to Bilibili's API per second, all together
+    #[arg(long, env = "BLM_CALLS_PER_SECOND", value_name = "N")]
+    pub(super) calls_per_second: Option<f64>,
+    /// Rooms that each Bilibili account watches; the others are watched by a visitor
+    #[arg(long, env = "BLM_ROOMS_PER_ACCOUNT", value_name = "N")]
+    pub(super) rooms_per_account: Option<usize>,
     /// Whether a room that is off air holds a connection
     #[arg(long, env = "BLM_CONNECT", value_enum)]
     pub(super) connect: Option<Connect>,

@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,
     pub(super) connects_per_second: Option<f64>,
+    pub(super) calls_per_second: Option<f64>,
+    pub(super) rooms_per_account: Option<usize>,
     pub(super) connect: Option<Connect>,
     pub(super) status_seconds: Option<u64>,
     pub(super) sync_interval_ms: Option<u64>,

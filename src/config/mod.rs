@@ -6,6 +6,7 @@
 
 mod args;
 mod error;
+mod export;
 mod file;
 mod live;
 mod networks;
@@ -26,6 +27,7 @@ use url::Url;
 pub use self::{
     args::{Cli, Connect, LogFormat, SimulateArgs},
     error::ConfigError,
+    export::ExportArgs,
     live::LiveSettings,
     open_live::OpenLiveSettings,
 };
@@ -43,6 +45,8 @@ use crate::{
 pub enum Plan {
     /// Collect, store and serve.
     Run(Box<Settings>),
+    /// Write the history to a file.
+    Export(ExportArgs),
     /// Copy the history.
     Backup {
         /// Which.
@@ -59,6 +63,8 @@ pub enum Plan {
         /// Which copy.
         file: PathBuf,
     },
+    /// Log in to Bilibili in the terminal.
+    Login(Box<Settings>),
     /// Serve only the simulator.
     Simulate(SimulateArgs),
 }
@@ -88,6 +94,10 @@ pub struct Settings {
     pub upstream: Option<Url>,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
+    /// Calls to the upstream's API per second, all together.
+    pub calls_per_second: f64,
+    /// Rooms that each account watches.
+    pub rooms_per_account: usize,
     /// The Open Live platform, if there are keys for it.
     pub open_live: Option<OpenLiveSettings>,
     /// When rooms hold a connection.
@@ -156,6 +166,12 @@ const CONNECTS_PER_SECOND_BILIBILI: f64 = 1.0;
 /// A rig of one's own takes what the gate is built for.
 const CONNECTS_PER_SECOND_RIG: f64 = 50.0;
 
+/// Enough for the four calls that a room needs before it is received, at one room a second.
+const CALLS_PER_SECOND_BILIBILI: f64 = 4.0;
+/// The same, at the pace of a rig.
+const CALLS_PER_SECOND_RIG: f64 = 200.0;
+/// More connections of one account than five or six are cut again and again, or given only a part.
+const ROOMS_PER_ACCOUNT: usize = 6;
 /// One batch call every 30 to 60 s has long been tolerated; every 10 s is blocked soon.
 const STATUS_SECONDS: u64 = 30;
 
@@ -179,6 +195,8 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
+        Some(Command::Login(args)) => Plan::Login(settled(*args)?),
+        Some(Command::Export(args)) => Plan::Export(args),
         Some(Command::Simulate(args)) => Plan::Simulate(args),
     })
 }
@@ -233,14 +251,33 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "http://HOST:PORT or https://HOST:PORT",
         });
     }
-    let default_pace =
-        if upstream.is_some() || args.demo { CONNECTS_PER_SECOND_RIG } else { CONNECTS_PER_SECOND_BILIBILI };
+    let (default_pace, default_calls) = if upstream.is_some() || args.demo {
+        (CONNECTS_PER_SECOND_RIG, CALLS_PER_SECOND_RIG)
+    } else {
+        (CONNECTS_PER_SECOND_BILIBILI, CALLS_PER_SECOND_BILIBILI)
+    };
     let connects_per_second = args.connects_per_second.or(file.connects_per_second).unwrap_or(default_pace);
     if !(0.01..=1000.0).contains(&connects_per_second) {
         return Err(ConfigError::Value {
             key: "connects_per_second",
             value: connects_per_second.to_string(),
             accepted: "a number from 0.01 to 1000",
+        });
+    }
+    let calls_per_second = args.calls_per_second.or(file.calls_per_second).unwrap_or(default_calls);
+    if !(0.01..=10_000.0).contains(&calls_per_second) {
+        return Err(ConfigError::Value {
+            key: "calls_per_second",
+            value: calls_per_second.to_string(),
+            accepted: "a number from 0.01 to 10000",
+        });
+    }
+    let rooms_per_account = args.rooms_per_account.or(file.rooms_per_account).unwrap_or(ROOMS_PER_ACCOUNT);
+    if rooms_per_account > 1000 {
+        return Err(ConfigError::Value {
+            key: "rooms_per_account",
+            value: rooms_per_account.to_string(),
+            accepted: "0 to 1000",
         });
     }
     let status_seconds = args.status_seconds.or(file.status_seconds).unwrap_or(STATUS_SECONDS);
@@ -281,6 +318,8 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         trusted_proxies,
         upstream,
         connects_per_second,
+        calls_per_second,
+        rooms_per_account,
         open_live,
         connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
         status_interval: Duration::from_secs(status_seconds),

@@ -5,6 +5,7 @@
 //! (1000 gold = CNY 1), and a **user** is who did it, as far as the upstream lets us see.
 
 pub mod event;
+pub mod moment;
 pub mod money;
 pub mod room;
 pub mod wire;

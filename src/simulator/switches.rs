@@ -14,7 +14,7 @@
 //! | POST `/sim/faults/clear` | | all switches off |
 //! | POST `/sim/keys/rotate` | | new signing keys; signatures with the old ones are refused |
 //! | POST `/sim/tokens/revoke` | | no stream token given out so far is accepted |
-//! | GET `/sim/accounts` | | who could log in, and how often they are; QR codes that are open |
+//! | GET `/sim/accounts` | | who could log in, and their logins with all secrets; QR codes that are open |
 //! | POST `/sim/accounts` | `name` | somebody more with an account |
 //! | POST `/sim/account/{uid}` | any of `under_risk_control`, `should_refresh` | changes an account |
 //! | POST `/sim/account/{uid}/log_out` | | their cookies are worth nothing |
@@ -80,7 +80,7 @@ struct Since {
 }
 
 async fn calls(world: web::Data<World>, query: web::Query<Since>) -> HttpResponse {
-    HttpResponse::Ok().json(lock(&world.tally).since(query.since_ms))
+    HttpResponse::Ok().json(lock(&world.tally).since(query.since_ms, now_ms()))
 }
 
 async fn crowd(world: web::Data<World>) -> HttpResponse {
@@ -147,7 +147,10 @@ async fn accounts(world: web::Data<World>) -> HttpResponse {
 fn describe(accounts: &Accounts) -> Value {
     let users = accounts.users().iter().map(|user| {
         let mut entry = json!(user);
-        entry["logins"] = json!(accounts.logins_of(user.uid).count());
+        let logins = accounts
+            .logins_of(user.uid)
+            .map(|login| json!({"sessdata": login.sessdata, "csrf": login.csrf, "refresh_token": login.refresh_token}));
+        entry["logins"] = json!(logins.collect::<Vec<_>>());
         entry
     });
     let codes = accounts.open_codes(now_ms()).into_iter().map(|(key, by)| json!({"key": key, "scanned_by": by}));

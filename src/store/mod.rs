@@ -38,6 +38,7 @@ pub mod rooms;
 pub mod queries;
 mod search;
 pub mod series;
+pub mod walk;
 
 // How it is kept in order.
 pub mod archive;

@@ -31,6 +31,8 @@ pub struct StoredRoom {
     pub monitored: bool,
     /// Monitored, but a person has paused it.
     pub paused: bool,
+    /// How much it matters when there are not places on accounts for all.
+    pub priority: i64,
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -91,10 +93,10 @@ impl InfoRow {
     }
 }
 
-type Row = (InfoRow, bool, bool);
+type Row = (InfoRow, bool, bool, i64);
 
-fn stored((info, monitored, paused): Row) -> StoredRoom {
-    StoredRoom { info: info.info(), monitored, paused }
+fn stored((info, monitored, paused, priority): Row) -> StoredRoom {
+    StoredRoom { info: info.info(), monitored, paused, priority }
 }
 
 impl Database {
@@ -103,7 +105,7 @@ impl Database {
         let rows: Vec<Row> = room::table
             .filter(room::monitored.eq(true))
             .order(room::id)
-            .select((InfoRow::as_select(), room::monitored, room::paused))
+            .select((InfoRow::as_select(), room::monitored, room::paused, room::priority))
             .load(&mut self.reader()?)
             .map_err(failed("list the monitored rooms"))?;
         Ok(rows.into_iter().map(stored).collect())
@@ -113,7 +115,7 @@ impl Database {
     pub fn room(&self, id: RoomId) -> Result<Option<StoredRoom>, QueryError> {
         let row: Option<Row> = room::table
             .filter(room::room_id.eq(id.0 as i64))
-            .select((InfoRow::as_select(), room::monitored, room::paused))
+            .select((InfoRow::as_select(), room::monitored, room::paused, room::priority))
             .first(&mut self.reader()?)
             .optional()
             .map_err(failed("read a room"))?;
@@ -167,6 +169,16 @@ impl Database {
             .execute(&mut *self.writer()?)
             .map(drop)
             .map_err(failed("pause or resume a room"))
+    }
+
+    /// How much a room matters, higher more.
+    pub fn set_priority(&self, id: RoomId, priority: i64) -> Result<(), QueryError> {
+        diesel::update(room::table)
+            .filter(room::room_id.eq(id.0 as i64))
+            .set(room::priority.eq(priority))
+            .execute(&mut *self.writer()?)
+            .map(drop)
+            .map_err(failed("keep the priority of a room"))
     }
 
     /// Deletes the whole history of a room: first its rows, in small transactions, so that others' are

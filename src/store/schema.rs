@@ -238,6 +238,7 @@ diesel::table! {
         followers -> BigInt,
         monitored -> Bool,
         paused -> Bool,
+        priority -> BigInt,
     }
 }
 

@@ -1,14 +1,14 @@
 //! The real upstream: what is asked of Bilibili when, and how its streams are dialled.
 //!
-//! Asks as the web page asks: one identity, signed where a signature is wanted, and after a refused
-//! signature once more with new keys. Details of a room come from several calls; only the first, which
-//! finds the long number, must succeed. Every answer is read by `protocol::api`.
+//! Details of a room come from several calls; only the first, which finds the long number, must succeed. Every
+//! answer is read by `protocol::api`. Not here: in whose name a room is watched (`accounts`, `pool`), and how its
+//! ticket is got (`tickets`).
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{net::TcpStream, sync::Mutex};
+use tokio::net::TcpStream;
 use tokio_tungstenite::{
     Connector, client_async_tls_with_config,
     tungstenite::{client::IntoClientRequest, http::header, protocol::WebSocketConfig},
@@ -18,17 +18,16 @@ use url::Url;
 
 use super::{
     AskError, Connection, Pass, Upstream,
+    accounts::Accounts,
     client::{Client, Failed, Host},
-    identity::{Identity, Who},
+    identity::Who,
+    tickets::Desks,
 };
 use crate::{
     domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
-    protocol::{Anchor, Auth, Refusal, StreamHost, api},
-    supervise::vitals::unix_ms,
+    protocol::{Anchor, StreamHost, api},
 };
 
-/// What the web page says where it is, with a signed call.
-const WEB_LOCATION: &str = "444.8";
 /// Small buffers: a connection costs 6 KB of memory instead of 133.
 const READ_BUFFER: usize = 4 << 10;
 /// Real messages stay far below; a bomb does not come in.
@@ -46,38 +45,47 @@ pub(super) fn stream_config() -> WebSocketConfig {
 
 /// Bilibili.
 pub struct Bilibili {
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) tickets_per_second: f64,
+    pub(super) desks: Desks,
     tls: Arc<ClientConfig>,
     /// The rig speaks plain `ws://`.
     plain: bool,
-    pub(super) identity: Mutex<Identity>,
+}
+
+/// How we behave, and where what we are is kept.
+#[derive(Clone, Debug)]
+pub struct Manners {
+    /// The folder of the accounts; it must be there.
+    pub folder: PathBuf,
+    /// Calls in all, at most.
+    pub calls_per_second: f64,
+    /// Stream tickets for one visitor, at most.
+    pub tickets_per_second: f64,
+    /// Rooms for each account.
+    pub rooms_per_account: usize,
 }
 
 impl Bilibili {
     /// Bilibili itself, or the rig at `rig`.
-    pub fn new(rig: Option<&Url>) -> Result<Bilibili, AskError> {
+    pub fn new(rig: Option<&Url>, manners: &Manners) -> Result<Bilibili, AskError> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let client = Arc::new(Client::new(rig, tls.clone(), manners.calls_per_second)?);
         Ok(Bilibili {
-            client: Client::new(rig, tls.clone())?,
+            accounts: Accounts::open(client.clone(), &manners.folder, manners.rooms_per_account)?,
+            client,
+            tickets_per_second: manners.tickets_per_second,
+            desks: Desks::default(),
             tls: Arc::new(tls),
             plain: rig.is_some_and(|url| url.scheme() == "http"),
-            identity: Mutex::default(),
         })
     }
 
-    /// Fetches device cookies once, and signing keys when there are no fresh ones.
-    async fn complete(&self, identity: &mut Identity) -> Result<(), Failed> {
-        if identity.buvid.is_none() {
-            let path = "/x/frontend/finger/spi";
-            identity.buvid = Some(self.client.ask("spi", Host::Main, path, &Who::nobody(), api::parse_spi).await?);
-        }
-        if identity.keys().is_none() {
-            let path = "/x/web-interface/nav";
-            let keys = self.client.ask("nav", Host::Main, path, &identity.who(), api::parse_nav).await?;
-            identity.learn_keys(keys);
-        }
-        Ok(())
+    /// The accounts that watch, and how they do.
+    pub fn accounts(&self) -> Arc<Accounts> {
+        self.accounts.clone()
     }
 
     /// Finds the long number of a room, and what else is said with it.
@@ -116,24 +124,6 @@ impl Bilibili {
             Err(Failed { error, .. }) => debug!(room.id = %room, "room {room}: {error}"),
         }
     }
-
-    /// One try to get a ticket, with the identity as it is now.
-    async fn try_ticket(&self, room: RoomId) -> Result<Pass, Failed> {
-        let (query, who, buvid) = {
-            let mut identity = self.identity.lock().await;
-            // Its refusals are not about the ticket: new keys or cookies would not help.
-            self.complete(&mut identity).await.map_err(|failed| failed.error)?;
-            let id = room.to_string();
-            let params = [("id", id.as_str()), ("type", "0"), ("web_location", WEB_LOCATION)];
-            let wts = u64::try_from(unix_ms() / 1000).unwrap_or(0);
-            let query = identity.keys().map(|keys| keys.sign(&params, wts)).unwrap_or_default();
-            (query, identity.who(), identity.buvid.as_ref().map(|buvid| buvid.buvid3.clone()).unwrap_or_default())
-        };
-        let path = format!("/xlive/web-room/v1/index/getDanmuInfo?{query}");
-        let ticket = self.client.ask("getDanmuInfo", Host::Live, &path, &who, api::parse_danmu_info).await?;
-        let auth = Auth { room_id: room, uid: Uid(0), buvid, token: ticket.token };
-        Ok(Pass::new(auth, ticket.hosts))
-    }
 }
 
 #[async_trait]
@@ -145,21 +135,11 @@ impl Upstream for Bilibili {
     }
 
     async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {
-        let failed = match self.try_ticket(room).await {
-            Ok(ticket) => return Ok(ticket),
-            Err(failed) => failed,
-        };
-        match failed.refusal {
-            Some(Refusal::RiskControl) => self.identity.lock().await.forget_keys(),
-            Some(Refusal::Identity) => *self.identity.lock().await = Identity::default(),
-            _ => return Err(failed.about(room.into())),
-        }
-        self.try_ticket(room).await.map_err(|failed| {
-            if let AskError::Throttled { pause, .. } = &failed.error {
-                self.client.be_quiet_for(*pause);
-            }
-            failed.about(room.into())
-        })
+        self.pass_for(room).await
+    }
+
+    fn set_priority(&self, room: RoomId, priority: i64) {
+        self.accounts.set_priority(room, priority);
     }
 
     async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {

@@ -4,13 +4,23 @@
 //! `protocol`; who says it when is decided by `actors`. [`Upstream`] is the seam: the rooms hold it as a
 //! trait, so that a script can stand in for the world.
 
+pub mod accounts;
+mod assign;
 mod bilibili;
 mod client;
 mod gate;
 mod identity;
+mod keys;
+pub mod login;
+mod manners;
 mod open_live;
+mod pace;
 mod pass;
+mod pool;
 mod reads;
+mod renewal;
+mod tickets;
+mod vault;
 
 use std::time::Duration;
 
@@ -20,7 +30,7 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 pub use self::{
-    bilibili::Bilibili,
+    bilibili::{Bilibili, Manners},
     gate::{Gate, Permit},
     open_live::{OpenLive, OpenLiveApp},
     pass::{Issuer, Pass, Reached},
@@ -51,6 +61,9 @@ pub trait Upstream: Send + Sync + 'static {
     /// What is needed to enter a room's stream: who enters, proof of it, and where to go. The pass is to be
     /// told how far the connection came, and kept as long as it lasts.
     async fn pass(&self, room: RoomId) -> Result<Pass, AskError>;
+
+    /// How much a room matters when there are not places on accounts for all, higher more.
+    fn set_priority(&self, _room: RoomId, _priority: i64) {}
 
     /// Opens a connection to a stream host, one of the pass's.
     async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
@@ -101,6 +114,9 @@ pub enum AskError {
         /// Its words.
         why: String,
     },
+    /// Our own accounts cannot be read or written.
+    #[error("{0}")]
+    Accounts(String),
     /// It was not reached, or broke off.
     #[error("Bilibili was not reached for {call}: {why}")]
     Unreachable {
@@ -114,7 +130,7 @@ pub enum AskError {
 impl From<AskError> for Exit {
     fn from(error: AskError) -> Exit {
         match error {
-            AskError::NoSuchRoom(_) | AskError::Unusable { .. } | AskError::Refused { .. } => {
+            AskError::NoSuchRoom(_) | AskError::Unusable { .. } | AskError::Refused { .. } | AskError::Accounts(_) => {
                 Exit::Refused(error.to_string())
             }
             AskError::Throttled { pause, .. } => Exit::Throttled(pause),

@@ -68,11 +68,27 @@ impl Pass {
         }
     }
 
-    /// Who learns how it went, and what says that another one should be fetched.
-    pub fn issued_by(mut self, issuer: Arc<dyn Issuer>, recall: watch::Receiver<bool>) -> Pass {
+    /// Who learns how it went.
+    pub(super) fn issued_by(mut self, issuer: Arc<dyn Issuer>) -> Pass {
         self.issuer = Some(issuer);
+        self
+    }
+
+    /// What says that another one should be fetched.
+    pub(super) fn recalled_by(mut self, recall: watch::Receiver<bool>) -> Pass {
         self.recall = Some(recall);
         self
+    }
+
+    /// In whose name it is.
+    pub(super) fn named(mut self, number: u64, account: Option<String>, user_agent: String) -> Pass {
+        (self.number, self.account, self.user_agent) = (number, account, user_agent);
+        self
+    }
+
+    /// Whether it was called back.
+    pub(super) fn was_recalled(&self) -> bool {
+        self.recall.as_ref().is_some_and(|recall| *recall.borrow())
     }
 
     /// The first packet is sent.

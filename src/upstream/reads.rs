@@ -35,7 +35,7 @@ impl Bilibili {
     /// The last chat lines; see [`super::Upstream::last_lines`].
     pub(super) async fn ask_last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
         let arrival = Arrival { room_id: room, received_ms: unix_ms() };
-        let who = self.identity.lock().await.who();
+        let who = self.accounts.watcher(room).await?;
         let path = format!("/xlive/web-room/v1/dM/gethistory?roomid={room}");
         let parse = |body: &[u8]| api::parse_chat_history(body, arrival);
         Ok(self.client.ask("dM/gethistory", Host::Live, &path, &who, parse).await?)

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Site, api,
+    Site, accounts, api,
     auth::session_cookie,
     entry::see,
     error::Refusal,
@@ -33,10 +33,22 @@ pub async fn page(request: HttpRequest, done: web::Query<Done>, site: web::Data<
 }
 
 /// What a redirect may say was done; each has its words in the locales.
-const KNOWN_DEEDS: [&str; 9] =
-    ["added", "removed", "erased", "paused", "resumed", "restarted", "synced", "cleaned", "cleaning"];
+const KNOWN_DEEDS: [&str; 12] = [
+    "added",
+    "removed",
+    "erased",
+    "paused",
+    "resumed",
+    "restarted",
+    "synced",
+    "cleaned",
+    "cleaning",
+    "forgotten",
+    "prioritised",
+    "logged-in",
+];
 
-async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values: Value) -> HttpResponse {
+pub(super) async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values: Value) -> HttpResponse {
     let frame = pages::frame(request, site);
     values["section"] = json!("admin");
     if frame.token.is_some() {
@@ -46,6 +58,7 @@ async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values
         };
         values["rooms"] = json!(site.web.wall.summaries());
         values["runs"] = json!(runs);
+        values["standing"] = accounts::values(site);
         values["storage"] = match storage::values(site).await {
             Ok(storage) => storage,
             Err(refusal) => return site.views.refusal(&frame, &refusal),

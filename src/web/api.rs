@@ -6,10 +6,13 @@
 
 mod control;
 mod events;
+mod export;
+pub mod openapi;
 pub mod params;
 mod rooms;
 pub use control::not_a_room;
 pub use rooms::known as known_room;
+pub mod reference;
 mod system;
 pub mod trend;
 
@@ -21,7 +24,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{audience::Audience, both, diagnostics, error::Refusal, get, socket, storage};
+use super::{accounts, audience::Audience, both, diagnostics, error::Refusal, get, socket, storage};
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -35,6 +38,9 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/room/{room}/guards/", get().to(events::guards)))
         .service(call("/room/{room}/trend/", get().to(trend::trend)))
         .service(call("/room/{room}/gaps/", get().to(trend::gaps)))
+        .service(call("/room/{room}/export/", get().to(export::of_room)))
+        .service(call("/export/", get().to(export::of_all)))
+        .service(call("/openapi.json", get().to(openapi::file)))
         .service(call("/danmaku-browser/", get().to(events::browser)))
         .service(call("/batch/rooms/stats/", post().to(rooms::batch)))
         .service(call("/events/", web::get().to(socket::server_sent)))
@@ -47,6 +53,11 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/admin/rooms/{room}/pause/", post().to(control::pause)))
         .service(call("/admin/rooms/{room}/resume/", post().to(control::resume)))
         .service(call("/admin/rooms/{room}/restart/", post().to(control::restart)))
+        .service(call("/admin/rooms/{room}/priority/", post().to(accounts::priority)))
+        .service(call("/admin/accounts/", get().to(accounts::list)))
+        .service(call("/admin/accounts/login/", post().to(accounts::begin)))
+        .service(call("/admin/accounts/login/{key}/", get().to(accounts::follow)))
+        .service(call("/admin/accounts/{uid}/", delete().to(accounts::remove)))
         .service(call("/admin/sync/", post().to(control::sync)))
         .service(call("/maintenance/cleanup/", post().to(storage::cleanup)))
         .default_service(web::to(nothing_here));
@@ -66,7 +77,7 @@ async fn wrong_method() -> Result<HttpResponse, Refusal> {
 }
 
 /// The envelope of what was done.
-fn answer(data: impl Serialize) -> HttpResponse {
+pub(super) fn answer(data: impl Serialize) -> HttpResponse {
     answer_as(StatusCode::OK, data)
 }
 

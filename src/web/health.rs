@@ -31,6 +31,7 @@ use crate::{
         vitals::{Reading, State, unix_ms},
         warnings::{self, Warning},
     },
+    upstream::accounts::Standing,
 };
 
 /// The stores are asked for so long.
@@ -77,6 +78,8 @@ pub struct Health {
     pub database_bytes: u64,
     /// Live connections.
     pub sessions: usize,
+    /// How we stand with Bilibili: accounts, and who is left alone until when.
+    pub upstream: Standing,
     /// The books.
     pub ledger: LedgerReading,
     /// When this was read, unix ms.
@@ -194,6 +197,7 @@ pub async fn read(site: &Site) -> Health {
         database_bytes: disk.database_bytes + disk.wal_bytes,
         history: History { read_ms, disk },
         sessions: site.sessions.count(),
+        upstream: web.accounts.standing(),
         ledger,
         at: unix_ms(),
     }

@@ -9,6 +9,7 @@
 //! socket, push          what is live  assets   files, from inside the program
 //! ```
 
+mod accounts;
 pub mod admin;
 pub mod api;
 pub mod assets;
@@ -55,7 +56,10 @@ use actix_web::{
 };
 
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use url::Url;
 
 use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
@@ -68,12 +72,15 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
+    upstream::accounts::Accounts,
 };
 
 /// What the door is given.
 pub struct Web {
     /// Adds, removes and steers rooms.
     pub rooms: Arc<dyn Desk>,
+    /// Bilibili accounts.
+    pub accounts: Arc<Accounts>,
     /// Runs a sync now.
     pub sync: SyncHandle,
     /// The history.
@@ -124,6 +131,8 @@ const SESSIONS: usize = 2000;
 const SESSIONS_PER_ADDRESS: usize = 20;
 /// The longest body that is read, bytes.
 const BODY_MAX: usize = 64 * 1024;
+/// Copies of the history that are made at a time: each keeps a thread and a reader busy.
+const COPIES: usize = 3;
 /// Threads that answer; waiting is done elsewhere.
 const WORKERS: usize = 2;
 
@@ -133,6 +142,8 @@ pub struct Site {
     views: Views,
     sessions: Arc<Sessions>,
     pace: Pace,
+    /// Places for copies of the history that are being made.
+    copies: Arc<Semaphore>,
     /// Summaries of rooms as text, for those who see everything and for the public.
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
@@ -157,6 +168,7 @@ impl Site {
             views,
             sessions,
             pace: Pace::default(),
+            copies: Arc::new(Semaphore::new(COPIES)),
             memo,
             health,
             disk,
@@ -312,11 +324,15 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
+        .service(form("/live/admin/accounts/login", post().to(accounts::begin_form)))
+        .service(form("/live/admin/accounts/{uid}/remove", post().to(accounts::remove_form)))
+        .service(form("/live/admin/priority/{room}", post().to(accounts::priority_form)))
         .service(form("/live/admin/sync", post().to(admin::sync)))
         .service(form("/live/admin/diagnostics", post().to(diagnostics::by_form)))
         .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
 
     cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))
+        .service(resource(both("/live/api/")).route(get().to(api::reference::page)))
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))
         .service(resource("/favicon.ico").route(get().to(assets::favicon)))
         .service(resource(both("/healthz")).route(get().to(debug::healthz)))

@@ -157,7 +157,12 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
         }
         let older = found.has_more.then(|| found.cursor()).flatten();
         let names = names(&rooms);
+        let asked = [("q", q.clone()), ("room", room.map(|room| room.to_string()))];
+        let asked = asked.into_iter().chain([("uid", uid.map(|uid| uid.to_string())), ("kinds", Some(kind.clone()))]);
+        let copied = asked.filter_map(|(name, value)| Some((name, value?)));
+        let copy_query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(copied).finish();
         Ok(json!({
+            "copy_query": format!("&{copy_query}"),
             "section": "danmaku", "rooms": rooms, "room": room, "kind": kind, "q": q.clone().unwrap_or_default(),
             "uid": uid, "searching": searching, "older": older, "cursor": fresh.cursor,
             "count": found.events.len(), "events": rows(&found.events, &names, q.as_deref()),

@@ -36,6 +36,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     Site,
+    api::openapi::Push,
     error::Refusal,
     push::{self, Filter, Message, Reader},
     visitor::{Visitor, same_origin},
@@ -363,6 +364,12 @@ impl Session {
 }
 
 /// `/live/api/events/`: the same as server-sent events, one message each, `id:` being the cursor.
+#[utoipa::path(
+    get, path = "/live/api/events/", tag = "push", operation_id = "events",
+    summary = "The push as server-sent events; id: is the cursor, Last-Event-ID resumes",
+    params(Push, ("Last-Event-ID" = Option<String>, Header, description = "Where to go on")),
+    responses((status = 200, description = "One message each, without end", body = String, content_type = "text/event-stream"))
+)]
 pub async fn server_sent(
     request: HttpRequest,
     wanted: web::Query<Wanted>,

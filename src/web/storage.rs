@@ -9,7 +9,14 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{Site, admin, api, error::Refusal};
+use super::{
+    Site, admin,
+    api::{
+        self,
+        openapi::{Answer, schema},
+    },
+    error::Refusal,
+};
 use crate::store::housekeeper::Cleanup;
 
 /// How long whoever asks waits for the end of it.
@@ -22,6 +29,14 @@ pub async fn values(site: &Site) -> Result<Value, Refusal> {
 }
 
 /// POST `/live/api/maintenance/cleanup/`: 200 with what it did, 202 while it goes on.
+#[utoipa::path(
+    post, path = "/live/api/maintenance/cleanup/", tag = "admin", operation_id = "cleanup",
+    summary = "Let go now of what is kept longer than set", security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses(
+        (status = 200, description = "What it did", body = Answer<schema::Cleaned>),
+        (status = 202, description = "It goes on; the admin page shows how far it is", body = Answer<schema::Cleaned>)
+    )
+)]
 pub async fn cleanup(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
     let cleanup = clean(&site).await?;

@@ -28,6 +28,7 @@ use crate::{
         retention::Retention, sqlite::Database,
     },
     supervise::{board::Board, vitals::unix_ms},
+    upstream::{Bilibili, Manners},
 };
 
 const ROOM: RoomId = RoomId(21452505);
@@ -75,6 +76,10 @@ impl Desk for RememberingDesk {
     }
     async fn restart(&self, room: RoomId) -> Result<(), RoomsError> {
         self.note(format!("restart {room}"));
+        Ok(())
+    }
+    async fn set_priority(&self, room: RoomId, priority: i64) -> Result<(), RoomsError> {
+        self.note(format!("priority {room} {priority}"));
         Ok(())
     }
     async fn reconnect_all(&self) -> Result<(), RoomsError> {
@@ -162,8 +167,18 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     let live = Arc::new(EmbeddedStore::open(folder.path()).expect("a live store"));
     let desk = Arc::new(RememberingDesk::default());
     let (sync, _) = SyncHandle::new();
+    let manners = Manners {
+        folder: folder.path().to_owned(),
+        calls_per_second: 100.0,
+        tickets_per_second: 50.0,
+        rooms_per_account: 6,
+    };
+    // Nobody is there.
+    let nowhere = "http://127.0.0.1:9".parse().expect("an address");
+    let upstream = Bilibili::new(Some(&nowhere), &manners).expect("no accounts");
     let web = Web {
         rooms: desk.clone(),
+        accounts: upstream.accounts(),
         sync,
         database,
         housekeeper: Arc::new(housekeeper),

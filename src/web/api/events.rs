@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer_to,
+    openapi::{Answer, Find, Limit, Page as PageQuery, Room, schema},
     params::{self, Params},
     rooms,
 };
@@ -25,6 +26,10 @@ use crate::{
 type Question = fn(&Database, &Filter, &Page) -> Result<Events, QueryError>;
 
 /// GET `/room/{id}/danmaku/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/danmaku/", tag = "history", operation_id = "list_danmaku", summary = "Chat of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::DanmakuPage>))
+)]
 pub async fn danmaku(
     audience: Audience,
     room: web::Path<u64>,
@@ -38,6 +43,10 @@ pub async fn danmaku(
 }
 
 /// GET `/room/{id}/gifts/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/gifts/", tag = "history", operation_id = "list_gifts", summary = "Gifts of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::GiftsPage>))
+)]
 pub async fn gifts(
     audience: Audience,
     room: web::Path<u64>,
@@ -49,6 +58,10 @@ pub async fn gifts(
 }
 
 /// GET `/room/{id}/superchats/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/superchats/", tag = "history", operation_id = "list_super_chats", summary = "Super chats, those taken down included of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::SuperChatsPage>))
+)]
 pub async fn super_chats(
     audience: Audience,
     room: web::Path<u64>,
@@ -60,6 +73,10 @@ pub async fn super_chats(
 }
 
 /// GET `/room/{id}/guards/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/guards/", tag = "history", operation_id = "list_guards", summary = "Guard purchases of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::GuardsPage>))
+)]
 pub async fn guards(
     audience: Audience,
     room: web::Path<u64>,
@@ -104,6 +121,10 @@ async fn list(
 }
 
 /// GET `/danmaku-browser/`: the rooms that something happened in last, each with its newest danmaku and gifts.
+#[utoipa::path(
+    get, path = "/live/api/danmaku-browser/", tag = "history", operation_id = "danmaku_browser", summary = "Rooms with their newest danmaku and gifts", params(Limit),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::Browser>))
+)]
 pub async fn browser(audience: Audience, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let limit = params::limit(&params)?.min(100);
     let mut watched = site.web.wall.summaries();

@@ -9,6 +9,7 @@ pub mod monitor;
 pub mod packet;
 pub mod platform;
 pub mod redis_server;
+pub mod simulator;
 pub mod story;
 pub mod stream;
 

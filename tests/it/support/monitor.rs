@@ -298,7 +298,7 @@ pub fn rows(database: &Path, columns: &str, from: &str) -> Vec<Value> {
 }
 
 /// The first TLS use panics without one, and plain tests would never notice.
-fn install_provider() {
+pub fn install_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
