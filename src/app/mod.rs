@@ -35,7 +35,7 @@ use self::{
     demo::Demo,
     display::Display,
     rooms::watch_rooms,
-    stores::{open_auth, open_live_store},
+    stores::{open_auth, open_books, open_live_store},
 };
 pub use self::{
     outcome::{Outcome, StartError},
@@ -146,6 +146,7 @@ impl App {
 
         let (board, wall, ledger) =
             (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
+        open_books(&database, live.as_ref(), &ledger).await?;
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
         let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
         let open_live =

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{
     store::{
-        SpoolError,
+        SpoolError, StoreError,
         redis::RedisAddressError,
         sqlite::{OpenError, QueryError},
     },
@@ -44,6 +44,9 @@ pub enum StartError {
     /// The spool of the embedded live store cannot be opened.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// What waits in the live store cannot be counted.
+    #[error("what the last run left in the live store cannot be read")]
+    LiveStore(#[from] StoreError),
     /// The address of the Redis server is none.
     #[error(transparent)]
     Redis(#[from] RedisAddressError),
@@ -76,6 +79,9 @@ impl StartError {
             StartError::DataDir { .. } => Some("choose a folder that this user may write with --data-dir DIR"),
             StartError::Query(_) => Some(
                 "see whether the disk is full or another program holds the database; restore a backup if it is damaged",
+            ),
+            StartError::LiveStore(_) => Some(
+                "see whether the disk is full or damaged; spool.db or outbox.db in the data folder may be moved away (what is in it is not in the history yet)",
             ),
             StartError::Simulator(_) => {
                 Some("choose another address with --listen ADDR:PORT (port 0 picks a free one)")

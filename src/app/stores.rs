@@ -6,13 +6,14 @@ use rand::RngExt;
 
 use super::{blocking, outcome::StartError, say};
 use crate::{
+    actors::ledger::Ledger,
     config::{LiveSettings, Secret, Settings},
     store::{
         LiveStore,
         embedded::EmbeddedStore,
         outbox::{Outbox, OutboxedRedis},
         redis::{RedisOptions, RedisStore},
-        sqlite::Database,
+        sqlite::{Database, QueryError},
     },
     web,
 };
@@ -48,6 +49,19 @@ async fn installation(database: &Database) -> Result<String, StartError> {
     let kept = name.clone();
     database.run(move |database| database.set_setting(INSTALLATION_SETTING, Some(&kept))).await?;
     Ok(name)
+}
+
+/// Takes over the books of earlier runs, before anything moves.
+pub(super) async fn open_books(database: &Database, live: &dyn LiveStore, ledger: &Ledger) -> Result<(), StartError> {
+    let kind = live.kind();
+    let cursor = database.run(move |database| database.cursor(kind)).await?;
+    let left = live.left(cursor.as_ref()).await?;
+    let rooms = left.clone();
+    let (kept, unknown) = database
+        .run(move |database| Ok::<_, QueryError>((database.open_books(&rooms)?, database.unknown_commands()?)))
+        .await?;
+    ledger.open(&kept, &left, &unknown);
+    Ok(())
 }
 
 /// Where the hash of the admin password stands among the settings of the database.

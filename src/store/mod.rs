@@ -31,6 +31,7 @@ mod sums;
 pub mod tasks;
 
 // What else is kept there.
+pub mod books;
 pub mod gaps;
 pub mod rooms;
 
@@ -52,7 +53,7 @@ mod contract_tests;
 #[cfg(test)]
 mod fixtures;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -92,6 +93,9 @@ pub enum RecentList {
     /// Gifts, paid and free.
     Gifts,
 }
+
+/// Events looked at together while counting them.
+const EVENTS_A_LOOK: usize = 10_000;
 
 /// Chat lines kept per room: what a room's page shows at first, and some scrolling.
 pub const DANMAKU_KEPT: usize = 500;
@@ -213,6 +217,26 @@ pub trait LiveStore: Send + Sync + 'static {
 
     /// Lets go of everything up to and including `position`: it is in the history now.
     async fn forget_through(&self, position: &Position) -> Result<(), StoreError>;
+
+    /// How many events of each room stand after `position`, those in an outbox included. For a start, when
+    /// nothing moves yet; what cannot be read is passed over.
+    async fn left(&self, position: Option<&Position>) -> Result<BTreeMap<RoomId, u64>, StoreError> {
+        let mut rooms = BTreeMap::new();
+        let mut position = position.cloned();
+        loop {
+            match self.read_after(position.as_ref(), EVENTS_A_LOOK).await {
+                Err(StoreError::Unreadable { position: bad, .. }) => position = Some(Position(bad)),
+                Err(error) => return Err(error),
+                Ok(batches) => {
+                    let Some(last) = batches.last() else { return Ok(rooms) };
+                    position = Some(last.position.clone());
+                    for event in batches.iter().flat_map(|batch| &batch.events) {
+                        *rooms.entry(event.room_id).or_default() += 1;
+                    }
+                }
+            }
+        }
+    }
 
     /// How many events stand after `position`.
     async fn backlog(&self, position: Option<&Position>) -> Result<u64, StoreError>;

@@ -16,7 +16,7 @@
 //! in it, events go to Redis directly.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, HashMap, VecDeque},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -33,9 +33,9 @@ use tracing::warn;
 use super::{
     Batch, Batching, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals, SpoolError, StoreError, StoreKind,
     queue::{Numbered, Queue},
-    redis::{RedisStore, Standing},
+    redis::{RedisStore, Standing, number_of},
 };
-use crate::domain::{Event, RoomId, RoomInfo};
+use crate::domain::{Event, EventId, RoomId, RoomInfo};
 
 /// Name of the file within the data folder.
 const FILE: &str = "outbox.db";
@@ -196,11 +196,11 @@ impl Outbox {
         }
     }
 
-    /// The events held after `position`, by room: what an earlier run left on the way. An unreadable batch
-    /// is passed over here; the sync will say so.
-    pub async fn held_after(&self, position: Option<&Position>) -> Result<Vec<Arc<Event>>, StoreError> {
-        let mut seq = position.and_then(|position| super::redis::number_of(&position.0)).unwrap_or(0);
-        let mut events = Vec::new();
+    /// The ids of the events held after `position`, with their rooms. What cannot be read is passed over; it is
+    /// said when it should be forwarded.
+    async fn held_after(&self, position: Option<&Position>) -> Result<HashMap<EventId, RoomId>, StoreError> {
+        let mut seq = position.and_then(|position| number_of(&position.0)).unwrap_or(0);
+        let mut events = HashMap::new();
         loop {
             let batches = match self.inner.queue.read_after(seq, EVENTS_A_TRIP).await {
                 Err(StoreError::Unreadable { position, .. }) => {
@@ -211,7 +211,7 @@ impl Outbox {
             };
             let Some(last) = batches.last() else { return Ok(events) };
             seq = last.seq;
-            events.extend(batches.into_iter().flat_map(|batch| batch.events));
+            events.extend(batches.iter().flat_map(|batch| &batch.events).map(|event| (event.id, event.room_id)));
         }
     }
 
@@ -441,6 +441,21 @@ impl LiveStore for OutboxedRedis {
 
     async fn forget_through(&self, position: &Position) -> Result<(), StoreError> {
         self.redis.forget_through(position).await
+    }
+
+    async fn left(&self, position: Option<&Position>) -> Result<BTreeMap<RoomId, u64>, StoreError> {
+        // Nearly everything is in both; a Redis that is away has nothing that the outbox has not, unless that was
+        // full.
+        let mut events = self.outbox.held_after(position).await?;
+        let mut position = position.cloned();
+        while let Ok(batches) = self.redis.read_after(position.as_ref(), EVENTS_A_TRIP).await {
+            let Some(last) = batches.last() else { break };
+            position = Some(last.position.clone());
+            events.extend(batches.iter().flat_map(|batch| &batch.events).map(|event| (event.id, event.room_id)));
+        }
+        let mut rooms = BTreeMap::new();
+        events.values().for_each(|room| *rooms.entry(*room).or_default() += 1);
+        Ok(rooms)
     }
 
     async fn backlog(&self, position: Option<&Position>) -> Result<u64, StoreError> {

@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::{
     record::make_rooms,
     schema::{
-        blm_deadletter, blm_ledger, blm_roomtotal, blm_roomuser, blm_setting, live_data_danmakudata, live_data_gap,
-        live_data_gauge, live_data_giftdata, live_data_guard, live_data_interaction, live_data_liveroom as room,
-        live_data_minute, live_data_roomevent, live_data_superchat,
+        blm_deadletter, blm_drop, blm_intake, blm_ledger, blm_roomtotal, blm_roomuser, blm_setting,
+        live_data_danmakudata, live_data_gap, live_data_gauge, live_data_giftdata, live_data_guard,
+        live_data_interaction, live_data_liveroom as room, live_data_minute, live_data_roomevent, live_data_superchat,
     },
     search,
     sqlite::{Database, QueryError, failed},
@@ -215,7 +215,15 @@ impl Database {
                     )*};
                 }
                 erase_from!(live_data_roomevent, live_data_gauge, live_data_minute);
-                erase_from!(live_data_gap, blm_roomtotal, blm_roomuser, blm_ledger, blm_deadletter);
+                erase_from!(
+                    live_data_gap,
+                    blm_roomtotal,
+                    blm_roomuser,
+                    blm_ledger,
+                    blm_deadletter,
+                    blm_intake,
+                    blm_drop
+                );
                 diesel::delete(room::table)
                     .filter(room::room_id.eq(number))
                     .filter(room::monitored.eq(false))

@@ -29,6 +29,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    blm_drop (room_id, reason) {
+        room_id -> BigInt,
+        reason -> Text,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    blm_intake (room_id) {
+        room_id -> BigInt,
+        received -> BigInt,
+        repeated -> BigInt,
+        unreadable -> BigInt,
+    }
+}
+
+diesel::table! {
     blm_ledger (room_id) {
         room_id -> BigInt,
         stored -> BigInt,

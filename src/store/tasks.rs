@@ -117,6 +117,24 @@ impl Database {
             .map_err(failed("change the task's rooms"))
     }
 
+    /// The program lives: what it missed after a kill began later than this.
+    pub fn task_is_alive(&self) -> Result<(), QueryError> {
+        diesel::update(task::table)
+            .filter(task::task_name.eq(TASK))
+            .set(task::updated_at.eq(Utc::now().naive_utc()))
+            .execute(&mut *self.writer()?)
+            .map(drop)
+            .map_err(failed("say that the program lives"))
+    }
+
+    /// Something kept events from being stored for a while.
+    pub fn note_task_error(&self, error: &str) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| count(writer, (0, 0), 1, Some(error.to_owned())))
+            .map_err(failed("note an error of the task"))
+    }
+
     /// The program stops, because of `error` or because it was asked to.
     pub fn finish_task(&self, error: Option<&str>) -> Result<(), QueryError> {
         let now = Utc::now().naive_utc();

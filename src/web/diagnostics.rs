@@ -62,7 +62,7 @@ async fn bundle(site: &Site) -> Result<Value, Refusal> {
         "system": {"os": std::env::consts::OS, "arch": std::env::consts::ARCH},
         "settings": site.web.options.settings,
         "health": health,
-        "all_time": site.earlier.and(&site.web.ledger.reading()).total,
+        "all_time": site.web.ledger.all_time().total,
         "unknown_commands": unknown,
         "dead_letters": dead_letters,
         "task": task.map(|task| format!("{task:?}")),

@@ -15,7 +15,6 @@ pub mod api;
 pub mod assets;
 mod audience;
 pub mod auth;
-mod books;
 pub mod debug;
 mod desk;
 mod diagnostics;
@@ -148,17 +147,14 @@ pub struct Site {
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
     disk: Arc<machine::DiskWatch>,
-    earlier: books::Earlier,
     started_ms: i64,
 }
 
 impl Site {
-    /// Reads the templates and the books of earlier runs, and makes place for sessions.
+    /// Reads the templates, and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
         let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
-        let earlier = books::Earlier::read(&web.database, &web.ledger)
-            .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
         let health = health::Memo::default();
@@ -172,7 +168,6 @@ impl Site {
             memo,
             health,
             disk,
-            earlier,
             started_ms: unix_ms(),
         }))
     }

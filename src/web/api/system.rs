@@ -37,18 +37,13 @@ pub async fn live_store(site: web::Data<Site>) -> HttpResponse {
     }
 }
 
-/// GET `/ledger/`: since start from memory; all-time with what earlier runs left in the history.
-///
-/// Drops of earlier runs are not persisted yet: all-time knows those of this run, and an earlier run's
-/// `received` is what of it arrived in the history. See `web::books`.
+/// GET `/ledger/`: since start, and of all time.
 #[utoipa::path(
     get, path = "/live/api/ledger/", tag = "system", operation_id = "ledger", summary = "Where every event went, since start and all-time",
     responses((status = 200, description = "The books; see section 7 of the contract", body = Answer<schema::Anything>))
 )]
 pub async fn ledger(site: web::Data<Site>) -> HttpResponse {
-    let since_start = site.web.ledger.reading();
-    let all_time = site.earlier.and(&since_start);
-    let mut data = json!(since_start);
-    data["all_time"] = json!(all_time);
+    let mut data = json!(site.web.ledger.reading());
+    data["all_time"] = json!(site.web.ledger.all_time());
     answer(data)
 }
