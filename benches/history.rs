@@ -179,9 +179,14 @@ impl Crowd {
                 start_time: timestamp_ms / 1000,
                 end_time: timestamp_ms / 1000 + 60,
             }),
-            1051 => {
-                Body::Guard(Guard { guard_level: 3, num: 1, unit: "月".into(), paid: Gold(138_000), estimated: false })
-            }
+            1051 => Body::Guard(Guard {
+                guard_level: 3,
+                num: 1,
+                unit: "月".into(),
+                paid: Gold(138_000),
+                estimated: false,
+                explains: None,
+            }),
             _ => Body::Enter(None),
         };
         Event {
@@ -190,7 +195,8 @@ impl Crowd {
             timestamp_ms,
             received_ms: timestamp_ms + 80,
             source: Source::Live,
-            user: User { uid: Uid(uid), username, masked },
+            user: User { uid: Uid(uid), username, masked, alias: None },
+            origin: None,
             body,
         }
     }

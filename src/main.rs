@@ -53,6 +53,8 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
             telemetry::init(&settings.log, settings.log_format, folder.as_deref(), terminal)?;
             system.block_on(app::run(*settings))?
         }
+        Plan::Check { settings, json } => system.block_on(commands::check(*settings, json))?,
+        Plan::ImportDjango { settings, file, monitor } => commands::import_django(&settings, &file, monitor)?,
         Plan::Backup { settings, file, force } => commands::back_up(&settings, &file, force)?,
         Plan::Restore { settings, file } => commands::restore(&settings, &file)?,
     })

@@ -100,22 +100,26 @@ pub struct Counts {
     pub super_chats: i64,
     /// Guard purchases.
     pub guards: i64,
-    /// Distinct known users who chatted, gave or bought: a lower bound while `masked` is not 0.
+    /// Distinct users who chatted, gave or bought, masked ones by what stands for them.
     pub users: i64,
-    /// Chat lines and purchases by users the upstream hid.
+    /// There may be more users: for some masked ones nothing stands.
+    pub users_is_lower_bound: bool,
+    /// Chat lines, gifts, super chats and guards by users the upstream hid.
     pub masked: i64,
 }
 
 /// Viewer spending over the whole history, gross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Income {
-    /// For gifts.
+    /// For gifts to the room's streamer.
     pub gift_gold: Gold,
     /// For super chats.
     pub super_chat_gold: Gold,
     /// For guards.
     pub guard_gold: Gold,
-    /// All three.
+    /// For gifts that went to other streamers; in no other figure.
+    pub others_gold: Gold,
+    /// The room's own three.
     pub total_gold: Gold,
     /// All three, CNY.
     pub total: Cny,
@@ -129,6 +133,7 @@ impl From<&RoomTotals> for Counts {
             super_chats: totals.super_chats,
             guards: totals.guards,
             users: totals.users,
+            users_is_lower_bound: totals.users_is_lower_bound(),
             masked: totals.masked,
         }
     }
@@ -141,6 +146,7 @@ impl From<&RoomTotals> for Income {
             gift_gold: totals.gift_gold,
             super_chat_gold: totals.super_chat_gold,
             guard_gold: totals.guard_gold,
+            others_gold: totals.others_gold,
             total_gold,
             total: total_gold.cny(),
         }

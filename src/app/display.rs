@@ -316,7 +316,7 @@ fn cut(line: &str, columns: usize) -> String {
 fn padded(cell: &str, columns: usize) -> String {
     let cut = cut(cell, columns.saturating_sub(1));
     let wide: usize = cut.chars().filter_map(UnicodeWidthChar::width).sum();
-    cut + &" ".repeat(columns - wide)
+    cut + " ".repeat(columns - wide).as_str()
 }
 
 #[cfg(test)]

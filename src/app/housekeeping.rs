@@ -31,9 +31,10 @@ pub(super) fn start(database: Database, settings: &crate::config::Settings) -> A
         money_days: keep.money_days,
         raw_days: keep.raw_days,
     };
-    let housekeeper = Arc::new(Housekeeper::new(database, retention, settings.data_dir.join("raw")));
+    let housekeeper = Arc::new(Housekeeper::new(database, retention));
     let now = Instant::now();
     actix::spawn(repeat("indexing chat", now, INDEX_EVERY, housekeeper.clone(), Housekeeper::index));
+    actix::spawn(repeat("counting people", now, INDEX_EVERY, housekeeper.clone(), Housekeeper::count));
     actix::spawn(repeat("measuring", now, SAMPLE_EVERY, housekeeper.clone(), Housekeeper::sample));
     actix::spawn(repeat(
         "writing the log back",

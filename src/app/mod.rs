@@ -34,7 +34,7 @@ use self::{
     audit::{OnTheWay, audit},
     demo::Demo,
     display::Display,
-    rooms::watch_rooms,
+    rooms::{begin_run, watch_rooms},
     stores::{open_auth, open_books, open_live_store},
 };
 pub use self::{
@@ -147,6 +147,7 @@ impl App {
         let (board, wall, ledger) =
             (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
         open_books(&database, live.as_ref(), &ledger).await?;
+        database.run(begin_run).await?;
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
         let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
         let open_live =

@@ -26,6 +26,24 @@ pub struct Cli {
 pub(super) enum Command {
     /// Collect, store and serve (the default)
     Run(Box<RunArgs>),
+    /// Try configuration, Redis, database, disk, clock and Bilibili, and say how to mend what is wrong
+    Check {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Take over the database of the original Django system; the program must not run
+    ImportDjango {
+        /// Its db.sqlite3
+        file: PathBuf,
+        /// Monitor its rooms from now on
+        #[arg(long)]
+        monitor: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
     /// Write the history to a file: CSV, ndjson, XLSX or Bilibili danmaku XML
     Export(ExportArgs),
     /// Copy the history to FILE, also while it is in use, and check the copy
@@ -116,7 +134,7 @@ pub(super) struct RunArgs {
     /// Gifts, super chats and guards are kept so many days; 0: for ever
     #[arg(long, env = "BLM_KEEP_MONEY_DAYS", value_name = "DAYS")]
     pub(super) keep_money_days: Option<u32>,
-    /// Raw frames, and events that could not be stored, are kept so many days; 0: for ever
+    /// Events that could not be stored are kept so many days; 0: for ever
     #[arg(long, env = "BLM_KEEP_RAW_DAYS", value_name = "DAYS")]
     pub(super) keep_raw_days: Option<u32>,
     /// After SIGTERM everything is stored within this, s

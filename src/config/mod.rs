@@ -45,6 +45,22 @@ use crate::{
 pub enum Plan {
     /// Collect, store and serve.
     Run(Box<Settings>),
+    /// Try everything.
+    Check {
+        /// With these.
+        settings: Box<Settings>,
+        /// For a program.
+        json: bool,
+    },
+    /// Take over the original's database.
+    ImportDjango {
+        /// Into which.
+        settings: Box<Settings>,
+        /// The original's.
+        file: PathBuf,
+        /// And monitor its rooms.
+        monitor: bool,
+    },
     /// Write the history to a file.
     Export(ExportArgs),
     /// Copy the history.
@@ -147,7 +163,7 @@ pub struct Keep {
     pub gauges_days: u32,
     /// Gifts, super chats, guards. For ever: somebody's books.
     pub money_days: u32,
-    /// Raw frames and what could not be stored: large, and of use while decoders are young.
+    /// What could not be stored, as it came: of use until somebody has looked at it.
     pub raw_days: u32,
 }
 
@@ -193,6 +209,10 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
     Ok(match cli.command {
         None => Plan::Run(settled(cli.run)?),
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
+        Some(Command::Check { json, settings }) => Plan::Check { settings: settled(*settings)?, json },
+        Some(Command::ImportDjango { file, monitor, settings }) => {
+            Plan::ImportDjango { settings: settled(*settings)?, file, monitor }
+        }
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
         Some(Command::Login(args)) => Plan::Login(settled(*args)?),

@@ -33,7 +33,14 @@ fn history() -> (tempfile::TempDir, Database) {
             start_time: 0,
             end_time: 60,
         }),
-        Body::Guard(Guard { guard_level: 3, num: 1, unit: "月".into(), paid: Gold(138_000), estimated: true }),
+        Body::Guard(Guard {
+            guard_level: 3,
+            num: 1,
+            unit: "月".into(),
+            paid: Gold(138_000),
+            estimated: true,
+            explains: None,
+        }),
         Body::Danmaku(Danmaku { message: "好".into(), ..Danmaku::default() }),
     ];
     let events = (0..).zip(bodies).map(|(n, body)| Event {
@@ -42,7 +49,8 @@ fn history() -> (tempfile::TempDir, Database) {
         timestamp_ms: 1_700_000_000_000 + n * 500,
         received_ms: 1_700_000_000_001,
         source: Source::Live,
-        user: User { uid: Uid(42), username: "@小猫".into(), masked: false },
+        user: User { uid: Uid(42), username: "@小猫".into(), masked: false, alias: None },
+        origin: None,
         body,
     });
     let batch = Batch { position: Position("1".into()), events: events.collect() };

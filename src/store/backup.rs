@@ -22,7 +22,8 @@ use thiserror::Error;
 
 use super::{
     lock::DatabaseLock,
-    sqlite::{OpenError, beside, connect, refuse_strangers},
+    sqlite::{BUSY_TIMEOUT_MS, OpenError, beside, connect, refuse_strangers},
+    upkeep::shrinks,
 };
 
 /// The tables that are counted: every one of events, each with a row number that grows.
@@ -156,8 +157,13 @@ pub fn back_up(database: &Path, file: &Path, force: bool) -> Result<Copy, CopyEr
             })
         };
         let before = up_to(&mut original).map_err(sqlite_error(database, "be counted"))?;
-        // So that the copy, at the latest, gives freed pages back to the system.
-        original.batch_execute("PRAGMA auto_vacuum = INCREMENTAL").map_err(sqlite_error(database, "be copied"))?;
+        // So that the copy, at the latest, gives freed pages back to the system. Only where the original does not:
+        // it takes the writer's lock, which a program that stores without a pause hardly ever lets go of.
+        if !shrinks(&mut original).map_err(sqlite_error(database, "be read"))? {
+            original
+                .batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA auto_vacuum = INCREMENTAL;"))
+                .map_err(sqlite_error(database, "be copied"))?;
+        }
         diesel::sql_query("VACUUM INTO ?")
             .bind::<diesel::sql_types::Text, _>(partial.to_string_lossy())
             .execute(&mut original)
@@ -225,13 +231,26 @@ pub fn restore(file: &Path, database: &Path) -> Result<Restored, CopyError> {
     Ok(Restored { copy: Copy { path: database.to_path_buf(), ..copy }, earlier })
 }
 
+/// Fails while a program uses the database.
+pub fn free_of_users(database: &Path) -> Result<(), CopyError> {
+    DatabaseLock::alone(database).map(drop).map_err(|error| held(error, database))
+}
+
+/// Fails unless the file is one of our databases and whole, indexes aside.
+pub fn quick_check(path: &Path) -> Result<Copy, CopyError> {
+    examine(path, "SELECT quick_check AS text FROM pragma_quick_check")
+}
+
 /// Fails unless the file is one of our databases and whole.
 pub fn verify(path: &Path) -> Result<Copy, CopyError> {
+    examine(path, "SELECT integrity_check AS text FROM pragma_integrity_check")
+}
+
+fn examine(path: &Path, question: &str) -> Result<Copy, CopyError> {
     let mut connection = connect(path)?;
     refuse_strangers(&mut connection, path)?;
-    let found: Vec<Found> = diesel::sql_query("PRAGMA integrity_check(1)")
-        .load(&mut connection)
-        .map_err(sqlite_error(path, "be checked"))?;
+    let found: Vec<Found> =
+        diesel::sql_query(question).load(&mut connection).map_err(sqlite_error(path, "be checked"))?;
     if let Some(found) = found.iter().find(|found| found.text != "ok") {
         return Err(CopyError::Damaged { path: path.to_path_buf(), why: found.text.clone() });
     }
@@ -262,7 +281,7 @@ impl CopyError {
 
 #[derive(QueryableByName)]
 struct Found {
-    #[diesel(sql_type = diesel::sql_types::Text, column_name = "integrity_check")]
+    #[diesel(sql_type = diesel::sql_types::Text)]
     text: String,
 }
 

@@ -6,7 +6,6 @@
 //! next time.
 
 use std::{
-    path::PathBuf,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -20,7 +19,6 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    archive,
     retention::{Class, Retention},
     sqlite::{Database, QueryError},
     upkeep::{FileSize, Sample, disk_free_bytes, growth_per_day},
@@ -48,7 +46,7 @@ pub struct Cleanup {
     pub started_ms: i64,
     /// Ended; none while it runs.
     pub ended_ms: Option<i64>,
-    /// Rows deleted by class, and files of the raw archive.
+    /// Rows deleted by class.
     pub deleted: Deleted,
     /// Given back to the system.
     pub freed_bytes: u64,
@@ -67,7 +65,7 @@ pub struct Deleted {
     pub gauges: u64,
     /// Gifts, super chats, guards.
     pub money: u64,
-    /// Dead letters and files of the raw archive.
+    /// Dead letters.
     pub raw: u64,
 }
 
@@ -89,8 +87,6 @@ pub struct Storage {
     /// The history's file.
     #[serde(flatten)]
     pub file: FileSize,
-    /// The raw archive.
-    pub raw_bytes: u64,
     /// Free where the history is.
     pub disk_free_bytes: Option<u64>,
     /// Growth of everything a day, over the last week; none until half a day is known.
@@ -109,7 +105,6 @@ pub struct Storage {
 pub struct Housekeeper {
     database: Database,
     retention: Retention,
-    raw: PathBuf,
     cleaning: Mutex<()>,
     last: Mutex<Option<Cleanup>>,
     indexed_at: Mutex<Option<Instant>>,
@@ -117,12 +112,11 @@ pub struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// For a history and the folder of its raw archive.
-    pub fn new(database: Database, retention: Retention, raw: PathBuf) -> Housekeeper {
+    /// For a history.
+    pub fn new(database: Database, retention: Retention) -> Housekeeper {
         Housekeeper {
             database,
             retention,
-            raw,
             cleaning: Mutex::default(),
             last: Mutex::default(),
             indexed_at: Mutex::default(),
@@ -147,6 +141,11 @@ impl Housekeeper {
         Ok(())
     }
 
+    /// Counts what takes long to count before somebody asks for it.
+    pub fn count(&self) -> Result<(), QueryError> {
+        self.database.count_people_ahead()
+    }
+
     /// Writes the log back; true when it is as short as it should be.
     pub fn checkpoint(&self) -> Result<bool, QueryError> {
         self.database.checkpoint()
@@ -159,7 +158,7 @@ impl Housekeeper {
         self.database.add_sample(Sample {
             at_ms: now_ms(),
             database_bytes: bytes(file.file_bytes + file.log_bytes),
-            raw_bytes: bytes(archive::bytes_in(&self.raw)),
+            raw_bytes: 0,
         })
     }
 
@@ -189,7 +188,6 @@ impl Housekeeper {
             free.zip(growth.filter(|growth| *growth > 0)).map(|(free, growth)| free / growth.unsigned_abs());
         Ok(Storage {
             file,
-            raw_bytes: archive::bytes_in(&self.raw),
             disk_free_bytes: free,
             growth_bytes_per_day: growth,
             full_in_days,
@@ -207,10 +205,6 @@ impl Housekeeper {
                 self.note(|cleanup| *cleanup.deleted.of(class) += gone as u64);
                 Ok(gone == ROWS_A_STEP)
             })?;
-            if class == Class::Raw {
-                let files = archive::delete_older(&self.raw, cutoff);
-                self.note(|cleanup| cleanup.deleted.raw += files);
-            }
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
 mod lock;
+mod purchase_rows;
 mod rows;
 mod schema;
 pub mod sqlite;
@@ -25,7 +26,9 @@ pub mod sqlite;
 // How events get into it.
 mod backfill;
 pub mod dead_letters;
+pub mod django;
 mod guards;
+mod heads;
 pub mod record;
 mod sums;
 pub mod tasks;
@@ -42,7 +45,6 @@ pub mod series;
 pub mod walk;
 
 // How it is kept in order.
-pub mod archive;
 pub mod backup;
 pub mod housekeeper;
 pub mod retention;
@@ -174,17 +176,21 @@ pub struct RoomTotals {
     pub super_chats: i64,
     /// Guard purchases.
     pub guards: i64,
-    /// Distinct known users who chatted (raffle phrases aside) or gave something, be it free. A lower bound
-    /// while users are masked.
+    /// Distinct users who chatted (raffle phrases aside) or gave something, be it free: known ones, and those for
+    /// whom a hash or an open_id stands. A lower bound if anybody is unidentified.
     pub users: i64,
-    /// Chat lines and purchases whose user was masked.
+    /// Chat lines, gifts, super chats and guards whose user was masked.
     pub masked: i64,
-    /// Paid for gifts.
+    /// Those among them (raffle phrases aside) for whose user nothing stands.
+    pub unidentified: i64,
+    /// Paid for gifts to the room's streamer.
     pub gift_gold: Gold,
     /// Paid for super chats.
     pub super_chat_gold: Gold,
     /// Paid for guards.
     pub guard_gold: Gold,
+    /// Paid here for gifts to other streamers: no income of this room.
+    pub others_gold: Gold,
     /// When the newest event of the room happened, unix ms; 0 when there is none.
     pub last_event_ms: i64,
 }

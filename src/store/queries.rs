@@ -14,7 +14,8 @@ use diesel::{
 };
 
 use super::{
-    rows::{DanmakuRow, GiftRow, GuardRow, RoomEventRow, SuperChatRow, to_ms, to_time},
+    purchase_rows::{GiftRow, GuardRow, SuperChatRow},
+    rows::{DanmakuRow, RoomEventRow, to_ms, to_time},
     schema::{live_data_danmakudata, live_data_giftdata, live_data_guard, live_data_roomevent, live_data_superchat},
     search,
     sqlite::{Database, QueryError, failed},
@@ -24,8 +25,8 @@ use crate::domain::{Event, EventId, RoomId, Uid};
 /// The longest page.
 pub const PAGE_MAX: usize = 1000;
 
-/// Rows that are read through for one page when nothing but reading finds the text: some 30 ms.
-const READ_THROUGH_MAX: i64 = 200_000;
+/// Rows that are read through for one page when nothing but reading finds the text: some 50 ms.
+const READ_THROUGH_MAX: i64 = 100_000;
 
 /// A place in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

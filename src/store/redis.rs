@@ -28,12 +28,13 @@ use deadpool_redis::{
     },
 };
 use rand::RngExt;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use self::connect::{PATIENCE, classify, pool};
 pub use self::connect::{RedisAddressError, RedisOptions};
 use super::{Batch, Batching, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals, StoreError, StoreKind};
-use crate::domain::{Event, Kind, RoomId, RoomInfo};
+use crate::domain::{Event, Kept, Kind, RoomId, RoomInfo};
 
 /// The stream of batches.
 const STREAM: &str = "blm:stream";
@@ -165,11 +166,12 @@ impl RedisStore {
 
     async fn add(&self, id: &str, events: &[Arc<Event>]) -> Result<Standing, StoreError> {
         let mut texts = Vec::with_capacity(events.len());
+        let mut told = Vec::with_capacity(events.len());
         let mut lists: BTreeMap<String, (usize, Vec<usize>)> = BTreeMap::new();
         for (at, event) in events.iter().enumerate() {
-            let text = serde_json::to_string(event)
-                .map_err(|error| StoreError::Refused { what: "to write an event", why: error.to_string() })?;
-            texts.push(text);
+            texts.push(json_of(&Kept(event))?);
+            // The lists are for everybody, the stream is for us: what stands for a masked user is not for everybody.
+            told.push(event.user.hash().map(|_| json_of(event.as_ref())).transpose()?);
             let (list, cap) = match event.kind() {
                 Kind::Danmaku => (RecentList::Danmaku, self.options.danmaku_kept),
                 Kind::Gift => (RecentList::Gifts, self.options.gifts_kept),
@@ -188,7 +190,7 @@ impl RedisStore {
             let newest = &members[members.len().saturating_sub(cap)..];
             let push = pipeline.cmd("LPUSH").arg(&key);
             for at in newest {
-                push.arg(&texts[*at]);
+                push.arg(told[*at].as_ref().unwrap_or(&texts[*at]));
             }
             push.ignore();
             pipeline.cmd("LTRIM").arg(&key).arg(0).arg(cap - 1).ignore();
@@ -265,6 +267,11 @@ fn batch_of(entry: &StreamId) -> Result<Batch, StoreError> {
     let text: String = entry.get("e").ok_or_else(|| unreadable("it has no field e".to_owned()))?;
     let events: Vec<Event> = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     Ok(Batch { position: Position(entry.id.clone()), events })
+}
+
+fn json_of(event: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(event)
+        .map_err(|error| StoreError::Refused { what: "to write an event", why: error.to_string() })
 }
 
 fn list_key(room: RoomId, list: RecentList) -> String {

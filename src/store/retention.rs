@@ -5,7 +5,7 @@
 //! they are when rows go, and are called all-time. Gaps and what happened to rooms stay as well. The index
 //! of chat forgets what is deleted in the same transaction.
 //!
-//! Not here: when it happens (`store::housekeeper`), and the raw archive's files (`store::archive`).
+//! Not here: when it happens (`store::housekeeper`).
 
 use chrono::NaiveDateTime;
 use diesel::{prelude::*, sqlite::SqliteConnection};
@@ -33,7 +33,7 @@ pub struct Retention {
     pub gauges_days: u32,
     /// Gifts, super chats, guards.
     pub money_days: u32,
-    /// Raw frames, and events that could not be stored.
+    /// Events that could not be stored, as they came.
     pub raw_days: u32,
 }
 
@@ -56,7 +56,7 @@ pub enum Class {
     Gauges,
     /// Gifts, super chats, guards.
     Money,
-    /// Events that could not be stored; the archive's files go by the same age.
+    /// Events that could not be stored.
     Raw,
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     record::make_rooms,
     schema::{
-        blm_deadletter, blm_drop, blm_intake, blm_ledger, blm_roomtotal, blm_roomuser, blm_setting,
+        blm_deadletter, blm_drop, blm_intake, blm_ledger, blm_roomalias, blm_roomtotal, blm_roomuser, blm_setting,
         live_data_danmakudata, live_data_gap, live_data_gauge, live_data_giftdata, live_data_guard,
         live_data_interaction, live_data_liveroom as room, live_data_minute, live_data_roomevent, live_data_superchat,
     },
@@ -219,6 +219,7 @@ impl Database {
                     live_data_gap,
                     blm_roomtotal,
                     blm_roomuser,
+                    blm_roomalias,
                     blm_ledger,
                     blm_deadletter,
                     blm_intake,

@@ -55,6 +55,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    blm_roomalias (room_id, alias) {
+        room_id -> BigInt,
+        alias -> Text,
+        first_ms -> BigInt,
+        last_ms -> BigInt,
+        interactions -> BigInt,
+    }
+}
+
+diesel::table! {
     blm_roomtotal (room_id) {
         room_id -> BigInt,
         danmaku -> BigInt,
@@ -67,6 +77,8 @@ diesel::table! {
         super_chat_gold -> BigInt,
         guard_gold -> BigInt,
         last_event_ms -> BigInt,
+        others_gold -> BigInt,
+        unidentified -> BigInt,
     }
 }
 
@@ -81,6 +93,7 @@ diesel::table! {
         gifts -> BigInt,
         paid_gold -> BigInt,
         interactions -> BigInt,
+        alias -> Nullable<Text>,
     }
 }
 
@@ -121,6 +134,8 @@ diesel::table! {
         lottery -> Bool,
         emoticon_url -> Nullable<Text>,
         reply_to -> Nullable<Text>,
+        user_hash -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -193,6 +208,10 @@ diesel::table! {
         blind_box_price_gold -> Nullable<BigInt>,
         receiver_uid -> Nullable<BigInt>,
         receiver_name -> Nullable<Text>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
+        to_other -> Bool,
     }
 }
 
@@ -215,6 +234,9 @@ diesel::table! {
         masked -> Bool,
         created_at -> Nullable<Timestamp>,
         estimate_id -> Nullable<Text>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -272,6 +294,7 @@ diesel::table! {
         gift_gold -> BigInt,
         super_chat_gold -> BigInt,
         guard_gold -> BigInt,
+        others_gold -> BigInt,
     }
 }
 
@@ -330,6 +353,9 @@ diesel::table! {
         source -> Text,
         masked -> Bool,
         created_at -> Nullable<Timestamp>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -348,6 +374,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blm_deadletter,
     blm_indexed,
     blm_ledger,
+    blm_roomalias,
     blm_roomtotal,
     blm_roomuser,
     blm_setting,

@@ -44,10 +44,10 @@ const DANMAKU: &str = "danmaku";
 
 /// Documents of one question that are read through for one page. Whoever wants more asks again, with
 /// the place where this page stopped.
-const CHECKED_MAX: usize = 5000;
+const CHECKED_MAX: usize = 2000;
 
 /// Hits that are counted; above it, counting would cost more than finding.
-const COUNTED_MAX: usize = 2000;
+const COUNTED_MAX: usize = 1000;
 
 /// Documents of a statement.
 const DOCUMENTS_A_STATEMENT: usize = 500;

@@ -19,7 +19,7 @@ use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sqlite::SqliteC
 use thiserror::Error;
 
 use super::StoreError;
-use crate::domain::Event;
+use crate::domain::{Event, Kept};
 
 diesel::table! {
     /// One appended batch.
@@ -163,7 +163,8 @@ impl Spool {
 
     /// Writes a batch and gives back its number and the bytes of its JSON.
     pub(super) fn append(&mut self, events: &[Arc<Event>]) -> Result<(i64, usize), StoreError> {
-        let payload = serde_json::to_string(events)
+        let kept: Vec<Kept> = events.iter().map(|event| Kept(event)).collect();
+        let payload = serde_json::to_string(&kept)
             .map_err(|error| StoreError::Refused { what: "to write a batch", why: error.to_string() })?;
         let seq = self.next;
         diesel::insert_into(batch::table)

@@ -24,7 +24,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
 
-use super::lock::DatabaseLock;
+use super::{lock::DatabaseLock, series::PeopleCounted};
 use crate::supervise::blocking;
 
 /// Every step from an empty file to [`super::schema`].
@@ -52,6 +52,7 @@ struct Inner {
     path: PathBuf,
     writer: Mutex<SqliteConnection>,
     readers: Pool<ConnectionManager<SqliteConnection>>,
+    people: Mutex<Option<PeopleCounted>>,
     /// Last field: let go of when the connections are closed.
     _lock: DatabaseLock,
 }
@@ -214,7 +215,13 @@ impl Database {
             .connection_customizer(Box::new(ReadOnly))
             .build(ConnectionManager::new(text(path)?))
             .map_err(|source| OpenError::Readers { path: path.to_path_buf(), source })?;
-        let inner = Inner { path: path.to_path_buf(), writer: Mutex::new(writer), readers, _lock: lock };
+        let inner = Inner {
+            path: path.to_path_buf(),
+            writer: Mutex::new(writer),
+            readers,
+            people: Mutex::default(),
+            _lock: lock,
+        };
         Ok(Database { inner: Arc::new(inner) })
     }
 
@@ -236,6 +243,11 @@ impl Database {
     /// Bytes of the file beside the history with that ending; none of it without one.
     pub(super) fn bytes_of(&self, ending: &str) -> u64 {
         std::fs::metadata(beside(&self.inner.path, ending)).map_or(0, |found| found.len())
+    }
+
+    /// The last count of people over all rooms.
+    pub(super) fn people_counted(&self) -> &Mutex<Option<PeopleCounted>> {
+        &self.inner.people
     }
 
     /// Where the history is.

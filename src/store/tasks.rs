@@ -21,7 +21,10 @@ use crate::domain::RoomId;
 const TASK: &str = "live-monitor";
 
 /// How a run of the sync is called in the log.
-const LIVE_SYNC: &str = "live_sync";
+pub(super) const LIVE_SYNC: &str = "live_sync";
+
+/// How a run is called that took over another program's database.
+pub(super) const IMPORT: &str = "django_import";
 
 /// Successful runs that the log keeps: about three hours at one a second. Others are kept for ever.
 const RUNS_KEPT: i64 = 10_000;
@@ -200,13 +203,14 @@ fn json_list(rooms: &[RoomId]) -> String {
 /// Writes the log row of a run that began at `started` and ends now, and lets go of old ones.
 pub(super) fn log_run(
     writer: &mut SqliteConnection,
+    kind: &str,
     started: NaiveDateTime,
     outcome: Outcome,
     error: Option<&str>,
 ) -> QueryResult<()> {
     let id: i64 = diesel::insert_into(log::table)
         .values((
-            log::migration_type.eq(LIVE_SYNC),
+            log::migration_type.eq(kind),
             log::start_time.eq(started),
             log::end_time.eq(Utc::now().naive_utc()),
             log::total_records.eq(outcome.received() as i64),

@@ -53,7 +53,7 @@ pub struct Sample {
     pub at_ms: i64,
     /// File and log.
     pub database_bytes: i64,
-    /// The raw archive.
+    /// Beside it; nothing is, so far.
     pub raw_bytes: i64,
 }
 
@@ -79,6 +79,11 @@ fn pages(connection: &mut SqliteConnection) -> QueryResult<Pages> {
          FROM pragma_page_size, pragma_freelist_count, pragma_auto_vacuum",
     )
     .get_result(connection)
+}
+
+/// Whether a file gives freed pages back to the system.
+pub(super) fn shrinks(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    pages(connection).map(|pages| pages.mode == INCREMENTAL)
 }
 
 /// A checkpoint that waits so long for others; false when they kept it from being a whole one.

@@ -8,7 +8,8 @@ use std::{collections::VecDeque, ops::ControlFlow};
 use diesel::prelude::*;
 
 use super::{
-    rows::{DanmakuRow, GiftRow, GuardRow, RoomEventRow, SuperChatRow, to_time},
+    purchase_rows::{GiftRow, GuardRow, SuperChatRow},
+    rows::{DanmakuRow, RoomEventRow, to_time},
     schema::{live_data_danmakudata, live_data_giftdata, live_data_guard, live_data_roomevent, live_data_superchat},
     sqlite::{Database, QueryError, failed},
 };
@@ -150,6 +151,7 @@ mod tests {
             received_ms: ms,
             source: Source::Live,
             user: User::default(),
+            origin: None,
             body,
         }
     }

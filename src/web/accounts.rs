@@ -15,6 +15,7 @@ use super::{
     BODY_MAX, Site, admin,
     api::{
         answer, answer_as,
+        openapi::Room,
         params::{self, Params},
     },
     error::Refusal,
@@ -33,12 +34,20 @@ pub fn values(site: &Site) -> Value {
 }
 
 /// GET `/live/api/admin/accounts/`.
+#[utoipa::path(
+    get, path = "/live/api/admin/accounts/", tag = "admin", operation_id = "list_accounts", summary = "Bilibili accounts, and what is left alone until when", security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses((status = 200, description = "How they do; never a cookie"))
+)]
 pub async fn list(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     is_known(&request, &site)?;
     Ok(answer(site.web.accounts.standing()))
 }
 
 /// POST `/live/api/admin/accounts/login/`: a code to scan.
+#[utoipa::path(
+    post, path = "/live/api/admin/accounts/login/", tag = "admin", operation_id = "begin_login", summary = "Begin a login by QR code", security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses((status = 201, description = "The code as `svg` and `url`, its `key`, and `expires_in_s`"))
+)]
 pub async fn begin(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
     let login = begin_login(&site).await?;
@@ -46,6 +55,10 @@ pub async fn begin(request: HttpRequest, site: web::Data<Site>) -> Result<HttpRe
 }
 
 /// GET `/live/api/admin/accounts/login/{key}/?seen=waiting`: where it stands, as soon as that is something else.
+#[utoipa::path(
+    get, path = "/live/api/admin/accounts/login/{key}/", tag = "admin", operation_id = "follow_login", summary = "Where a login stands; with `seen`, as soon as it is something else", params(("key" = String, Path, description = "Of the login"), ("seen" = Option<String>, Query, description = "The state that is known")), security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses((status = 200, description = "`state`: waiting, scanned, confirmed, expired or failed"))
+)]
 pub async fn follow(
     request: HttpRequest,
     key: web::Path<String>,
@@ -60,6 +73,10 @@ pub async fn follow(
 }
 
 /// DELETE `/live/api/admin/accounts/{uid}/`.
+#[utoipa::path(
+    delete, path = "/live/api/admin/accounts/{uid}/", tag = "admin", operation_id = "remove_account", summary = "Forget an account and its cookies", params(("uid" = u64, Path, description = "Of the account")), security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses((status = 200, description = "It is forgotten"))
+)]
 pub async fn remove(request: HttpRequest, uid: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
     forget(&site, Uid(*uid)).await?;
@@ -67,6 +84,10 @@ pub async fn remove(request: HttpRequest, uid: web::Path<u64>, site: web::Data<S
 }
 
 /// POST `/live/api/admin/rooms/{id}/priority/` `{"priority": 5}`.
+#[utoipa::path(
+    post, path = "/live/api/admin/rooms/{room}/priority/", tag = "admin", operation_id = "set_priority", summary = "Which rooms get a place on an account first", params(Room), security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses((status = 200, description = "Done"))
+)]
 pub async fn priority(
     request: HttpRequest,
     room: web::Path<u64>,

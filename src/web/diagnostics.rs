@@ -8,7 +8,7 @@ use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Site, error::Refusal};
+use super::{Site, api::openapi::schema::Anything, error::Refusal};
 
 /// Dead letters in the file.
 const DEAD_LETTERS: i64 = 100;
@@ -31,6 +31,11 @@ pub async fn by_form(
 }
 
 /// GET `/live/api/admin/diagnostics/`.
+#[utoipa::path(
+    get, path = "/live/api/admin/diagnostics/", tag = "admin", operation_id = "diagnostics",
+    summary = "One file for whoever helps, without secrets", security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses((status = 200, description = "The file", body = Anything))
+)]
 pub async fn by_call(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
     file(&site).await

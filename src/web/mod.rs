@@ -24,6 +24,7 @@ mod fresh;
 mod health;
 pub mod i18n;
 mod machine;
+mod metrics;
 mod pace;
 pub mod pages;
 pub mod push;
@@ -331,7 +332,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))
         .service(resource("/favicon.ico").route(get().to(assets::favicon)))
         .service(resource(both("/healthz")).route(get().to(debug::healthz)))
-        .service(resource(both("/readyz")).route(get().to(debug::readyz)));
+        .service(resource(both("/readyz")).route(get().to(debug::readyz)))
+        .service(resource(both("/metrics")).route(get().to(metrics::metrics)));
 
     cfg.service(web::scope("/live/api").configure(api::configure)).default_service(web::to(pages::nowhere));
 }

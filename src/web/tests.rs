@@ -99,7 +99,8 @@ fn event(n: i64, body: Body) -> Event {
         timestamp_ms,
         received_ms: timestamp_ms,
         source: Source::Live,
-        user: User { uid: Uid(7), username: EVIL.into(), masked: false },
+        user: User { uid: Uid(7), username: EVIL.into(), masked: false, alias: None },
+        origin: None,
         body,
     }
 }
@@ -162,7 +163,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     events.push(event(11, Body::SuperChat(super_chat)));
     let batch = Batch { position: Position("1".into()), events };
     database.record(StoreKind::Embedded, &[batch]).expect("recorded");
-    let housekeeper = Housekeeper::new(database.clone(), Retention::default(), folder.path().join("raw"));
+    let housekeeper = Housekeeper::new(database.clone(), Retention::default());
     let wall = Arc::new(Wall::default());
     wall.put(info);
     wall.set_totals(ROOM, database.totals(ROOM).expect("totals"));
@@ -343,6 +344,9 @@ async fn no_write_happens_without_the_right_to_it() {
 #[actix_web::test]
 async fn the_api_answers_in_its_envelope() {
     let rig = rig();
+    // As a start does.
+    let Web { ledger, database, .. } = &rig.site.web;
+    ledger.open(&database.open_books(&BTreeMap::new()).expect("opened"), &BTreeMap::new(), &[]);
     let door = door!(rig);
     let ask = async |path: &str| {
         let answer = call_service(&door, TestRequest::get().uri(path).to_request()).await;

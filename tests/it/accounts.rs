@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::support::{
     browser::Browser,
     eventually,
-    monitor::{Monitor, PASSWORD, Setup},
+    monitor::{Monitor, PASSWORD, Setup, install_provider},
     same,
 };
 
@@ -22,15 +22,21 @@ use crate::support::{
 struct Simulated {
     process: Child,
     url: String,
+    /// Left open: it has more to say, and would not survive that nobody takes it.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Simulated {
     fn start() -> Simulated {
+        // The test itself asks the simulator, before any program of ours is started.
+        install_provider();
         let mut process =
             program().args(["simulate", "--rooms", "3", "--pace", "0"]).spawn().expect("it can be started");
-        let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok);
-        let url = lines.find_map(|line| line.strip_prefix("simulator on ").map(str::to_owned)).expect("it says where");
-        Simulated { process, url }
+        let mut output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        let mut said = String::new();
+        read_until(&mut output, &mut said, "simulator on ");
+        let url = said.trim().trim_start_matches("simulator on ").to_owned();
+        Simulated { process, url, _output: output }
     }
 
     async fn tell(&self, path: &str, body: Value) -> Value {

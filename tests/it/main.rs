@@ -8,6 +8,7 @@
 mod accounts;
 mod bad_input;
 mod browser;
+mod crash;
 mod export;
 mod faults;
 mod gaps;

@@ -14,7 +14,7 @@ use tracing::error;
 use super::{Room, reading::Reading};
 use crate::{
     actors::memory::InHand,
-    domain::{Body, Event, Gauge, RoomId, Source},
+    domain::{Body, Event, Gauge, Guard, RoomId, Source},
     protocol::Step,
     supervise::{
         exit::Exit,
@@ -51,7 +51,8 @@ impl Reading {
     pub async fn hand_on(&mut self) -> Result<(), Exit> {
         let Room { id, memory, vitals, shared } = self.room.clone();
         while let Some(InHand { event, shown }) = memory.next_in_hand() {
-            if !memory.knows(event.id) && self.is_news(&event) {
+            let known = memory.knows(event.id);
+            if (!known || says_what_it_explains(&event)) && self.is_news(&event) {
                 fault(id).await?;
                 match self.offer_to_record(&shared.record, &event).await {
                     Offer::Taken => vitals.handed_on(1, Some(event.timestamp_ms)),
@@ -59,7 +60,7 @@ impl Reading {
                     Offer::Closed => self.lose(&event, "stopped"),
                 }
                 fault(id).await?;
-                if shown {
+                if shown && !known {
                     shared.view.offer(event.clone()).await;
                 }
                 // Not before it is on its way: a life that ends in between leaves it to the next, as news.
@@ -157,6 +158,11 @@ pub fn shown(event: Event) -> InHand {
 }
 
 /// A fault put here by a test.
+/// A purchase is told once more when it becomes clear which estimate it explains: the history has to know.
+fn says_what_it_explains(event: &Event) -> bool {
+    matches!(&event.body, Body::Guard(Guard { explains: Some(_), .. }))
+}
+
 async fn fault(room: RoomId) -> Result<(), Exit> {
     faults::at(Point::RoomHandOn, room.0).await.map_err(|error| Exit::Lost(error.to_string()))
 }

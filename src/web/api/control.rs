@@ -100,6 +100,11 @@ pub async fn restart(
 }
 
 /// POST `/admin/rooms/reconnect/`: all of them, one after another, as fast as the gate lets them in.
+#[utoipa::path(
+    post, path = "/live/api/admin/rooms/reconnect/", tag = "admin", operation_id = "reconnect_all",
+    summary = "Connect all rooms anew, one after another", security(("bearer" = []), ("session" = [], "csrf" = [])),
+    responses((status = 200, description = "Begun", body = Answer<schema::Reconnecting>))
+)]
 pub async fn reconnect_all(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
     site.web.rooms.reconnect_all().await?;

@@ -20,7 +20,7 @@ use utoipa::{
 };
 
 use super::{control, events, export, rooms, system, trend};
-use crate::web::{Site, socket, storage};
+use crate::web::{Site, accounts, diagnostics, socket, storage};
 
 /// The API of this program.
 #[derive(OpenApi)]
@@ -36,8 +36,9 @@ use crate::web::{Site, socket, storage};
         events::danmaku, events::gifts, events::super_chats, events::guards, events::browser,
         trend::trend, trend::gaps, export::of_room, export::of_all,
         system::health, system::live_store, system::ledger, socket::server_sent, file,
-        control::add, control::remove, control::pause, control::resume, control::restart, control::sync,
-        storage::cleanup
+        control::add, control::remove, control::pause, control::resume, control::restart, control::reconnect_all, control::sync,
+        storage::cleanup, diagnostics::by_call,
+        accounts::list, accounts::begin, accounts::follow, accounts::remove, accounts::priority
     ),
     components(schemas(Refused, schema::Event)),
     modifiers(&Everywhere),

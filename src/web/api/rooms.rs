@@ -58,6 +58,8 @@ fn stats_of(totals: &RoomTotals) -> Value {
         "total_guards": totals.guards,
         "total_users": totals.users,
         "masked": totals.masked,
+        "masked_share": totals.masked_share(),
+        "users_is_lower_bound": totals.users_is_lower_bound(),
         "last_update": totals.last_event_ms.div_euclid(1000),
         "last_event_ms": totals.last_event_ms,
         "income": Income::from(totals),

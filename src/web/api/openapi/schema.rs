@@ -79,6 +79,12 @@ pub struct Event {
     pub blind_box: Option<Anything>,
     /// Who received it: uid, username; null when unknown.
     pub receiver: Option<Anything>,
+    /// The upstream's command that told of the purchase.
+    pub command: Option<String>,
+    /// Version of the rule by which it was read.
+    pub rule: Option<i64>,
+    /// Who it was, over the Open Live platform.
+    pub open_id: Option<String>,
     /// The platform's number of the super chat.
     pub super_chat_id: Option<i64>,
     /// Display begins, unix s.
@@ -124,8 +130,18 @@ pub struct Room {
     pub state_since_ms: i64,
     /// Why it is not received, when it is not.
     pub error: Option<String>,
-    /// Stored rows by kind, users, masked.
-    pub counts: BTreeMap<String, i64>,
+    /// Nothing is on air, and the room connects when something is.
+    pub waits_for_broadcast: bool,
+    /// The connection is anonymous: users are masked and most messages withheld.
+    pub incomplete: bool,
+    /// Unix ms; null unless the connection brings far less chat than before.
+    pub thinned_since_ms: Option<i64>,
+    /// The account that watches it, or `anonymous`; null before the first connection.
+    pub account: Option<String>,
+    /// Higher goes first when accounts have too few places.
+    pub priority: i64,
+    /// Stored rows by kind, users, users_is_lower_bound, masked.
+    pub counts: Anything,
     /// Viewer spending: gold by kind, in total, CNY. Absent in public.
     pub income: Option<BTreeMap<String, f64>>,
     /// danmaku_per_minute, events_per_minute.
@@ -147,10 +163,14 @@ pub struct Totals {
     pub total_super_chats: Option<i64>,
     /// Guards.
     pub total_guards: Option<i64>,
-    /// Distinct known users; a lower bound while `masked` is not 0.
+    /// Distinct users, masked ones by what stands for them; see `users_is_lower_bound`.
     pub total_users: i64,
     /// Rows whose user was hidden.
     pub masked: i64,
+    /// Their share of all that count, 0 to 1.
+    pub masked_share: f64,
+    /// There may be more users than `total_users`.
+    pub users_is_lower_bound: bool,
     /// Unix s.
     pub last_update: i64,
     /// Unix ms.
@@ -287,6 +307,8 @@ pub struct TrendPoint {
     pub super_chat_gold: Option<i64>,
     /// Gold paid for guards.
     pub guard_gold: Option<i64>,
+    /// Gold paid here to another streamer; not in `income`.
+    pub others_gold: Option<i64>,
     /// CNY paid.
     pub income: Option<f64>,
     /// Share of the step in which the room was received; null where it was not watched.
@@ -420,4 +442,11 @@ pub struct Cleaned {
     pub cleanup: Anything,
     /// It has not ended yet.
     pub running: bool,
+}
+
+/// All rooms connect anew.
+#[derive(ToSchema)]
+pub struct Reconnecting {
+    /// True.
+    pub reconnecting: bool,
 }
