@@ -30,13 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// What a streamer's identity code opens, for an app that the platform knows.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenLiveApp {
     /// The app's number.
     pub app_id: u64,
     /// Its key.
     pub key: AppKey,
-    /// Identity codes by room. Secret.
+    /// Identity codes by room. Secret: this type is never printed.
     pub codes: BTreeMap<RoomId, String>,
 }
 
