@@ -5,6 +5,7 @@
 //! session that is not ended keeps the room closed to us for a while.
 //!
 //! Invariant: who drops a [`Game`] has ended it, sooner or later; who awaits [`Game::end`] knows when.
+//! A heartbeat that is not answered never delays the end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,6 +28,8 @@ const END: Duration = Duration::from_millis(1500);
 
 /// A session that is being opened, or is open.
 pub struct Game {
+    /// Its name, once it is open and if there is anything to keep alive.
+    id: Option<String>,
     opened: Option<oneshot::Receiver<Result<OpenSession, AskError>>>,
     closed: watch::Receiver<bool>,
     /// Dropped: end it.
@@ -49,16 +52,21 @@ impl Game {
                 keep(&platform, room, &game_id, held, close).await;
             }
         });
-        Game { opened: Some(opened), closed, hold, task }
+        Game { id: None, opened: Some(opened), closed, hold, task }
     }
 
     /// The session, when it is open.
     pub async fn opened(&mut self) -> Result<OpenSession, AskError> {
         let gone = || AskError::Unreachable { call: "app/start", why: "its task is gone".into() };
-        match self.opened.take() {
-            Some(opened) => opened.await.map_err(|_| gone())?,
-            None => Err(gone()),
-        }
+        let session = self.opened.take().ok_or_else(gone)?.await.map_err(|_| gone())??;
+        self.id.clone_from(&session.game_id);
+        Ok(session)
+    }
+
+    /// Whether this session is meant by `game_id`, as the stream names the one that the platform ended. A
+    /// message without a name means the session in whose stream it came.
+    pub fn is_meant_by(&self, game_id: &str) -> bool {
+        game_id.is_empty() || self.id.as_deref() == Some(game_id)
     }
 
     /// Returns when the platform has closed the session.
@@ -83,23 +91,27 @@ async fn keep(
     platform: &OpenLive,
     room: RoomId,
     game_id: &str,
-    mut held: oneshot::Receiver<()>,
+    held: oneshot::Receiver<()>,
     close: watch::Sender<bool>,
 ) {
     let every = Duration::from_secs(HEARTBEAT_EVERY_S);
     let mut beat = interval_at(Instant::now() + every, every);
-    loop {
-        select! {
-            biased;
-            _ = &mut held => break,
-            _ = beat.tick() => match platform.heartbeat(game_id).await {
+    let beating = async {
+        loop {
+            beat.tick().await;
+            match platform.heartbeat(game_id).await {
                 Ok(Pulse::Alive) => {}
-                Ok(Pulse::Closed) => {
-                    close.send_replace(true);
-                    return;
-                }
+                Ok(Pulse::Closed) => break,
                 Err(error) => debug!(room.id = %room, "room {room}: a heartbeat to the platform failed: {error}"),
-            },
+            }
+        }
+    };
+    select! {
+        biased;
+        _ = held => {}
+        () = beating => {
+            close.send_replace(true);
+            return;
         }
     }
     if let Err(error) = platform.end(game_id).await {

@@ -321,7 +321,13 @@ impl Reading {
             self.room.memory.frame_is_read();
         }
         self.hand_on().await?;
-        self.watch_thinning(chat, others)
+        self.watch_thinning(chat, others)?;
+        match self.intake.ended_session.take() {
+            Some(id) if self.game.as_ref().is_some_and(|game| game.is_meant_by(&id)) => {
+                Err(Exit::Lost("the platform ended the session".into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a frame held more of than is told one by one.

@@ -221,6 +221,12 @@ impl FakeBilibili {
         self.world.lock().platform.clone()
     }
 
+    /// The platform closes the session that was started last, and says so only to who asks.
+    pub fn close_session(&self) {
+        let platform = &mut self.world.lock().platform;
+        platform.closed.extend(platform.starts.last().cloned());
+    }
+
     /// Tickets given out.
     pub fn tickets(&self) -> usize {
         self.world.lock().tickets

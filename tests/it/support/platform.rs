@@ -20,6 +20,15 @@ pub struct Calls {
     pub starts: Vec<String>,
     pub heartbeats: Vec<String>,
     pub ends: Vec<String>,
+    /// Sessions that the platform itself has closed: nothing is left of them to keep alive or end.
+    pub closed: Vec<String>,
+}
+
+impl Calls {
+    fn is_open(&self, game: &str) -> bool {
+        let has = |games: &[String]| games.iter().any(|other| other == game);
+        has(&self.starts) && !has(&self.ends) && !has(&self.closed)
+    }
 }
 
 /// `POST /v2/app/…`.
@@ -31,12 +40,9 @@ pub async fn answer(request: HttpRequest, body: web::Bytes, world: web::Data<Wor
     let said: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut state = world.lock();
     let game = said["game_id"].as_str().unwrap_or_default().to_owned();
-    let is_open = |calls: &Calls, game: &str| {
-        calls.starts.iter().any(|started| started == game) && !calls.ends.iter().any(|ended| ended == game)
-    };
     match request.path() {
         "/v2/app/start" if said["code"] == CODE && said["app_id"] == 7 => {
-            if state.platform.starts.iter().any(|game| is_open(&state.platform, game)) {
+            if state.platform.starts.iter().any(|game| state.platform.is_open(game)) {
                 state.violations.push("started again without an end".into());
                 return reply(7002, Value::Null);
             }
@@ -52,14 +58,15 @@ pub async fn answer(request: HttpRequest, body: web::Bytes, world: web::Data<Wor
                         "uface": ""}}),
             )
         }
-        "/v2/app/heartbeat" if is_open(&state.platform, &game) => {
+        "/v2/app/heartbeat" if state.platform.is_open(&game) => {
             state.platform.heartbeats.push(game);
             reply(0, json!({}))
         }
-        "/v2/app/end" if is_open(&state.platform, &game) => {
+        "/v2/app/end" if state.platform.is_open(&game) => {
             state.platform.ends.push(game);
             reply(0, json!({}))
         }
+        _ if state.platform.closed.contains(&game) => reply(7003, Value::Null),
         path => {
             state.violations.push(format!("{path}: {said}"));
             reply(7003, Value::Null)
