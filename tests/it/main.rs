@@ -13,6 +13,7 @@ mod export;
 mod faults;
 mod gaps;
 mod hostile;
+mod open_live;
 mod openapi;
 mod pipeline;
 mod public;
