@@ -12,6 +12,8 @@ mod crash;
 mod export;
 mod faults;
 mod gaps;
+mod hostile;
+mod open_live;
 mod openapi;
 mod pages;
 mod pipeline;

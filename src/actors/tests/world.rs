@@ -145,6 +145,7 @@ impl World {
                     ledger: ledger.clone(),
                     wall: wall.clone(),
                     airs,
+                    open_live: None,
                     only_when_live,
                     in_hand: Arc::default(),
                 },

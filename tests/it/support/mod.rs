@@ -8,6 +8,7 @@ pub mod http;
 pub mod listener;
 pub mod monitor;
 pub mod packet;
+pub mod platform;
 pub mod redis_server;
 pub mod simulator;
 pub mod story;
