@@ -31,7 +31,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 pub use self::{
     bilibili::{Bilibili, Manners},
-    gate::{Gate, Permit},
+    client::FamilyStanding,
+    gate::{Gate, GateReading, Permit},
     open_live::{OpenLive, OpenLiveApp},
     pass::{Issuer, Pass, Reached},
 };
