@@ -12,6 +12,7 @@ mod crash;
 mod export;
 mod faults;
 mod gaps;
+mod money;
 mod open_live;
 mod openapi;
 mod pipeline;
