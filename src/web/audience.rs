@@ -25,7 +25,11 @@ pub enum Audience {
 impl Audience {
     /// Who asks, on this site.
     pub fn of(request: &HttpRequest, site: &Site) -> Audience {
-        if site.web.options.public && !site.web.auth.knows(request) { Audience::Public } else { Audience::Everything }
+        if site.web.options.public && !site.web.auth.sees_all(request) {
+            Audience::Public
+        } else {
+            Audience::Everything
+        }
     }
 
     /// Refuses the public.

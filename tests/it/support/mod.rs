@@ -1,5 +1,6 @@
 //! What the tests stand on: the world the program lives in, made by hand.
 
+pub mod axe;
 pub mod browser;
 pub mod fake;
 pub mod gifts_v2;
