@@ -13,6 +13,7 @@ mod export;
 mod faults;
 mod gaps;
 mod hostile;
+mod money;
 mod open_live;
 mod openapi;
 mod pages;

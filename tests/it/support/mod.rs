@@ -13,6 +13,7 @@ pub mod redis_server;
 pub mod simulator;
 pub mod story;
 pub mod stream;
+pub mod till;
 
 use std::time::Duration;
 
