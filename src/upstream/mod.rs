@@ -8,7 +8,7 @@ pub mod accounts;
 mod assign;
 mod bilibili;
 mod client;
-mod gate;
+pub mod gate;
 mod identity;
 mod keys;
 pub mod login;
@@ -31,8 +31,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 pub use self::{
     bilibili::{Bilibili, Manners},
-    client::FamilyStanding,
-    gate::{Gate, GateReading, Permit},
+    gate::{Gate, Permit},
     open_live::{OpenLive, OpenLiveApp},
     pass::{Issuer, Pass, Reached},
 };

@@ -76,7 +76,7 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
-    upstream::{Gate, accounts::Accounts},
+    upstream::{accounts::Accounts, gate::Gate},
 };
 
 /// What the door is given.

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::Web;
 use crate::upstream::{
-    FamilyStanding, GateReading,
-    accounts::{AccountReport, AccountState, Standing, VisitorReport},
+    accounts::{AccountReport, AccountState, FamilyStanding, Standing, VisitorReport},
+    gate::GateReading,
 };
 
 /// Limits, identities and calls.
