@@ -21,6 +21,8 @@ mod pipeline;
 mod public;
 mod push;
 mod redis;
+mod renewal;
+mod secrets;
 mod security;
 mod shutdown;
 mod supervision;
