@@ -22,7 +22,7 @@ use crate::{
     protocol::api::STREAMERS_A_CALL,
     supervise::{
         exit::Exit,
-        life::{Life, Work},
+        life::Work,
         vitals::{Doing, State, Vitals},
     },
     upstream::{AskError, Upstream},
@@ -44,9 +44,6 @@ pub struct StatusSpec {
     /// What it publishes.
     pub vitals: Arc<Vitals>,
 }
-
-/// The actor.
-pub type StatusActor = Life<StatusSpec>;
 
 impl Work for StatusSpec {
     type Name = &'static str;

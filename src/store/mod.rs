@@ -17,7 +17,7 @@ mod spool;
 pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
-mod lock;
+pub mod lock;
 mod purchase_rows;
 mod rows;
 mod schema;
@@ -36,6 +36,7 @@ pub mod tasks;
 // What else is kept there.
 pub mod books;
 pub mod gaps;
+pub mod orders;
 pub mod rooms;
 
 // What is asked of it.

@@ -191,6 +191,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
         ring: Arc::new(Ring::new(1)),
         board: Arc::new(Board::default()),
         ledger: Arc::new(Ledger::default()),
+        reports: Arc::default(),
         auth: Arc::new(AdminAuth::new(Some("secret".into()), Some("robot".into()), None)),
         options: WebOptions::default(),
     };
@@ -346,7 +347,9 @@ async fn the_api_answers_in_its_envelope() {
     let rig = rig();
     // As a start does.
     let Web { ledger, database, .. } = &rig.site.web;
-    ledger.open(&database.open_books(&BTreeMap::new()).expect("opened"), &BTreeMap::new(), &[]);
+    let at = database.cursor(StoreKind::Embedded).expect("read");
+    let kept = database.open_books(StoreKind::Embedded, at.as_ref(), &BTreeMap::new()).expect("opened");
+    ledger.open(&kept.expect("nobody else"), &BTreeMap::new(), &[]);
     let door = door!(rig);
     let ask = async |path: &str| {
         let answer = call_service(&door, TestRequest::get().uri(path).to_request()).await;
@@ -447,7 +450,8 @@ async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
     web.database
         .count_unknown(&[UnknownCommand { cmd, count: 3, first_ms: 10, last_ms: 10, sample }])
         .expect("counted");
-    let kept = web.database.open_books(&left).expect("opened");
+    let at = web.database.cursor(StoreKind::Embedded).expect("read");
+    let kept = web.database.open_books(StoreKind::Embedded, at.as_ref(), &left).expect("opened").expect("alone");
     web.ledger.open(&kept, &left, &web.database.unknown_commands().expect("listed"));
     web.ledger.recorded(ROOM, 2, 0, 0);
     let rig = Rig { site: Site::new(web).expect("the templates can be read"), desk, _folder: folder };

@@ -17,6 +17,7 @@ mod pipeline;
 mod public;
 mod push;
 mod redis;
+mod roles;
 mod security;
 mod shutdown;
 mod supervision;
