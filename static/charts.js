@@ -7,6 +7,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const { series, step_ms: step } = data;
 const length = Math.max(1, ...series.map((s) => s.points.length));
 const one = series.length === 1;
+/** A site in public mode does not say what was paid. */
+const paid = !!document.getElementById("chart-spending");
 const label = (s) => s.name || String(s.room_id);
 
 const span = () => range(series[0]?.points ?? [], step);
@@ -35,9 +37,9 @@ const ranking = () => {
     type: "bar",
     data: { labels: sums.map((s) => s.name), datasets: [
       { label: t("danmaku"), data: sums.map((s) => s.danmaku), backgroundColor: colour(1), xAxisID: "x", borderRadius: 3 },
-      { label: t("spending") + " ¥", data: sums.map((s) => s.gold / 1000), backgroundColor: colour(0), xAxisID: "money", borderRadius: 3 }] },
+      ...(paid ? [{ label: t("spending") + " ¥", data: sums.map((s) => s.gold / 1000), backgroundColor: colour(0), xAxisID: "money", borderRadius: 3 }] : [])] },
     options: { animation: false, responsive: true, maintainAspectRatio: false, indexAxis: "y", interaction: { mode: "index", axis: "y", intersect: false },
-      scales: { y: { grid: { display: false }, ticks: { ...shared.scales.y.ticks, callback(n) { const name = this.getLabelForValue(n); return name.length > 12 ? name.slice(0, 11) + "…" : name; } } }, x: { beginAtZero: true, grid: shared.scales.y.grid, ticks: shared.scales.y.ticks, position: "bottom" }, money: { beginAtZero: true, position: "top", suggestedMax: 1, grid: { display: false }, ticks: { ...shared.scales.y.ticks, callback: (n) => "¥" + compact(n) } } },
+      scales: { y: { grid: { display: false }, ticks: { ...shared.scales.y.ticks, callback(n) { const name = this.getLabelForValue(n); return name.length > 12 ? name.slice(0, 11) + "…" : name; } } }, x: { beginAtZero: true, grid: shared.scales.y.grid, ticks: shared.scales.y.ticks, position: "bottom" }, ...(paid && { money: { beginAtZero: true, position: "top", suggestedMax: 1, grid: { display: false }, ticks: { ...shared.scales.y.ticks, callback: (n) => "¥" + compact(n) } } }) },
       plugins: { legend: shared.plugins.legend } },
   };
 };

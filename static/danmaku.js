@@ -11,7 +11,7 @@ if ("live" in list.dataset) {
   const names = new Map();
   const stream = new Stream(list, { names, kept: 300, pause: document.getElementById("pause"), bar: document.getElementById("new-rows") });
   const chosen = () => {
-    const room = form.elements.room.value, kind = form.elements.kind.value;
+    const room = form.elements.room.value, kind = form.elements.kind?.value ?? "danmaku";
     return { rooms: room === "all" ? "all" : [Number(room)], kinds: kind === "all" ? KINDS : [kind] };
   };
   const connection = connect(chosen(), {
@@ -19,10 +19,10 @@ if ("live" in list.dataset) {
     events: (events) => stream.add(events),
   });
   // Changing a facet of the live stream takes effect at once; the rows that do not belong any more come from the server again.
-  for (const name of ["room", "kind"]) form.elements[name].addEventListener("change", async () => {
+  for (const name of ["room", "kind"]) form.elements[name]?.addEventListener("change", async () => {
     connection.want(chosen());
     const address = new URL(form.action);
-    address.search = new URLSearchParams({ room: form.elements.room.value, kind: form.elements.kind.value });
+    address.search = new URLSearchParams({ room: form.elements.room.value, kind: form.elements.kind?.value ?? "danmaku" });
     history.replaceState(null, "", address);
     const rows = (await fetchRows(address)).rows;
     list.replaceChildren(...rows);

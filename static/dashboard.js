@@ -1,5 +1,5 @@
 // The dashboard: cards, tiles and the newest events follow the push.
-import { t, el, set, setCount, exact, yuan, compact, picture } from "./page.js";
+import { t, at, el, set, setCount, exact, yuan, compact, picture } from "./page.js";
 import { connect } from "./live.js";
 import { Stream } from "./rows.js";
 
@@ -14,7 +14,7 @@ const card = (id) => cards.querySelector(`[data-room="${Number(id)}"]`);
 const status = (room) => (room.status === 1 || room.status === 2 ? room.status : 0);
 
 function make(room) {
-  const link = `/live/room/${Number(room.room_id)}/`;
+  const link = at(`/live/room/${Number(room.room_id)}/`);
   const figure = (name, key) => el("div", {}, el("dt", {}, t(key)), el("dd", { class: "num", data: { f: name } }));
   const svg = "http://www.w3.org/2000/svg";
   const spark = document.createElementNS(svg, "svg");
@@ -29,8 +29,8 @@ function make(room) {
       el("div", { class: "room-names" }, el("a", { class: "room-title", href: link, data: { f: "title" } }), el("div", { class: "room-uname" }, el("span", { data: { f: "uname" } }), el("span", { class: "dim num" }, String(room.room_id)))),
       el("span", { class: "pill", data: { state: "" } })),
     el("div", { class: "room-rate" }, el("div", {}, el("span", { class: "big num", data: { f: "rate" } }), el("span", { class: "dim" }, " " + t("per-minute"))), spark),
-    el("dl", { class: "room-figures" }, figure("danmaku", "danmaku"), figure("gifts", "gifts"), figure("super_chats", "super-chats"), figure("guards", "guards"),
-      el("div", { class: "room-income" }, el("dt", {}, t("spending")), el("dd", { class: "num", data: { f: "income" } }))),
+    el("dl", { class: "room-figures" }, figure("danmaku", "danmaku"), ...(room.income ? [figure("gifts", "gifts"), figure("super_chats", "super-chats"), figure("guards", "guards"),
+      el("div", { class: "room-income" }, el("dt", {}, t("spending")), el("dd", { class: "num", data: { f: "income" } }))] : [])),
     el("p", { class: "room-error", hidden: true, data: { f: "error" } }));
 }
 
@@ -41,8 +41,9 @@ function draw(room) {
   set(f("title"), room.title || String(room.room_id));
   set(f("uname"), room.uname || "–");
   setCount(f("rate"), room.rates.danmaku_per_minute);
-  for (const name of ["danmaku", "gifts", "super_chats", "guards"]) setCount(f(name), room.counts[name]);
-  set(f("income"), yuan(room.income.total_gold));
+  for (const name of ["danmaku", "gifts", "super_chats", "guards"]) if (name in room.counts) setCount(f(name), room.counts[name]);
+  // A site in public mode does not say.
+  if (room.income) set(f("income"), yuan(room.income.total_gold));
   const error = f("error");
   set(error, room.error ?? "");
   error.hidden = !room.error || room.state === "live";
@@ -77,14 +78,16 @@ function totals() {
   set(tile("live"), exact(all.filter((room) => room.status === 1).length));
   set(tile("attention"), exact(bad.length));
   setCount(tile("per_minute"), sum((room) => room.rates.danmaku_per_minute));
-  set(tile("income"), yuan(sum((room) => room.income.total_gold)));
-  for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(tile(name), yuan(sum((room) => room.income[name])));
-  setCount(tile("stored"), sum((room) => room.counts.danmaku + room.counts.gifts + room.counts.super_chats + room.counts.guards));
+  if (tile("income")) {
+    set(tile("income"), yuan(sum((room) => room.income.total_gold)));
+    for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(tile(name), yuan(sum((room) => room.income[name])));
+    setCount(tile("stored"), sum((room) => room.counts.danmaku + room.counts.gifts + room.counts.super_chats + room.counts.guards));
+  }
   document.querySelector('[data-tile-box="attention"]').classList.toggle("tile-warn", bad.length > 0);
   const strip = document.getElementById("attention");
   strip.hidden = bad.length === 0;
   strip.querySelector("[data-list]").replaceChildren(...bad.slice(0, 12).map((room) => el("li", {},
-    el("a", { href: `/live/room/${Number(room.room_id)}/` }, room.uname || String(room.room_id)), " ",
+    el("a", { href: at(`/live/room/${Number(room.room_id)}/`) }, room.uname || String(room.room_id)), " ",
     el("span", { class: `pill pill-${room.state}` }, t("state-" + room.state)), " ",
     el("span", { class: "dim" }, room.error ?? ""))));
   document.getElementById("no-rooms").hidden = all.length > 0;

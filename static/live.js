@@ -1,5 +1,5 @@
 // One socket for the page: it comes back by itself, goes on exactly where it was, and says what it is doing.
-import { t, clock, exact } from "./page.js";
+import { t, at, clock, exact } from "./page.js";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30000;
@@ -25,7 +25,7 @@ export function connect(wanted, on) {
 
   const open = () => {
     clearTimeout(retry);
-    const address = new URL("/live/ws/", location.href);
+    const address = new URL(at("/live/ws/"), location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     address.searchParams.set("rooms", wanted.rooms === "all" ? "all" : wanted.rooms.join(","));
     if (wanted.kinds) address.searchParams.set("kinds", wanted.kinds.join(","));

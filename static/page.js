@@ -7,6 +7,9 @@ export function t(key, slots = {}) {
   return (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in slots ? String(slots[name]) : whole));
 }
 
+/** An address of this site, wherever it is mounted. */
+export const at = (path) => (document.body.dataset.base ?? "") + path;
+
 /** An element with properties and children; text only ever becomes text. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);

@@ -12,15 +12,16 @@ const ABOUT_ROOM = ["live", "preparing", "cut_off", "warning", "room_lock", "roo
 const data = JSON.parse(document.getElementById("data").textContent);
 const points = data.series[0].points;
 const opened = Date.now();
+const paid = points.some((p) => "gift_gold" in p);
 
 const hour = chart(document.getElementById("chart"), () => {
   const shared = options(data.step_ms, { gaps: points, range: range(points, data.step_ms) });
-  shared.scales.money = { position: "right", beginAtZero: true, suggestedMax: 1, grid: { display: false }, border: { display: false }, ticks: { ...shared.scales.y.ticks, callback: (n) => "¥" + n } };
+  if (paid) shared.scales.money = { position: "right", beginAtZero: true, suggestedMax: 1, grid: { display: false }, border: { display: false }, ticks: { ...shared.scales.y.ticks, callback: (n) => "¥" + n } };
   return {
     type: "line",
     data: { datasets: [
       { label: t("danmaku"), data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: seen(p, p.danmaku, data.step_ms) })), borderColor: colour(1), backgroundColor: colour(1), spanGaps: false },
-      { label: t("spending") + " ¥", type: "bar", yAxisID: "money", data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: total(p) / 1000 })), backgroundColor: colour(0) }] },
+      ...(paid ? [{ label: t("spending") + " ¥", type: "bar", yAxisID: "money", data: points.map((p) => ({ x: middle(p.at_ms, data.step_ms), y: total(p) / 1000 })), backgroundColor: colour(0) }] : [])] },
     options: shared,
   };
 });
@@ -35,8 +36,11 @@ function draw(room) {
   setCount(f("danmaku"), room.counts.danmaku);
   setCount(f("users"), room.counts.users);
   if (room.counts.masked > 0) f("users").prepend("≥");
-  set(f("income"), yuan(room.income.total_gold));
-  for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(f(name), yuan(room.income[name]));
+  // A site in public mode does not say.
+  if (room.income) {
+    set(f("income"), yuan(room.income.total_gold));
+    for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(f(name), yuan(room.income[name]));
+  }
   for (const name of ["watched", "online_rank", "likes"]) if (room.gauges[name] !== undefined) setCount(document.querySelector(`[data-g="${name}"]`), room.gauges[name]);
   const pill = box.querySelector("[data-state]");
   if (pill) { pill.className = `pill pill-${room.state}`; set(pill, t("state-" + room.state)); }

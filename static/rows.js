@@ -1,5 +1,5 @@
 // Rows of a stream, drawn as templates/parts.html draws them, and the streams that hold them.
-import { t, el, set, yuan, clock, moment, picture, exact } from "./page.js";
+import { t, at, el, set, yuan, clock, moment, picture, exact } from "./page.js";
 
 const ABOUT_ROOM = new Set(["live", "preparing", "cut_off", "warning", "room_lock", "room_change", "super_chat_delete"]);
 /** Rows kept in a stream, and the most that are drawn at once: more nobody can read. */
@@ -16,7 +16,7 @@ function body(e) {
     if (e.medal_name) parts.push(el("span", { class: "medal", title: t("medal") }, `${e.medal_name} ${e.medal_level ?? ""}`));
     if (e.kind === "danmaku" && e.guard_level > 0) parts.push(guard(e.guard_level));
     if (e.kind === "danmaku" && e.is_admin) parts.push(el("span", { class: "tag" }, t("moderator")));
-    parts.push(el("span", { class: e.masked ? "ev-who masked" : "ev-who", title: e.masked ? t("masked") : null }, e.username));
+    if (e.username) parts.push(el("span", { class: e.masked ? "ev-who masked" : "ev-who", title: e.masked ? t("masked") : null }, e.username));
   }
   const text = el("span", { class: e.lottery ? "ev-text lottery" : "ev-text" });
   switch (e.kind) {
@@ -52,7 +52,7 @@ export function row(e, names) {
   const kind = /^[a-z_]+$/.test(e.kind) ? e.kind : "other";
   return el("li", { class: `ev ev-${kind}${kind === "super_chat" ? " " + priceClass(e.price) : ""}`, data: { id: e.id } },
     el("time", { class: "ev-time num", title: moment(e.timestamp_ms) }, clock(e.timestamp_ms)),
-    names ? el("a", { class: "ev-room", href: `/live/room/${Number(e.room_id)}/`, title: e.room_id }, names.get(e.room_id) ?? String(e.room_id)) : null,
+    names ? el("a", { class: "ev-room", href: at(`/live/room/${Number(e.room_id)}/`), title: e.room_id }, names.get(e.room_id) ?? String(e.room_id)) : null,
     body(e), money(e));
 }
 

@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "store",
         ],
     ),
-    ("simulator", &["domain", "protocol"]),
+    ("simulator", &["domain"]),
     ("config", &["domain"]),
 ];
 

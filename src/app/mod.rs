@@ -207,7 +207,13 @@ impl App {
                 board,
                 ledger: ledger.clone(),
                 auth: Arc::new(auth),
-                options: web::WebOptions { demo: settings.demo, upstream_origin: settings.upstream.clone() },
+                options: web::WebOptions {
+                    demo: settings.demo,
+                    public: settings.public,
+                    upstream_origin: settings.upstream.clone(),
+                    base_path: settings.base_path.clone(),
+                    trusted_proxies: settings.trusted_proxies.clone(),
+                },
             },
         )
         .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;

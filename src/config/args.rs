@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use url::Url;
 
-use super::DEFAULT_LOG;
+use super::{DEFAULT_LOG, networks::Networks};
 use crate::domain::RoomRef;
 
 /// Watches many Bilibili live rooms at once.
@@ -51,6 +51,15 @@ pub(super) struct RunArgs {
     /// A Redis server as live store instead of the embedded one
     #[arg(long, env = "BLM_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     pub(super) redis: Option<String>,
+    /// Visitors who are not signed in see neither money nor viewers
+    #[arg(long, env = "BLM_PUBLIC", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub(super) public: Option<bool>,
+    /// The path below which a reverse proxy shows the pages, such as /bili
+    #[arg(long, env = "BLM_BASE_PATH", value_name = "/PATH")]
+    pub(super) base_path: Option<String>,
+    /// Proxies that are believed about who asks: addresses or networks, or none
+    #[arg(long, env = "BLM_TRUSTED_PROXIES", value_name = "10.0.0.0/8,…")]
+    pub(super) trusted_proxies: Option<Networks>,
     /// One base address for every Bilibili HTTP host: a simulator, a test rig, a proxy
     #[arg(long, env = "BLM_UPSTREAM", value_name = "http://…")]
     pub(super) upstream: Option<Url>,

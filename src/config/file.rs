@@ -12,7 +12,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, LogFormat};
+use super::{ConfigError, LogFormat, networks::Networks};
 
 /// The file: the same names with underscores. Every key is optional.
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +23,9 @@ pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) database: Option<String>,
     pub(super) redis: Option<String>,
+    pub(super) public: Option<bool>,
+    pub(super) base_path: Option<String>,
+    pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,
     pub(super) connects_per_second: Option<f64>,
     pub(super) sync_interval_ms: Option<u64>,

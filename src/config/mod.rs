@@ -7,6 +7,7 @@
 mod args;
 mod error;
 mod file;
+mod networks;
 
 use std::{
     collections::BTreeSet,
@@ -17,6 +18,7 @@ use std::{
 };
 
 use clap::{CommandFactory, Parser};
+use ipnet::IpNet;
 use url::Url;
 
 pub use self::{
@@ -51,6 +53,12 @@ pub struct Settings {
     pub database: PathBuf,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
+    /// Visitors who are not signed in see neither money nor viewers.
+    pub public: bool,
+    /// The path below which a reverse proxy shows the pages; empty for none.
+    pub base_path: String,
+    /// Proxies that are believed about who asks.
+    pub trusted_proxies: Vec<IpNet>,
     /// Instead of Bilibili.
     pub upstream: Option<Url>,
     /// New connections to the upstream per second.
@@ -133,6 +141,15 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         // The address may hold a password: it is not repeated.
         return Err(ConfigError::Value { key: "redis", value: "…".into(), accepted: "redis://… or rediss://…" });
     }
+    let base_path = args.base_path.or(file.base_path).unwrap_or_default().trim_end_matches('/').to_owned();
+    if !networks::is_base_path(&base_path) {
+        return Err(ConfigError::Value {
+            key: "base_path",
+            value: base_path,
+            accepted: "a path such as /bili: begins with / and holds letters, digits, - _ . ~ and /",
+        });
+    }
+    let trusted_proxies = args.trusted_proxies.or(file.trusted_proxies).unwrap_or_default().0;
     let upstream = args.upstream.or(file.upstream);
     if let Some(url) = &upstream
         && !(matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -176,6 +193,9 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         database,
         data_dir,
         redis,
+        public: args.public.or(file.public).unwrap_or(false),
+        base_path,
+        trusted_proxies,
         upstream,
         connects_per_second,
         sync_interval: Duration::from_millis(sync_interval_ms),

@@ -14,6 +14,7 @@ use super::{
     cast::GiftForm,
     messages::{Desk, Line, Outgoing, serial},
     purchases::{Click, GiftKind, GuardOffer, GuardPart, Origin},
+    switches::nothing,
     viewers::Viewer,
     world::{Room, World, now_ms},
 };
@@ -144,7 +145,7 @@ fn put(
     write: impl FnOnce(&Viewer, &mut Desk, &Room) -> Vec<Outgoing>,
 ) -> HttpResponse {
     let Some(room) = world.room(id).map(Arc::clone) else {
-        return HttpResponse::NotFound().json(json!({"error": "no such room"}));
+        return nothing("no such room");
     };
     let viewer = Viewer::named(username.as_deref().unwrap_or("测试观众"));
     let mut dice = StdRng::seed_from_u64(serial());

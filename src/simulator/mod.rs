@@ -4,15 +4,31 @@
 //! process, `simulate` serves it alone. Its rooms are invented and lively; what it has told can be asked
 //! for at `/sim/truth`, and `/sim/room/{id}/…` makes things happen.
 //!
-//! `world` is what the platform knows; `http` and `stream` are its two doors; `script` and
+//! `world` is what the platform knows, `accounts` who can log in, `faults` what goes wrong on purpose, `tally` who
+//! knocked. Its doors are `http` (`identity`, `passport`, `room_api`, `live_api`) and `stream`; `control` and
+//! `switches` are the doors for tests and people, with a table of all endpoints under `/sim`. `script` and
 //! `scenes` decide what happens in a room, with the people of `cast` and `viewers` and the words of
-//! `vocabulary`; `messages`, `purchases`, `notices` and `proto` give it today's shapes;
-//! `pictures` draws; `control` is the door for tests.
+//! `vocabulary`; `messages`, `purchases`, `notices` and `proto` give it today's shapes; `pictures` draws.
+//!
+//! Nothing here uses `protocol`: packets, signatures and protobuf shapes are written a second time from the
+//! notes, so that an error in one of the two shows.
 
 mod world;
 
+mod asking;
+mod envelope;
 mod http;
+mod identity;
+mod live_api;
+mod passport;
+mod room_api;
+mod signature;
 mod stream;
+mod tally;
+mod wire;
+
+mod accounts;
+mod faults;
 
 mod cast;
 mod scenes;
@@ -29,6 +45,7 @@ mod purchases;
 
 mod control;
 mod pictures;
+mod switches;
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +55,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, rt, web};
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web};
 use tokio::{sync::watch, task::JoinHandle};
 
 use world::World;
@@ -118,7 +135,12 @@ impl Simulator {
         let world = Arc::new(World::new(options, format!("http://{reachable}"), stream.local_addr()?.port()));
         let data = web::Data::from(world.clone());
         let server = HttpServer::new(move || {
-            App::new().app_data(data.clone()).configure(control::routes).configure(http::routes)
+            App::new()
+                .app_data(data.clone())
+                .wrap(from_fn(http::watch))
+                .configure(control::routes)
+                .configure(switches::routes)
+                .configure(http::routes)
         });
         let server = server.workers(1).disable_signals().shutdown_timeout(1).listen(http)?.run();
         let handle = server.handle();
@@ -180,4 +202,12 @@ impl Simulator {
 }
 
 #[cfg(test)]
-mod tests;
+mod fixtures;
+#[cfg(test)]
+mod http_tests;
+#[cfg(test)]
+mod passport_tests;
+#[cfg(test)]
+mod story_tests;
+#[cfg(test)]
+mod stream_tests;

@@ -29,8 +29,10 @@ use tokio_tungstenite::{
     },
 };
 
-use super::world::{Room, World};
-use crate::protocol::{Operation, encode, packets};
+use super::{
+    wire::{AUTH, AUTH_REPLY, HEARTBEAT, HEARTBEAT_REPLY, MESSAGE, packet, read},
+    world::{Room, World, lock, now_ms},
+};
 
 /// How long a connection may stay without saying who it is.
 const AUTH_WITHIN: Duration = Duration::from_secs(5);
@@ -46,6 +48,7 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>, mut stop: wa
             _ = stop.changed() => return,
             accepted = listener.accept() => match accepted {
                 Ok((socket, _)) => {
+                    lock(&world.tally).connected(now_ms());
                     let (world, mut stop) = (world.clone(), stop.clone());
                     actix_web::rt::spawn(async move {
                         select! {
@@ -71,11 +74,11 @@ async fn converse(socket: TcpStream, world: &World) {
     let Ok(Some(Ok(Message::Binary(frame)))) = timeout(AUTH_WITHIN, socket.next()).await else { return };
     let Some((room, protover)) = admit(&frame, world, &user_agent) else { return };
     let mut batches = room.enter();
-    let mut greeting = encode(Operation::AuthReply, 1, br#"{"code":0}"#);
+    let mut greeting = packet(1, AUTH_REPLY, br#"{"code":0}"#);
     if world.options.pace > 0.0 {
         let notice = json!({"cmd": "LOG_IN_NOTICE", "data": {"notice_msg": "为保护用户隐私，未登录无法查看他人昵称",
             "image_web": "", "image_app": ""}});
-        greeting.extend(encode(Operation::Message, 0, notice.to_string().as_bytes()));
+        greeting.extend(packet(0, MESSAGE, notice.to_string().as_bytes()));
     }
     if !write(&mut socket, greeting.into()).await {
         return;
@@ -143,11 +146,8 @@ struct Auth {
 
 /// The room and packing of a first frame that is a good authentication.
 fn admit(frame: &[u8], world: &World, user_agent: &str) -> Option<(Arc<Room>, u16)> {
-    let packet = packets(frame).next()?.ok()?;
-    if packet.operation != Operation::Auth {
-        return None;
-    }
-    let auth: Auth = serde_json::from_slice(packet.body).ok()?;
+    let (AUTH, body) = *read(frame)?.first()? else { return None };
+    let auth: Auth = serde_json::from_slice(body).ok()?;
     let room = world.room_by_long_id(auth.roomid)?;
     if !world.admits(&auth.key, auth.uid, user_agent) {
         tracing::debug!(room.id = auth.roomid, "the simulator refuses a token");
@@ -160,13 +160,12 @@ fn admit(frame: &[u8], world: &World, user_agent: &str) -> Option<(Arc<Room>, u1
 /// all, which ends the connection.
 fn answer(frame: &[u8]) -> Option<Bytes> {
     let mut reply = None;
-    for packet in packets(frame) {
-        let packet = packet.ok()?;
-        if packet.operation != Operation::Heartbeat {
+    for (operation, body) in read(frame)? {
+        if operation != HEARTBEAT {
             return None;
         }
-        let mut bytes = encode(Operation::HeartbeatReply, 1, &1u32.to_be_bytes());
-        bytes.extend_from_slice(packet.body);
+        let mut bytes = packet(1, HEARTBEAT_REPLY, &1u32.to_be_bytes());
+        bytes.extend_from_slice(body);
         reply = Some(bytes.into());
     }
     reply

@@ -10,7 +10,10 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     io::Write as _,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -24,10 +27,17 @@ use tokio::sync::{Notify, broadcast};
 
 use super::{
     SimulatorOptions,
+    accounts::{Accounts, Login},
     cast::{CAST, EXTRAS, SEALED, Schedule, Seal, Streamer},
+    faults::Faults,
     messages::{Desk, Fact, Outgoing, Shelf, serial},
+    signature::PageKeys,
+    tally::Tally,
+    wire::{MESSAGE, packet},
 };
-use crate::protocol::{Operation, WbiKeys, encode};
+
+/// A token begins with the time it was given out at, and noise; its seal follows.
+const TOKEN_HEAD: usize = 88;
 
 /// What a viewer of a room should have counted, copies and twins left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -108,12 +118,12 @@ impl Batch {
         for messages in self.messages.chunks(per_packet) {
             let mut run = Vec::new();
             for message in messages {
-                run.extend(encode(Operation::Message, 0, message.as_bytes()));
+                run.extend(packet(0, MESSAGE, message.as_bytes()));
             }
             match place {
                 0 => frame.extend(run),
-                1 => frame.extend(encode(Operation::Message, 2, &zlib(&run))),
-                _ => frame.extend(encode(Operation::Message, 3, &brotli(&run))),
+                1 => frame.extend(packet(2, MESSAGE, &zlib(&run))),
+                _ => frame.extend(packet(3, MESSAGE, &brotli(&run))),
             }
         }
         frame.into()
@@ -288,9 +298,13 @@ pub(super) struct World {
     /// Where the stream is reached.
     pub stream_port: u16,
     pub rooms: Vec<Arc<Room>>,
-    /// Addresses of the pictures that hide the signing keys.
-    pub wbi_pictures: (String, String),
-    pub wbi: Option<WbiKeys>,
+    /// What signed calls are checked against; changes when somebody turns it.
+    pub page_keys: Mutex<PageKeys>,
+    pub accounts: Mutex<Accounts>,
+    pub faults: Mutex<Faults>,
+    pub tally: Mutex<Tally>,
+    /// Tokens of other generations are worth nothing.
+    token_generation: AtomicU64,
     by_number: HashMap<u64, usize>,
     secret: [u8; 16],
 }
@@ -332,10 +346,21 @@ impl World {
                 by_number.insert(room.streamer.short_id, place);
             }
         }
-        let mut key = || format!("https://i0.hdslb.com/bfs/wbi/{:032x}.png", dice.random::<u128>());
-        let wbi_pictures = (key(), key());
-        let wbi = WbiKeys::from_urls(&wbi_pictures.0, &wbi_pictures.1);
-        World { options, base, stream_port, rooms, wbi_pictures, wbi, by_number, secret: rand::rng().random() }
+        let page_keys = Mutex::new(PageKeys::draw(&mut dice));
+        let faults = Faults { dead_hosts: u16::from(options.dead_first_host), ..Faults::default() };
+        World {
+            options,
+            base,
+            stream_port,
+            rooms,
+            page_keys,
+            accounts: Mutex::default(),
+            faults: Mutex::new(faults),
+            tally: Mutex::default(),
+            token_generation: AtomicU64::new(0),
+            by_number,
+            secret: rand::rng().random(),
+        }
     }
 
     /// The room with that long or short number.
@@ -353,21 +378,50 @@ impl World {
         self.rooms.iter().find(|room| room.streamer.uid == uid)
     }
 
-    /// A stream token that only works for this user and this user agent.
-    pub fn mint(&self, uid: u64, user_agent: &str) -> String {
-        let nonce: [u8; 88] = rand::rng().random();
-        URL_SAFE_NO_PAD.encode([&nonce[..], &self.seal_of(&nonce, uid, user_agent)].concat())
+    /// Whether signed calls of that account are refused.
+    pub fn is_under_risk_control(&self, uid: u64) -> bool {
+        lock(&self.accounts).user(uid).is_some_and(|user| user.under_risk_control)
     }
 
-    /// Whether the token was minted here for them.
+    /// A stream token that only works for this login (or for visitors) and this user agent.
+    pub fn mint(&self, login: Option<&Login>, user_agent: &str) -> String {
+        let mut head = [0; TOKEN_HEAD];
+        rand::rng().fill(&mut head[8..]);
+        if !lock(&self.faults).spoils_token() {
+            head[..8].copy_from_slice(&now_ms().to_be_bytes());
+        }
+        let (uid, login) = login.map_or((0, 0), |login| (login.uid, login.id));
+        URL_SAFE_NO_PAD.encode([&head[..], &self.seal_of(&head, uid, login, user_agent)].concat())
+    }
+
+    /// Whether the token was minted here for them, and is still good.
     pub fn admits(&self, token: &str, uid: u64, user_agent: &str) -> bool {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
-        let Some((nonce, seal)) = bytes.split_at_checked(88) else { return false };
-        self.seal_of(nonce, uid, user_agent) == seal
+        let Some((head, seal)) = bytes.split_at_checked(TOKEN_HEAD) else { return false };
+        let minted_ms = head.first_chunk().map_or(0, |chunk| i64::from_be_bytes(*chunk));
+        let lasts_s = lock(&self.faults).token_lasts_s;
+        let is_old = lasts_s.is_some_and(|lasts| (now_ms() - minted_ms).unsigned_abs() > lasts * 1000);
+        if minted_ms == 0 || is_old {
+            return false;
+        }
+        let logins: Vec<u64> = match uid {
+            0 => vec![0],
+            _ => lock(&self.accounts).logins_of(uid).map(|login| login.id).collect(),
+        };
+        logins.iter().any(|login| self.seal_of(head, uid, *login, user_agent) == seal)
     }
 
-    fn seal_of(&self, nonce: &[u8], uid: u64, user_agent: &str) -> Vec<u8> {
-        let hash = Sha256::new().chain_update(self.secret).chain_update(nonce).chain_update(uid.to_be_bytes());
+    /// No token given out so far will be accepted.
+    pub fn revoke_tokens(&self) {
+        self.token_generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn seal_of(&self, head: &[u8], uid: u64, login: u64, user_agent: &str) -> Vec<u8> {
+        let generation = self.token_generation.load(Ordering::Relaxed);
+        let mut hash = Sha256::new().chain_update(self.secret).chain_update(head);
+        for number in [uid, login, generation] {
+            hash.update(number.to_be_bytes());
+        }
         hash.chain_update(user_agent.as_bytes()).finalize().to_vec()
     }
 

@@ -1,21 +1,14 @@
-//! The real upstream: Bilibili's HTTP hosts and stream servers, or one rig that stands in for all of them.
+//! The real upstream: what is asked of Bilibili when, and how its streams are dialled.
 //!
 //! Asks as the web page asks: one identity, signed where a signature is wanted, and after a refused
 //! signature once more with new keys. Details of a room come from several calls; only the first, which
 //! finds the long number, must succeed. Every answer is read by `protocol::api`.
 
-use std::{
-    sync::{Arc, Mutex as StdMutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use reqwest::{
-    Client, StatusCode,
-    header::{COOKIE, HeaderMap, HeaderValue, ORIGIN, REFERER},
-};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{net::TcpStream, sync::Mutex, time::Instant};
+use tokio::{net::TcpStream, sync::Mutex};
 use tokio_tungstenite::{
     Connector, client_async_tls_with_config,
     tungstenite::{client::IntoClientRequest, http::header, protocol::WebSocketConfig},
@@ -25,24 +18,15 @@ use url::Url;
 
 use super::{
     AskError, Connection, Upstream,
-    identity::{Identity, USER_AGENT},
+    client::{Client, Failed, Host},
+    identity::{Identity, USER_AGENT, Who},
 };
 use crate::{
     domain::{RoomId, RoomInfo, RoomRef, Uid},
-    protocol::{ApiError, Auth, Refusal, StreamHost, api},
+    protocol::{Auth, Refusal, StreamHost, api},
     supervise::vitals::unix_ms,
 };
 
-/// An answer that takes longer is none.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The largest answer that is read.
-const LONGEST_ANSWER: usize = 4 << 20;
-/// After risk control: minutes, or it lasts longer.
-const RISK_PAUSE: Duration = Duration::from_secs(180);
-/// After a block of the address.
-const BLOCKED_PAUSE: Duration = Duration::from_secs(600);
-/// After "too many".
-const TOO_MANY_PAUSE: Duration = Duration::from_secs(30);
 /// What the web page says where it is, with a signed call.
 const WEB_LOCATION: &str = "444.8";
 /// Small buffers: a connection costs 6 KB of memory instead of 133.
@@ -54,13 +38,9 @@ const LONGEST_MESSAGE: usize = 1 << 20;
 pub struct Bilibili {
     client: Client,
     tls: Arc<ClientConfig>,
-    live: String,
-    main: String,
     /// The rig speaks plain `ws://`.
     plain: bool,
     identity: Mutex<Identity>,
-    /// It asked for patience until then: nothing is asked.
-    quiet_until: StdMutex<Option<Instant>>,
 }
 
 impl Bilibili {
@@ -68,178 +48,81 @@ impl Bilibili {
     pub fn new(rig: Option<&Url>) -> Result<Bilibili, AskError> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let mut headers = HeaderMap::new();
-        headers.insert(ORIGIN, HeaderValue::from_static("https://live.bilibili.com"));
-        headers.insert(REFERER, HeaderValue::from_static("https://live.bilibili.com/"));
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(headers)
-            .timeout(PATIENCE)
-            .tls_backend_preconfigured(tls.clone())
-            .build()
-            .map_err(|error| AskError::Unreachable { call: "anything", why: error.to_string() })?;
-        let base = rig.map(|url| url.as_str().trim_end_matches('/').to_owned());
         Ok(Bilibili {
-            client,
+            client: Client::new(rig, tls.clone())?,
             tls: Arc::new(tls),
-            live: base.clone().unwrap_or_else(|| "https://api.live.bilibili.com".into()),
-            main: base.unwrap_or_else(|| "https://api.bilibili.com".into()),
             plain: rig.is_some_and(|url| url.scheme() == "http"),
             identity: Mutex::default(),
-            quiet_until: StdMutex::default(),
         })
     }
 
-    /// One call; the body of its answer. None is made while Bilibili has asked for patience.
-    async fn get(&self, call: &'static str, address: String, cookies: &str) -> Result<Vec<u8>, AskError> {
-        let quiet = self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner).map(|until| until - Instant::now());
-        if let Some(pause) = quiet.filter(|pause| !pause.is_zero()) {
-            return Err(AskError::Throttled { what: "it said so before".into(), pause });
-        }
-        let answer = self.really_get(call, address, cookies).await;
-        if let Err(AskError::Throttled { pause, .. }) = &answer {
-            self.be_quiet_for(*pause);
-        }
-        answer
-    }
-
-    fn be_quiet_for(&self, pause: Duration) {
-        *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + pause);
-    }
-
-    async fn really_get(&self, call: &'static str, address: String, cookies: &str) -> Result<Vec<u8>, AskError> {
-        let unreachable = |error: reqwest::Error| AskError::Unreachable { call, why: in_full(error.without_url()) };
-        let mut request = self.client.get(address);
-        if !cookies.is_empty() {
-            request = request.header(COOKIE, cookies);
-        }
-        let mut answer = request.send().await.map_err(unreachable)?;
-        match answer.status() {
-            StatusCode::PRECONDITION_FAILED => {
-                return Err(AskError::Throttled { what: "HTTP 412".into(), pause: BLOCKED_PAUSE });
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                return Err(AskError::Throttled { what: "HTTP 429".into(), pause: TOO_MANY_PAUSE });
-            }
-            status if !status.is_success() => {
-                return Err(AskError::Unreachable { call, why: format!("it answered HTTP {status}") });
-            }
-            _ => {}
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
-                return Err(AskError::Unreachable { call, why: format!("its answer is over {LONGEST_ANSWER} bytes") });
-            }
-        }
-        Ok(body)
-    }
-
-    /// One call, and its answer as `parse` reads it. `room` is what a refusal would be about.
-    async fn ask<T>(
-        &self,
-        call: &'static str,
-        address: String,
-        cookies: &str,
-        room: Option<RoomRef>,
-        parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
-    ) -> Result<T, AskError> {
-        let body = self.get(call, address, cookies).await?;
-        parse(&body).map_err(|error| asked(call, error, room))
-    }
-
     /// Fetches device cookies once, and signing keys when there are no fresh ones.
-    async fn complete(&self, identity: &mut Identity) -> Result<(), AskError> {
-        let main = &self.main;
+    async fn complete(&self, identity: &mut Identity) -> Result<(), Failed> {
         if identity.buvid.is_none() {
-            let address = format!("{main}/x/frontend/finger/spi");
-            identity.buvid = Some(self.ask("spi", address, "", None, api::parse_spi).await?);
+            let path = "/x/frontend/finger/spi";
+            identity.buvid = Some(self.client.ask("spi", Host::Main, path, &Who::nobody(), api::parse_spi).await?);
         }
         if identity.keys().is_none() {
-            let address = format!("{main}/x/web-interface/nav");
-            identity.learn_keys(self.ask("nav", address, &identity.cookies(), None, api::parse_nav).await?);
+            let path = "/x/web-interface/nav";
+            let keys = self.client.ask("nav", Host::Main, path, &identity.who(), api::parse_nav).await?;
+            identity.learn_keys(keys);
         }
         Ok(())
     }
 
     /// Finds the long number of a room, and what else is said with it.
     async fn find(&self, room: RoomRef) -> Result<RoomInfo, AskError> {
-        let live = &self.live;
-        let address = format!("{live}/room/v1/Room/room_init?id={room}");
-        let refused = match self.ask("room_init", address, "", Some(room), api::parse_room_init).await {
+        let nobody = Who::nobody();
+        let path = format!("/room/v1/Room/room_init?id={room}");
+        let refused = match self.client.ask("room_init", Host::Live, &path, &nobody, api::parse_room_init).await {
             Ok((info, None)) => return Ok(info),
             Ok((info, Some(seal))) => return Err(AskError::Unusable { room: info.room_id, why: seal }),
-            Err(error) => error,
+            Err(failed) => failed.about(room),
         };
         // The older call may be gone one day; the other one gives the same and more.
         let AskError::Unreachable { .. } = refused else { return Err(refused) };
-        let address = format!("{live}/room/v1/Room/get_info?room_id={room}");
-        let body = self.get("get_info", address, "").await.map_err(|_| refused)?;
-        api::parse_get_info(&body).map_err(|error| asked("get_info", error, Some(room)))
+        let path = format!("/room/v1/Room/get_info?room_id={room}");
+        match self.client.ask("get_info", Host::Live, &path, &nobody, api::parse_get_info).await {
+            Err(Failed { refusal: None, .. }) => Err(refused),
+            answer => answer.map_err(|failed| failed.about(room)),
+        }
     }
 
     /// Title, streamer and the like; what cannot be had stays as it is.
     async fn add_details(&self, info: &mut RoomInfo) {
-        let (room, live) = (info.room_id, &self.live);
+        let (room, nobody) = (info.room_id, Who::nobody());
         let path = format!("/xlive/web-room/v1/index/getRoomBaseInfo?req_biz=web_room_componet&room_ids={room}");
-        let address = format!("{live}{path}");
-        match self.ask("getRoomBaseInfo", address, "", Some(room.into()), api::parse_room_base_info).await {
+        match self.client.ask("getRoomBaseInfo", Host::Live, &path, &nobody, api::parse_room_base_info).await {
             Ok(rooms) => {
                 if let Some(found) = rooms.into_iter().find(|found| found.room_id == room) {
                     *info = found;
                 }
             }
-            Err(error) => debug!(room.id = %room, "room {room}: {error}"),
+            Err(Failed { error, .. }) => debug!(room.id = %room, "room {room}: {error}"),
         }
-        let address = format!("{live}/live_user/v1/Master/info?uid={}", info.uid);
-        match self.ask("Master/info", address, "", None, api::parse_master_info).await {
+        let path = format!("/live_user/v1/Master/info?uid={}", info.uid);
+        match self.client.ask("Master/info", Host::Live, &path, &nobody, api::parse_master_info).await {
             Ok(anchor) => anchor.complete(info),
-            Err(error) => debug!(room.id = %room, "room {room}: {error}"),
+            Err(Failed { error, .. }) => debug!(room.id = %room, "room {room}: {error}"),
         }
     }
 
     /// One try to get a ticket, with the identity as it is now.
-    async fn try_ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), (Option<Refusal>, AskError)> {
-        let (query, cookies, buvid) = {
+    async fn try_ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), Failed> {
+        let (query, who, buvid) = {
             let mut identity = self.identity.lock().await;
-            self.complete(&mut identity).await.map_err(|error| (None, error))?;
+            // Its refusals are not about the ticket: new keys or cookies would not help.
+            self.complete(&mut identity).await.map_err(|failed| failed.error)?;
             let id = room.to_string();
             let params = [("id", id.as_str()), ("type", "0"), ("web_location", WEB_LOCATION)];
             let wts = u64::try_from(unix_ms() / 1000).unwrap_or(0);
             let query = identity.keys().map(|keys| keys.sign(&params, wts)).unwrap_or_default();
-            (query, identity.cookies(), identity.buvid.as_ref().map(|buvid| buvid.buvid3.clone()).unwrap_or_default())
+            (query, identity.who(), identity.buvid.as_ref().map(|buvid| buvid.buvid3.clone()).unwrap_or_default())
         };
-        let address = format!("{}/xlive/web-room/v1/index/getDanmuInfo?{query}", self.live);
-        let body = self.get("getDanmuInfo", address, &cookies).await.map_err(|error| (None, error))?;
-        match api::parse_danmu_info(&body) {
-            Ok(ticket) => {
-                let auth = Auth { room_id: room, uid: Uid(0), buvid, token: ticket.token };
-                Ok((auth, ticket.hosts))
-            }
-            Err(error) => Err((error.refusal(), asked("getDanmuInfo", error, Some(room.into())))),
-        }
-    }
-}
-
-/// An error with its causes; the client's own text says only that something failed.
-fn in_full(error: reqwest::Error) -> String {
-    format!("{:#}", anyhow::Error::new(error))
-}
-
-/// What an answer that is none means for us.
-fn asked(call: &'static str, error: ApiError, room: Option<RoomRef>) -> AskError {
-    let why = error.to_string();
-    let throttled = |pause| AskError::Throttled { what: format!("{call}: {why}"), pause };
-    match (error.refusal(), room) {
-        (Some(Refusal::RiskControl), _) => throttled(RISK_PAUSE),
-        (Some(Refusal::Blocked), _) => throttled(BLOCKED_PAUSE),
-        (Some(Refusal::TooMany), _) => throttled(TOO_MANY_PAUSE),
-        (Some(Refusal::NoSuchRoom), Some(room)) => AskError::NoSuchRoom(room),
-        (Some(Refusal::Other | Refusal::NoSuchRoom), _) => AskError::Refused { call, why },
-        (Some(Refusal::Server | Refusal::NotLoggedIn | Refusal::Identity) | None, _) => {
-            AskError::Unreachable { call, why }
-        }
+        let path = format!("/xlive/web-room/v1/index/getDanmuInfo?{query}");
+        let ticket = self.client.ask("getDanmuInfo", Host::Live, &path, &who, api::parse_danmu_info).await?;
+        let auth = Auth { room_id: room, uid: Uid(0), buvid, token: ticket.token };
+        Ok((auth, ticket.hosts))
     }
 }
 
@@ -252,20 +135,20 @@ impl Upstream for Bilibili {
     }
 
     async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError> {
-        let (refusal, error) = match self.try_ticket(room).await {
+        let failed = match self.try_ticket(room).await {
             Ok(ticket) => return Ok(ticket),
-            Err(refused) => refused,
+            Err(failed) => failed,
         };
-        match refusal {
+        match failed.refusal {
             Some(Refusal::RiskControl) => self.identity.lock().await.forget_keys(),
             Some(Refusal::Identity) => *self.identity.lock().await = Identity::default(),
-            _ => return Err(error),
+            _ => return Err(failed.about(room.into())),
         }
-        self.try_ticket(room).await.map_err(|(_, error)| {
-            if let AskError::Throttled { pause, .. } = &error {
-                self.be_quiet_for(*pause);
+        self.try_ticket(room).await.map_err(|failed| {
+            if let AskError::Throttled { pause, .. } = &failed.error {
+                self.client.be_quiet_for(*pause);
             }
-            error
+            failed.about(room.into())
         })
     }
 

@@ -38,14 +38,31 @@ impl Identity {
         self.keys = None;
     }
 
-    /// The `Cookie` header.
-    pub fn cookies(&self) -> String {
-        self.buvid.as_ref().map_or_else(String::new, |buvid| {
+    /// Who asks.
+    pub fn who(&self) -> Who {
+        let cookies = self.buvid.as_ref().map_or_else(String::new, |buvid| {
             if buvid.buvid4.is_empty() {
                 format!("buvid3={}", buvid.buvid3)
             } else {
                 format!("buvid3={}; buvid4={}", buvid.buvid3, buvid.buvid4)
             }
-        })
+        });
+        Who { cookies, ..Who::nobody() }
+    }
+}
+
+/// In whose name a call is made.
+#[derive(Clone)]
+pub struct Who {
+    /// The browser.
+    pub user_agent: String,
+    /// The `Cookie` header; none is sent when empty. Secret.
+    pub cookies: String,
+}
+
+impl Who {
+    /// A browser without cookies, for what everybody may read.
+    pub fn nobody() -> Who {
+        Who { user_agent: USER_AGENT.into(), cookies: String::new() }
     }
 }

@@ -5,6 +5,7 @@
 //! trait, so that a script can stand in for the world.
 
 mod bilibili;
+mod client;
 mod gate;
 mod identity;
 

@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 
 use super::{
     Site, api,
-    auth::{address_of, same_origin, session_cookie},
+    auth::session_cookie,
+    entry::see,
     error::Refusal,
     i18n::Lang,
     pages,
     view::refusal_text,
+    visitor::{Visitor, same_origin},
 };
 use crate::domain::{RoomId, RoomRef};
 
@@ -59,12 +61,12 @@ async fn refused(request: &HttpRequest, site: &Site, refusal: Refusal, typed: Op
 }
 
 /// GET on a form's address: the page.
-pub async fn back() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, "/live/admin/")).finish()
+pub async fn back(site: web::Data<Site>) -> HttpResponse {
+    see(&site, StatusCode::SEE_OTHER, "/live/admin/").finish()
 }
 
-fn done(what: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, format!("/live/admin/?done={what}"))).finish()
+fn done(site: &Site, what: &str) -> HttpResponse {
+    see(site, StatusCode::SEE_OTHER, &format!("/live/admin/?done={what}")).finish()
 }
 
 /// What the sign-in form sends.
@@ -78,11 +80,10 @@ pub async fn sign_in(request: HttpRequest, form: web::Form<SignIn>, site: web::D
     if let Err(refusal) = same_origin(&request) {
         return refused(&request, &site, refusal, None).await;
     }
-    match site.web.auth.sign_in(address_of(&request), form.into_inner().password).await {
-        Ok(signed_in) => HttpResponse::SeeOther()
-            .insert_header((header::LOCATION, "/live/admin/"))
-            .cookie(session_cookie(&request, Some(signed_in)))
-            .finish(),
+    match site.web.auth.sign_in(Visitor::of(&request).address, form.into_inner().password).await {
+        Ok(signed_in) => {
+            see(&site, StatusCode::SEE_OTHER, "/live/admin/").cookie(session_cookie(&request, Some(signed_in))).finish()
+        }
         Err(refusal) => refused(&request, &site, refusal, None).await,
     }
 }
@@ -104,10 +105,7 @@ pub async fn sign_out(request: HttpRequest, form: web::Form<Form>, site: web::Da
         return refused(&request, &site, refusal, None).await;
     }
     site.web.auth.sign_out(&request);
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, "/live/admin/"))
-        .cookie(session_cookie(&request, None))
-        .finish()
+    see(&site, StatusCode::SEE_OTHER, "/live/admin/").cookie(session_cookie(&request, None)).finish()
 }
 
 /// POST `/live/admin/rooms/preview`: shows which room is meant. Changes nothing, but asks Bilibili.
@@ -132,7 +130,7 @@ pub async fn add(request: HttpRequest, form: web::Form<Form>, site: web::Data<Si
         Ok::<_, Refusal>(site.web.rooms.add(room).await?)
     };
     match added.await {
-        Ok(info) => done(&format!("added&n={}", info.room_id)),
+        Ok(info) => done(&site, &format!("added&n={}", info.room_id)),
         Err(refusal) => refused(&request, &site, refusal, Some(&form.room)).await,
     }
 }
@@ -164,7 +162,7 @@ pub async fn steer(
         })
     };
     match steered.await {
-        Ok(deed) => done(&format!("{deed}&n={room}")),
+        Ok(deed) => done(&site, &format!("{deed}&n={room}")),
         Err(refusal) => refused(&request, &site, refusal, None).await,
     }
 }
@@ -176,7 +174,7 @@ pub async fn sync(request: HttpRequest, form: web::Form<Form>, site: web::Data<S
         Ok::<_, Refusal>(site.web.sync.sync_now().await?)
     };
     match synced.await {
-        Ok(run) => done(&format!("synced&n={}", run.total)),
+        Ok(run) => done(&site, &format!("synced&n={}", run.total)),
         Err(refusal) => refused(&request, &site, refusal, None).await,
     }
 }

@@ -21,7 +21,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{both, error::Refusal, get, socket};
+use super::{audience::Audience, both, error::Refusal, get, socket};
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -62,9 +62,14 @@ async fn wrong_method() -> Result<HttpResponse, Refusal> {
     Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this address takes another method"))
 }
 
-/// The envelope of what was asked for.
+/// The envelope of what was done.
 fn answer(data: impl Serialize) -> HttpResponse {
     answer_as(StatusCode::OK, data)
+}
+
+/// The envelope of what was asked for, as far as this audience may see it.
+fn answer_to(audience: Audience, data: impl Serialize) -> HttpResponse {
+    answer(audience.view(json!(data)))
 }
 
 fn answer_as(status: StatusCode, data: impl Serialize) -> HttpResponse {

@@ -10,7 +10,7 @@
 use std::{
     collections::HashMap,
     fmt::Write as _,
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -28,7 +28,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{error::Refusal, tries::Tries};
+use super::{
+    error::Refusal,
+    tries::Tries,
+    visitor::{Visitor, same_origin},
+};
 
 /// The cookie of a signed-in session.
 pub const SESSION_COOKIE: &str = "blm_session";
@@ -170,16 +174,26 @@ impl AdminAuth {
         (session.until > Instant::now()).then(|| session.csrf.clone())
     }
 
+    /// Whether this visitor is signed in, or a program that may administrate.
+    pub fn knows(&self, request: &HttpRequest) -> bool {
+        self.session_token(request).is_some() || self.bearer(request) == Some(true)
+    }
+
+    /// Whether the bearer token of a request is the right one; none when it shows none.
+    fn bearer(&self, request: &HttpRequest) -> Option<bool> {
+        let value = request.headers().get(header::AUTHORIZATION)?;
+        let shown = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+        // Two hashes are compared, so the time tells nothing about the token.
+        Some(shown.is_some_and(|shown| self.token.is_some_and(|token| digest(shown) == token)))
+    }
+
     /// Lets a write through, or says why not. `form_token` is the one that came in the form, if it was a form.
     pub fn admit(&self, request: &HttpRequest, form_token: Option<&str>) -> Result<Admin, Refusal> {
         same_origin(request)?;
-        if let Some(value) = request.headers().get(header::AUTHORIZATION) {
-            let shown = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-            return match (shown, self.token) {
-                // Two hashes are compared, so the time tells nothing about the token.
-                (Some(shown), Some(token)) if digest(shown) == token => Ok(Admin::Program),
-                _ => Err(Refusal::sign_in_first()),
-            };
+        match self.bearer(request) {
+            Some(true) => return Ok(Admin::Program),
+            Some(false) => return Err(Refusal::sign_in_first()),
+            None => {}
         }
         let token = self.session_token(request).ok_or_else(Refusal::sign_in_first)?;
         let header = request.headers().get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
@@ -214,28 +228,6 @@ fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
-/// Refuses what a page of another site sent. Programs send no Origin.
-pub fn same_origin(request: &HttpRequest) -> Result<(), Refusal> {
-    let text = |name| request.headers().get(name).map(|value: &header::HeaderValue| value.to_str().unwrap_or("?"));
-    let Some(origin) = text(header::ORIGIN) else { return Ok(()) };
-    let host = text(header::HOST).unwrap_or_default();
-    let from = origin.split_once("://").map_or(origin, |(_, authority)| authority);
-    if !host.is_empty() && from.eq_ignore_ascii_case(host) {
-        return Ok(());
-    }
-    Err(Refusal::forged("this request was made by a page of another site"))
-}
-
-/// Where a request comes from. A proxy on this machine is believed about the address before it.
-pub fn address_of(request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.ip());
-    if !peer.to_canonical().is_loopback() {
-        return peer;
-    }
-    let forwarded = request.headers().get("X-Forwarded-For").and_then(|value| value.to_str().ok());
-    forwarded.and_then(|list| list.rsplit(',').next()?.trim().parse().ok()).unwrap_or(peer)
-}
-
 /// The cookie that carries a session, or takes it away.
 pub fn session_cookie(request: &HttpRequest, signed_in: Option<SignedIn>) -> Cookie<'static> {
     let (id, age) = match signed_in {
@@ -246,7 +238,7 @@ pub fn session_cookie(request: &HttpRequest, signed_in: Option<SignedIn>) -> Coo
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(request.connection_info().scheme() == "https")
+        .secure(Visitor::of(request).https)
         .max_age(CookieAge::seconds(i64::try_from(age).unwrap_or(0)))
         .finish()
 }
@@ -260,6 +252,8 @@ impl std::fmt::Debug for SignedIn {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use actix_web::test::TestRequest;
     use futures_util::FutureExt;
 

@@ -12,18 +12,22 @@
 pub mod admin;
 pub mod api;
 pub mod assets;
+mod audience;
 pub mod auth;
 mod books;
 pub mod debug;
 mod desk;
+mod entry;
 pub mod error;
 mod fresh;
 pub mod i18n;
+mod pace;
 pub mod pages;
 pub mod push;
 pub mod socket;
 mod tries;
 pub mod view;
+pub mod visitor;
 
 #[cfg(test)]
 mod socket_tests;
@@ -33,19 +37,20 @@ mod tests;
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{
-    App, HttpServer, Resource, Route,
+    App, HttpRequest, HttpServer, Resource, Route,
     dev::ServerHandle,
     guard,
     http::header,
-    middleware::{Compress, DefaultHeaders},
+    middleware::{Compress, DefaultHeaders, from_fn},
     web::{self, Data, ServiceConfig, post, resource},
 };
 
+use ipnet::IpNet;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
-use self::{error::Refusal, view::Views};
 use crate::{
     actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
@@ -84,8 +89,14 @@ pub struct Web {
 pub struct WebOptions {
     /// The data is simulated; every page says so.
     pub demo: bool,
+    /// Visitors who are not signed in see neither money nor viewers.
+    pub public: bool,
     /// A configured upstream: pictures may come from there, even without TLS.
     pub upstream_origin: Option<Url>,
+    /// The path below which a reverse proxy shows the site, such as `/bili`; empty for none.
+    pub base_path: String,
+    /// Proxies that are believed about who asks.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl WebOptions {
@@ -107,7 +118,9 @@ pub struct Site {
     web: Web,
     views: Views,
     sessions: Arc<Sessions>,
-    memo: Arc<push::RoomsMemo>,
+    pace: Pace,
+    /// Summaries of rooms as text, for those who see everything and for the public.
+    memo: [Arc<push::RoomsMemo>; 2],
     health: debug::Memo,
     earlier: books::Earlier,
     started_ms: i64,
@@ -116,13 +129,31 @@ pub struct Site {
 impl Site {
     /// Reads the templates and the books of earlier runs, and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
-        let views = Views::new(web.options.pictures_from().as_deref())
+        let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
         let earlier = books::Earlier::read(&web.database, &web.ledger)
             .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
-        let (memo, health) = (Arc::default(), debug::Memo::default());
-        Ok(Data::new(Site { web, views, sessions, memo, health, earlier, started_ms: unix_ms() }))
+        let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
+        let health = debug::Memo::default();
+        Ok(Data::new(Site {
+            web,
+            views,
+            sessions,
+            pace: Pace::default(),
+            memo,
+            health,
+            earlier,
+            started_ms: unix_ms(),
+        }))
+    }
+
+    /// What the push of this visitor shows.
+    fn memo_for(&self, request: &HttpRequest) -> Arc<push::RoomsMemo> {
+        match Audience::of(request, self) {
+            Audience::Everything => self.memo[0].clone(),
+            Audience::Public => self.memo[1].clone(),
+        }
     }
 
     /// A reading of the program's health, at most a second old.
@@ -153,6 +184,7 @@ pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let pictures_from = site.web.options.pictures_from();
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(from_fn(entry::enter))
             .wrap(Compress::default())
             .wrap(safe_headers(pictures_from.as_deref()))
             .app_data(site.clone())

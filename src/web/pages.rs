@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
 
 use super::{
@@ -14,6 +14,8 @@ use super::{
         params::{self, Params},
         trend::{Stretch, series},
     },
+    audience::Audience,
+    entry::see,
     error::Refusal,
     fresh::{Fresh, is_about_room, is_chat_or_money},
     view::Frame,
@@ -48,19 +50,24 @@ pub async fn answer(
 ) -> HttpResponse {
     let frame = frame(request, site);
     match values.await {
-        Ok(values) => site.views.page(StatusCode::OK, template, &frame, &values),
+        Ok(values) => site.views.page(StatusCode::OK, template, &frame, &frame.audience.view(values)),
         Err(refusal) => site.views.refusal(&frame, &refusal),
     }
 }
 
 /// What every page knows of this visitor.
 pub fn frame<'a>(request: &'a HttpRequest, site: &Site) -> Frame<'a> {
-    Frame { request, token: site.web.auth.session_token(request), demo: site.web.options.demo }
+    Frame {
+        request,
+        audience: Audience::of(request, site),
+        token: site.web.auth.session_token(request),
+        demo: site.web.options.demo,
+    }
 }
 
 /// `/`.
-pub async fn root() -> HttpResponse {
-    HttpResponse::Found().insert_header((header::LOCATION, "/live/")).finish()
+pub async fn root(site: web::Data<Site>) -> HttpResponse {
+    see(&site, StatusCode::FOUND, "/live/").finish()
 }
 
 /// Anything that is nowhere else.
@@ -127,7 +134,14 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
         let room = params::text(&params, "room").filter(|room| *room != "all");
         let room = room.map(|room| room.parse().map(RoomId).map_err(|_| Refusal::bad_parameter("room: not a number")));
         let room = room.transpose()?;
-        let kind = params::text(&params, "kind").unwrap_or("all").to_owned();
+        let audience = Audience::of(&request, &site);
+        if params::names_somebody(&params) {
+            audience.sees_all()?;
+        }
+        let kind = match audience {
+            Audience::Everything => params::text(&params, "kind").unwrap_or("all").to_owned(),
+            Audience::Public => "danmaku".to_owned(),
+        };
         let filter = params::filter(&params, room)?;
         let page = Page { limit: params::limit(&params)?.clamp(STREAM_ROWS, 200), ..params::page(&params)? };
         let (q, uid) = (filter.q.clone(), filter.uid);
@@ -214,10 +228,10 @@ pub async fn charts(request: HttpRequest, params: Params, site: web::Data<Site>)
             series.push(json!({"room_id": room, "name": names.get(room), "points": points}));
         }
         let left_out = if chosen.is_some() { 0 } else { rooms.len().saturating_sub(shown.len()) };
-        let data = json!({"step_ms": step.ms(), "from_ms": stretch.from_ms, "to_ms": to_ms, "series": series});
+        let data = json!({"step_ms": step.ms(), "from_ms": stretch.from_ms, "to_ms": to_ms, "series": series.clone()});
         Ok(json!({
             "section": "charts", "rooms": rooms, "room": chosen, "span": span, "left_out": left_out,
-            "series": data["series"], "data": super::view::for_script(&data), "step_ms": step.ms(),
+            "series": series, "data": data, "step_ms": step.ms(),
         }))
     })
     .await
@@ -256,7 +270,7 @@ pub async fn room(request: HttpRequest, room: web::Path<String>, site: web::Data
             })
             .await?;
         let chart = json!({"step_ms": MINUTE_MS, "series": [{"room_id": room, "points": values["points"]}]});
-        values["data"] = json!(super::view::for_script(&chart));
+        values["data"] = chart;
         values["section"] = json!("room");
         values["cursor"] = json!(cursor);
         values["info"] = json!(known.info);

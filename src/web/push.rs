@@ -6,6 +6,7 @@
 //! that went before it, so a reader that comes back too late still learns how many it missed.
 
 use std::{
+    borrow::Cow,
     cell::RefCell,
     collections::{BTreeSet, VecDeque},
     rc::Rc,
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use super::error::Refusal;
+use super::{audience::Audience, error::Refusal};
 use crate::{
     actors::{
         ring::{Content, Frame, Ring},
@@ -131,14 +132,21 @@ pub struct Message {
 }
 
 /// Summaries that were serialised for the newest `rooms` frame, so that a thousand sessions do it once.
-#[derive(Default)]
-pub struct RoomsMemo(Mutex<Option<(u64, Arc<RoomTexts>)>>);
+pub struct RoomsMemo {
+    audience: Audience,
+    newest: Mutex<Option<(u64, Arc<RoomTexts>)>>,
+}
 
 type RoomTexts = Vec<(RoomId, String)>;
 
 impl RoomsMemo {
+    /// Nothing yet; readers with this memo are of that audience.
+    pub fn new(audience: Audience) -> RoomsMemo {
+        RoomsMemo { audience, newest: Mutex::default() }
+    }
+
     fn texts(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Arc<RoomTexts> {
-        let mut memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memo = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = memo.as_ref().map_or(0, |(for_seq, _)| *for_seq);
         if let Some((for_seq, texts)) = &*memo
             && *for_seq == seq
@@ -149,12 +157,11 @@ impl RoomsMemo {
             .iter()
             .map(|(room, summary)| {
                 let text = match summary {
-                    Some(summary) => serde_json::to_string(summary).ok(),
-                    None => Some(json!({"room_id": room, "removed": true}).to_string()),
+                    Some(summary) => self.audience.view(json!(summary)),
+                    None => json!({"room_id": room, "removed": true}),
                 };
-                (*room, text.unwrap_or_default())
+                (*room, text.to_string())
             })
-            .filter(|(_, text)| !text.is_empty())
             .collect();
         let texts = Arc::new(texts);
         // Who reads old frames does not make the others serialise the newest again.
@@ -260,6 +267,7 @@ impl Reader {
         let cursor = self.cursor();
         let rooms: Vec<RoomSummary> =
             wall.summaries().into_iter().filter(|room| self.filter.wants_room(room.info.room_id)).collect();
+        let rooms = self.memo.audience.view(json!(rooms));
         let text = json!({"type": "hello", "cursor": cursor, "server_time": unix_ms(), "rooms": rooms}).to_string();
         Message { text, cursor, events: 0 }
     }
@@ -296,7 +304,7 @@ impl Reader {
             }
             found.frames.truncate(FRAMES_A_READ);
         }
-        let mut pieces: Vec<&str> = Vec::new();
+        let mut pieces: Vec<Cow<'_, str>> = Vec::new();
         let mut bytes = 0;
         for frame in &found.frames {
             if bytes >= BYTES_A_READ {
@@ -309,8 +317,13 @@ impl Reader {
                     of_rooms.sort_by_key(|(room, _)| **room);
                     for (_, slice) in of_rooms {
                         self.seen = self.seen.map(|seen| seen.saturating_add(slice.pieces.len() as u64));
-                        let wanted = slice.pieces.iter().filter(|piece| self.filter.wants_kind(piece.kind));
-                        pieces.extend(wanted.map(|piece| &*piece.json).inspect(|json| bytes += json.len()));
+                        let audience = self.memo.audience;
+                        let wanted = slice.pieces.iter();
+                        let wanted =
+                            wanted.filter(|piece| self.filter.wants_kind(piece.kind) && audience.sees_kind(piece.kind));
+                        pieces.extend(
+                            wanted.map(|piece| shown(audience, &piece.json)).inspect(|json| bytes += json.len()),
+                        );
                     }
                     self.position = frame.seq;
                 }
@@ -327,7 +340,7 @@ impl Reader {
         messages
     }
 
-    fn events(&self, pieces: &mut Vec<&str>) -> Option<Message> {
+    fn events(&self, pieces: &mut Vec<Cow<'_, str>>) -> Option<Message> {
         if pieces.is_empty() {
             return None;
         }
@@ -349,6 +362,18 @@ impl Reader {
     /// `skipped` is null when nobody can know: the cursor was of another run of the program.
     fn gap(&self, skipped: Option<u64>) -> Message {
         Message { text: json!({"type": "gap", "skipped": skipped}).to_string(), cursor: self.cursor(), events: 0 }
+    }
+}
+
+/// An event as it goes out: as it was serialised once for everybody, unless something of it has to go.
+fn shown(audience: Audience, json: &str) -> Cow<'_, str> {
+    match audience {
+        Audience::Everything => Cow::Borrowed(json),
+        Audience::Public => {
+            // What the broadcaster wrote can be read back; were it not so, nothing is shown rather than all.
+            let event: Value = serde_json::from_str(json).unwrap_or_default();
+            Cow::Owned(audience.view(event).to_string())
+        }
     }
 }
 

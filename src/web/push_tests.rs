@@ -21,7 +21,12 @@ fn texts(reader: &mut Reader) -> Vec<Value> {
 }
 
 fn reader(ring: &Arc<Ring>, rooms: &str, kinds: &str, after: Option<&str>) -> Reader {
-    Reader::new(ring.clone(), Arc::default(), Filter::parse(rooms, kinds).expect("a filter"), after)
+    Reader::new(
+        ring.clone(),
+        Arc::new(RoomsMemo::new(Audience::Everything)),
+        Filter::parse(rooms, kinds).expect("a filter"),
+        after,
+    )
 }
 
 #[test]

@@ -35,9 +35,10 @@ use socket2::{SockRef, Socket};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Site, auth,
+    Site,
     error::Refusal,
     push::{self, Filter, Message, Reader},
+    visitor::{Visitor, same_origin},
 };
 use crate::supervise::vitals::{Board, State, Vitals, unix_ms};
 
@@ -120,7 +121,7 @@ impl Sessions {
         if self.is_closing() {
             return Err(full("the program is stopping"));
         }
-        let address = auth::address_of(request);
+        let address = Visitor::of(request).address;
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         if seats.len() >= self.max {
             return Err(full("too many live connections"));
@@ -200,9 +201,9 @@ pub async fn websocket(
     body: web::Payload,
     site: web::Data<Site>,
 ) -> Result<HttpResponse, actix_web::Error> {
-    auth::same_origin(&request)?;
+    same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
-    let reader = Reader::new(site.web.ring.clone(), site.memo.clone(), filter, wanted.after.as_deref());
+    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, wanted.after.as_deref());
     let seat = site.sessions.take_seat(&request)?;
     let session = Session {
         reader: Rc::new(RefCell::new(reader)),
@@ -335,10 +336,10 @@ pub async fn server_sent(
     wanted: web::Query<Wanted>,
     site: web::Data<Site>,
 ) -> Result<HttpResponse, Refusal> {
-    auth::same_origin(&request)?;
+    same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
     let last = request.headers().get("Last-Event-ID").and_then(|value| value.to_str().ok());
-    let reader = Reader::new(site.web.ring.clone(), site.memo.clone(), filter, last.or(wanted.after.as_deref()));
+    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, last.or(wanted.after.as_deref()));
     let seat = site.sessions.take_seat(&request)?;
     let hello = reader.hello(&site.web.wall);
     let messages = push::stream(Rc::new(RefCell::new(reader)), site.sessions.closing.subscribe());

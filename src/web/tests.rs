@@ -9,13 +9,14 @@ use actix_web::{
     App,
     body::MessageBody,
     dev::ServiceResponse,
+    middleware::from_fn,
     test::{TestRequest, call_service, init_service, read_body, read_body_json},
     web::Data,
 };
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{AdminAuth, Desk, Site, Web, WebOptions, configure, safe_headers};
+use super::{AdminAuth, Desk, Site, Web, WebOptions, configure, entry::enter, safe_headers};
 use crate::{
     actors::{handles::RoomsError, ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     domain::{
@@ -171,7 +172,10 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
 /// The routes and headers as the program serves them.
 macro_rules! door {
     ($rig:expr) => {
-        init_service(App::new().wrap(safe_headers(None)).app_data($rig.site.clone()).configure(configure)).await
+        init_service(
+            App::new().wrap(from_fn(enter)).wrap(safe_headers(None)).app_data($rig.site.clone()).configure(configure),
+        )
+        .await
     };
 }
 

@@ -82,7 +82,7 @@ fn waiting_time(failures: u32) -> Duration {
 }
 
 /// An IPv4 address in either notation as itself, an IPv6 address as the first of its /64.
-fn counted_as(address: IpAddr) -> IpAddr {
+pub fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         v4 => v4,

@@ -15,6 +15,7 @@ use tera::{Context, Kwargs, Tera};
 
 use super::{
     assets,
+    audience::Audience,
     error::Refusal,
     i18n::{self, Lang},
 };
@@ -40,6 +41,8 @@ pub struct Frame<'a> {
     pub request: &'a HttpRequest,
     /// The token of the visitor's session, when signed in.
     pub token: Option<String>,
+    /// What this visitor may see; values are stripped before they come here.
+    pub audience: Audience,
     /// Simulated data.
     pub demo: bool,
 }
@@ -47,14 +50,18 @@ pub struct Frame<'a> {
 impl Views {
     /// Reads the templates. Fails only for a mistake in one of them, which a test finds.
     ///
-    /// Pictures may come without TLS from `upstream` only, which is a simulator or a test rig.
-    pub fn new(upstream: Option<&str>) -> Result<Views, tera::Error> {
+    /// Pictures may come without TLS from `upstream` only, which is a simulator or a test rig. All addresses
+    /// of the site begin with `base`.
+    pub fn new(upstream: Option<&str>, base: &str) -> Result<Views, tera::Error> {
         let mut tera = Tera::new();
         let upstream = upstream.map(str::to_owned);
         let pictures_from = upstream.clone();
         tera.register_function("t", i18n::template_function());
-        tera.register_function("asset", |arguments: Kwargs, _: &tera::State| {
-            Ok::<_, tera::Error>(assets::address(arguments.must_get::<&str>("path")?))
+        let (base, before_files) = (base.to_owned(), base.to_owned());
+        tera.register_function("base", move |_: Kwargs, _: &tera::State| base.clone());
+        tera.register_function("asset", move |arguments: Kwargs, _: &tera::State| {
+            let address = assets::address(arguments.must_get::<&str>("path")?);
+            Ok::<_, tera::Error>(format!("{before_files}{address}"))
         });
         tera.register_filter("compact", |n: i64, _: Kwargs, state: &tera::State| compact(n, lang_of(state)));
         tera.register_filter("exact", |n: i64, _: Kwargs, _: &tera::State| exact(n));
@@ -142,6 +149,11 @@ fn context(lang: Lang, frame: &Frame<'_>, values: &Value) -> Result<Context, ter
     context.insert("theme", &theme);
     context.insert("path", frame.request.path());
     context.insert("demo", &frame.demo);
+    context.insert("public", &(frame.audience == Audience::Public));
+    // What a page brings for its scripts.
+    if let Some(data) = values.get("data") {
+        context.insert("data", &for_script(data));
+    }
     context.insert("token", &frame.token);
     context.insert("version", env!("CARGO_PKG_VERSION"));
     context.insert("words", &for_script(i18n::script_words(lang)));
@@ -150,7 +162,7 @@ fn context(lang: Lang, frame: &Frame<'_>, values: &Value) -> Result<Context, ter
 }
 
 /// JSON that may stand inside a script element: nothing in it can end the element.
-pub fn for_script(value: &Value) -> String {
+fn for_script(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
@@ -295,7 +307,7 @@ mod tests {
 
     #[test]
     fn every_template_can_be_read() {
-        if let Err(error) = Views::new(None) {
+        if let Err(error) = Views::new(None, "") {
             panic!("{error:?}");
         }
     }

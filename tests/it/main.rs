@@ -7,8 +7,10 @@
 mod bad_input;
 mod browser;
 mod pipeline;
+mod public;
 mod push;
 mod redis;
+mod security;
 mod shutdown;
 mod support;
 mod upstream;

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::{
-    answer,
+    answer_to,
     params::{self, Params},
     rooms,
 };
@@ -18,33 +18,60 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::vitals::unix_ms,
-    web::{Site, error::Refusal},
+    web::{Site, audience::Audience, error::Refusal},
 };
 
 /// A question to the history for a page of events.
 type Question = fn(&Database, &Filter, &Page) -> Result<Events, QueryError>;
 
 /// GET `/room/{id}/danmaku/`.
-pub async fn danmaku(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
-    list("danmaku", Database::danmaku, RoomId(*room), &params, &site).await
+pub async fn danmaku(
+    audience: Audience,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
+    if params::names_somebody(&params) {
+        audience.sees_all()?;
+    }
+    list(audience, "danmaku", Database::danmaku, RoomId(*room), &params, &site).await
 }
 
 /// GET `/room/{id}/gifts/`.
-pub async fn gifts(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
-    list("gifts", Database::gifts, RoomId(*room), &params, &site).await
+pub async fn gifts(
+    audience: Audience,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
+    audience.sees_all()?;
+    list(audience, "gifts", Database::gifts, RoomId(*room), &params, &site).await
 }
 
 /// GET `/room/{id}/superchats/`.
-pub async fn super_chats(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
-    list("superchats", Database::super_chats, RoomId(*room), &params, &site).await
+pub async fn super_chats(
+    audience: Audience,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
+    audience.sees_all()?;
+    list(audience, "superchats", Database::super_chats, RoomId(*room), &params, &site).await
 }
 
 /// GET `/room/{id}/guards/`.
-pub async fn guards(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
-    list("guards", Database::guards, RoomId(*room), &params, &site).await
+pub async fn guards(
+    audience: Audience,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
+    audience.sees_all()?;
+    list(audience, "guards", Database::guards, RoomId(*room), &params, &site).await
 }
 
 async fn list(
+    audience: Audience,
     name: &'static str,
     question: Question,
     room: RoomId,
@@ -63,11 +90,11 @@ async fn list(
         "timestamp": unix_ms() / 1000,
     });
     data[name] = json!(found.events);
-    Ok(answer(data))
+    Ok(answer_to(audience, data))
 }
 
 /// GET `/danmaku-browser/`: the rooms that something happened in last, each with its newest danmaku and gifts.
-pub async fn browser(params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn browser(audience: Audience, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let limit = params::limit(&params)?.min(100);
     let mut watched = site.web.wall.summaries();
     watched.sort_by_key(|room| (std::cmp::Reverse(room.last_event_ms), room.info.room_id));
@@ -88,7 +115,10 @@ pub async fn browser(params: Params, site: web::Data<Site>) -> Result<HttpRespon
                 .collect::<Result<Vec<Value>, QueryError>>()
         })
         .await?;
-    Ok(answer(json!({
-        "count": rooms.len(), "has_more": has_more, "rooms": rooms, "timestamp": unix_ms() / 1000,
-    })))
+    Ok(answer_to(
+        audience,
+        json!({
+            "count": rooms.len(), "has_more": has_more, "rooms": rooms, "timestamp": unix_ms() / 1000,
+        }),
+    ))
 }

@@ -53,6 +53,11 @@ pub fn filter(params: &HashMap<String, String>, room: Option<RoomId>) -> Result<
     Ok(Filter { room, q: text(params, "q").map(|q| q.chars().take(200).collect()), uid: uid.transpose()? })
 }
 
+/// Whether what is asked for could tell who wrote something: by number, or by a text that is looked for in names.
+pub fn names_somebody(params: &HashMap<String, String>) -> bool {
+    text(params, "q").is_some() || text(params, "uid").is_some()
+}
+
 /// A moment, unix ms.
 pub fn moment(params: &HashMap<String, String>, name: &'static str) -> Result<Option<i64>, Refusal> {
     let found = text(params, name).map(|value| place(name, value)).transpose()?;

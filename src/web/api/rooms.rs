@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer,
+    answer_to,
     params::{self, Params},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     domain::{LiveStatus, RoomId, RoomInfo},
     store::RoomTotals,
     supervise::vitals::unix_ms,
-    web::{Site, error::Refusal},
+    web::{Site, audience::Audience, error::Refusal},
 };
 
 /// Rooms one batch may name.
@@ -76,7 +76,7 @@ fn room_info(known: &Known) -> Value {
 }
 
 /// GET `/rooms/`.
-pub async fn list(params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn list(audience: Audience, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let all = site.web.wall.summaries();
     let total = all.len();
     let wanted: fn(&RoomSummary) -> bool = match params::text(&params, "status").unwrap_or("all") {
@@ -96,7 +96,11 @@ pub async fn list(params: Params, site: web::Data<Site>) -> Result<HttpResponse,
         "danmaku_per_minute": all.iter().map(|room| room.rates.danmaku_per_minute).sum::<u64>(),
     });
     let mut rooms: Vec<RoomSummary> = all.into_iter().filter(wanted).collect();
-    let key: fn(&RoomSummary) -> i64 = match params::text(&params, "sort").unwrap_or("danmaku") {
+    let sort = params::text(&params, "sort").unwrap_or("danmaku");
+    if matches!(sort, "gifts" | "income") {
+        audience.sees_all()?;
+    }
+    let key: fn(&RoomSummary) -> i64 = match sort {
         "danmaku" => |room| room.counts.danmaku,
         "gifts" => |room| room.counts.gifts,
         "income" => |room| room.income.total_gold.0,
@@ -116,18 +120,21 @@ pub async fn list(params: Params, site: web::Data<Site>) -> Result<HttpResponse,
     let next = skip + page.len();
     let has_more = next < matching;
     let cursor = has_more.then(|| next.to_string());
-    Ok(answer(json!({
-        "count": page.len(),
-        "has_more": has_more,
-        "pagination": {"count": page.len(), "total": matching, "limit": limit, "has_more": has_more, "cursor": cursor},
-        "rooms": page,
-        "stats": stats,
-        "timestamp": unix_ms() / 1000,
-    })))
+    Ok(answer_to(
+        audience,
+        json!({
+            "count": page.len(),
+            "has_more": has_more,
+            "pagination": {"count": page.len(), "total": matching, "limit": limit, "has_more": has_more, "cursor": cursor},
+            "rooms": page,
+            "stats": stats,
+            "timestamp": unix_ms() / 1000,
+        }),
+    ))
 }
 
 /// GET `/system/stats/`.
-pub async fn system_stats(site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn system_stats(audience: Audience, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let (all, totals) =
         site.ask("adding up the history", |database| Ok((database.all_totals()?, database.system_totals()?))).await?;
     let watched = site.web.wall.summaries();
@@ -140,18 +147,21 @@ pub async fn system_stats(site: web::Data<Site>) -> Result<HttpResponse, Refusal
     stats["counts"] = json!(Counts::from(&totals));
     stats["danmaku_per_minute"] = json!(watched.iter().map(|room| room.rates.danmaku_per_minute).sum::<u64>());
     stats["database_bytes"] = json!(site.web.database.size_bytes());
-    Ok(answer(json!({"stats": stats, "timestamp": unix_ms() / 1000})))
+    Ok(answer_to(audience, json!({"stats": stats, "timestamp": unix_ms() / 1000})))
 }
 
 /// GET `/room/{id}/stats/`.
-pub async fn stats(room: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn stats(audience: Audience, room: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let known = known(&site, RoomId(*room)).await?;
-    Ok(answer(json!({
-        "room_id": known.info.room_id,
-        "room_info": room_info(&known),
-        "stats": stats_of(&known.totals),
-        "timestamp": unix_ms() / 1000,
-    })))
+    Ok(answer_to(
+        audience,
+        json!({
+            "room_id": known.info.room_id,
+            "room_info": room_info(&known),
+            "stats": stats_of(&known.totals),
+            "timestamp": unix_ms() / 1000,
+        }),
+    ))
 }
 
 /// What a batch asks for.
@@ -161,7 +171,11 @@ pub struct Batch {
 }
 
 /// POST `/batch/rooms/stats/`. It changes nothing and needs no sign-in.
-pub async fn batch(batch: web::Json<Batch>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn batch(
+    audience: Audience,
+    batch: web::Json<Batch>,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
     if batch.room_ids.len() > BATCH_MAX {
         return Err(Refusal::bad_parameter(format!("room_ids: at most {BATCH_MAX}")));
     }
@@ -177,5 +191,8 @@ pub async fn batch(batch: web::Json<Batch>, site: web::Data<Site>) -> Result<Htt
             Err(refusal) => return Err(refusal),
         }
     }
-    Ok(answer(json!({"count": rooms.len(), "rooms": rooms, "missing": missing, "timestamp": unix_ms() / 1000})))
+    Ok(answer_to(
+        audience,
+        json!({"count": rooms.len(), "rooms": rooms, "missing": missing, "timestamp": unix_ms() / 1000}),
+    ))
 }

@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::{
-    answer,
+    answer_to,
     params::{self, Params},
     rooms,
 };
@@ -20,7 +20,7 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::vitals::unix_ms,
-    web::{Site, error::Refusal},
+    web::{Site, audience::Audience, error::Refusal},
 };
 
 /// Points of one answer.
@@ -52,7 +52,12 @@ impl Stretch {
 }
 
 /// GET `/room/{id}/trend/`.
-pub async fn trend(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn trend(
+    audience: Audience,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
     let room = RoomId(*room);
     let step = match params::text(&params, "step").unwrap_or("minute") {
         "minute" => Step::Minute,
@@ -72,14 +77,22 @@ pub async fn trend(room: web::Path<u64>, params: Params, site: web::Data<Site>) 
             Ok((points, gauges))
         })
         .await?;
-    Ok(answer(json!({
-        "room_id": room, "step_ms": step.ms(), "from_ms": from_ms, "to_ms": to_ms,
-        "count": points.len(), "has_more": false, "points": points, "gauges": gauges,
-    })))
+    Ok(answer_to(
+        audience,
+        json!({
+            "room_id": room, "step_ms": step.ms(), "from_ms": from_ms, "to_ms": to_ms,
+            "count": points.len(), "has_more": false, "points": points, "gauges": gauges,
+        }),
+    ))
 }
 
 /// GET `/room/{id}/gaps/`.
-pub async fn gaps(room: web::Path<u64>, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn gaps(
+    audience: Audience,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
     let room = RoomId(*room);
     let from_ms = params::moment(&params, "since")?.or(params::moment(&params, "from")?).unwrap_or(0);
     let to_ms = params::moment(&params, "before")?.or(params::moment(&params, "to")?).unwrap_or_else(unix_ms);
@@ -90,9 +103,12 @@ pub async fn gaps(room: web::Path<u64>, params: Params, site: web::Data<Site>) -
     let has_more = gaps.len() > limit;
     gaps.truncate(limit);
     let cursor = gaps.last().filter(|_| has_more).map(|gap| gap.from_ms.to_string());
-    Ok(answer(json!({
-        "room_id": room, "count": gaps.len(), "has_more": has_more, "cursor": cursor, "gaps": gaps,
-    })))
+    Ok(answer_to(
+        audience,
+        json!({
+            "room_id": room, "count": gaps.len(), "has_more": has_more, "cursor": cursor, "gaps": gaps,
+        }),
+    ))
 }
 
 /// Every point of a stretch, also those in which nothing happened.

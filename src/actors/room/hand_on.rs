@@ -1,0 +1,141 @@
+//! Handing on: every event is booked in the ledger, checked against the room's memory and offered to two
+//! lanes, the record first.
+//!
+//! Invariant: what was booked is handed on, counted as a duplicate or counted as lost, whatever happens in
+//! between: until then it stands in the room's memory. While a lane makes it wait nothing is read, but
+//! heartbeats go on.
+
+use std::sync::{Arc, atomic::Ordering::SeqCst};
+
+use tokio::{select, time::sleep_until};
+use tracing::error;
+
+use super::{Room, reading::Reading};
+use crate::{
+    actors::memory::InHand,
+    domain::{Body, Event, LiveStatus, RoomNotice},
+    protocol::Step,
+    supervise::{
+        lane::{Lane, Offer, Payload},
+        vitals::Doing,
+    },
+};
+
+impl Payload for Arc<Event> {
+    fn is_durable(&self) -> bool {
+        Event::kind(self).is_durable()
+    }
+
+    fn kind(&self) -> &'static str {
+        Event::kind(self).as_str()
+    }
+}
+
+impl Reading {
+    /// Books events and hands on those that are new. They stand in the room's memory meanwhile, so that a
+    /// life that ends in the middle leaves the rest to the next one.
+    pub async fn hand_on(&mut self, events: Vec<InHand>) {
+        let Room { id, memory, vitals, shared } = self.room.clone();
+        if !events.is_empty() {
+            shared.ledger.received(id, events.len() as u64);
+            shared.in_hand.fetch_add(events.len() as u64, SeqCst);
+            memory.keep(events);
+        }
+        while let Some(InHand { event, shown }) = memory.next_in_hand() {
+            if memory.is_new(event.id) && self.is_news(&event) {
+                self.note(&event);
+                match self.offer_to_record(&shared.record, &event).await {
+                    Offer::Taken => vitals.handed_on(1, Some(event.timestamp_ms)),
+                    Offer::Shed => self.lose(&event, "lane_full"),
+                    Offer::Closed => self.lose(&event, "stopped"),
+                }
+                if shown {
+                    shared.view.offer(event).await;
+                }
+            } else {
+                shared.ledger.duplicate(id, 1);
+            }
+            memory.handed_on();
+            shared.in_hand.fetch_sub(1, SeqCst);
+        }
+    }
+
+    /// The beginning of a broadcast is told several times, and not every time with what identifies it.
+    fn is_news(&self, event: &Event) -> bool {
+        match &event.body {
+            Body::Live(RoomNotice { live_key: Some(key), .. }) => self.room.memory.is_new_broadcast(key),
+            _ => true,
+        }
+    }
+
+    /// Shows events that are on record already.
+    pub async fn show(&self, events: Vec<Event>) {
+        for event in events {
+            self.room.shared.view.offer(Arc::new(event)).await;
+        }
+    }
+
+    /// Offers to the record's lane; heartbeats go on meanwhile.
+    async fn offer_to_record(&mut self, lane: &Lane<Arc<Event>>, event: &Arc<Event>) -> Offer {
+        let offer = lane.offer(event.clone());
+        tokio::pin!(offer);
+        loop {
+            let heartbeat = match self.session.tick(self.room.memory.now()) {
+                Step::Wait(until) => self.room.memory.instant(until),
+                Step::Send(bytes) => {
+                    // A send that fails is seen by the next read.
+                    let _ = self.send(bytes).await;
+                    continue;
+                }
+                // Seen again, and acted upon, when this event is handed on.
+                Step::Dead(_) => return offer.await,
+            };
+            select! {
+                biased;
+                offer = &mut offer => {
+                    self.room.vitals.doing(Doing::Reading);
+                    return offer;
+                }
+                () = sleep_until(heartbeat) => {}
+            }
+        }
+    }
+
+    fn lose(&self, event: &Event, reason: &'static str) {
+        self.room.shared.ledger.dropped(self.room.id, reason, 1);
+        if event.kind().is_durable() {
+            let kind = event.kind().as_str();
+            error!(room.id = %self.room.id, event.id = %event.id, reason, "room {}: a {kind} was lost: {reason}", self.room.id);
+        }
+    }
+
+    /// Keeps the wall true to what the room says of itself.
+    fn note(&self, event: &Event) {
+        let wall = &self.room.shared.wall;
+        match &event.body {
+            Body::Live(_) => wall.learn(self.room.id, |info| {
+                info.status = LiveStatus::Live;
+                info.live_since_ms = Some(event.timestamp_ms);
+            }),
+            Body::Preparing(_) | Body::CutOff(_) => wall.learn(self.room.id, |info| {
+                info.status = LiveStatus::Off;
+                info.live_since_ms = None;
+                self.room.memory.broadcast_ended();
+            }),
+            Body::RoomChange(notice) => wall.learn(self.room.id, |info| {
+                if let Some(title) = &notice.title {
+                    info.title.clone_from(title);
+                }
+                if let Some(area_name) = &notice.area_name {
+                    info.area_name.clone_from(area_name);
+                }
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// An event that browsers are to see.
+pub fn shown(event: Event) -> InHand {
+    InHand { event: Arc::new(event), shown: true }
+}
