@@ -12,7 +12,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("protocol", &["domain"]),
     ("supervise", &[]),
-    ("store", &["domain"]),
+    ("store", &["domain", "supervise::blocking", "supervise::faults"]),
     ("upstream", &["domain", "protocol", "supervise::exit", "supervise::vitals::unix_ms"]),
     ("actors", &["domain", "protocol", "supervise", "store", "upstream"]),
     (
@@ -25,12 +25,15 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "actors::ring",
             "actors::ledger",
             "supervise::vitals",
+            "supervise::board",
+            "supervise::pulse",
+            "supervise::warnings",
             "supervise::lane",
             "store",
         ],
     ),
     ("simulator", &["domain"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "supervise::faults"]),
 ];
 
 const LINES_MAX: usize = 500;

@@ -14,6 +14,7 @@ use tokio::{
 use tracing::error;
 
 use super::{
+    graves,
     ring::{Piece, Ring},
     wall::{Rates, Wall},
 };
@@ -21,7 +22,8 @@ use crate::{
     domain::{Body, Event, Kind, RoomId},
     supervise::{
         exit::Exit,
-        lane::Inbox,
+        faults::{self, Point},
+        inbox::{Inbox, sift},
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
@@ -59,6 +61,7 @@ const LINGER: Duration = Duration::from_millis(50);
 async fn broadcast(spec: BroadcastSpec) -> Exit {
     let BroadcastSpec { inbox, ring, wall, vitals } = &spec;
     let mut inbox = inbox.lock().await;
+    let careful = inbox.begin_life();
     let mut paces: HashMap<RoomId, Pace> = HashMap::new();
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -80,16 +83,13 @@ async fn broadcast(spec: BroadcastSpec) -> Exit {
                     return Exit::Done;
                 }
                 vitals.took_in(inbox.batch.len() as u64, 0);
+                vitals.doing(Doing::Decoding);
                 let newest = inbox.batch.last().map(|event| event.timestamp_ms);
-                let mut frame = Vec::with_capacity(inbox.batch.len());
+                let frame = if careful { what_can_be_shown(&inbox).await } else { pieces(&inbox.batch).await };
                 for event in &inbox.batch {
                     paces.entry(event.room_id).or_default().count(event.kind());
                     if let Body::Gauge(gauge) = &event.body {
                         wall.update_gauges(event.room_id, gauge);
-                    }
-                    match serde_json::to_string(event.as_ref()) {
-                        Ok(json) => frame.push((event.room_id, Piece { kind: event.kind(), json: json.into() })),
-                        Err(error) => error!(event.id = %event.id, %error, "an event cannot be shown: {error}"),
                     }
                 }
                 vitals.handed_on(frame.len() as u64, newest);
@@ -98,6 +98,33 @@ async fn broadcast(spec: BroadcastSpec) -> Exit {
             }
         }
     }
+}
+
+/// Events as they are sent.
+async fn pieces(events: &[Arc<Event>]) -> Vec<(RoomId, Piece)> {
+    let mut pieces = Vec::with_capacity(events.len());
+    for event in events {
+        if let Err(fault) = faults::at(Point::BroadcastEvent, event.room_id.0).await {
+            error!(event.id = %event.id, "an event cannot be shown: {fault}");
+            continue;
+        }
+        match serde_json::to_string(event.as_ref()) {
+            Ok(json) => pieces.push((event.room_id, Piece { kind: event.kind(), json: json.into() })),
+            Err(error) => error!(event.id = %event.id, %error, "an event cannot be shown: {error}"),
+        }
+    }
+    pieces
+}
+
+/// The same without the events over which that panics. These are on record all the same; here they count
+/// as shed by the lane.
+async fn what_can_be_shown(inbox: &Inbox<Arc<Event>>) -> Vec<(RoomId, Piece)> {
+    let mut shown = Vec::with_capacity(inbox.batch.len());
+    for (at, panic) in sift(&inbox.batch, async |run| shown.extend(pieces(run).await)).await {
+        error!(event.id = %inbox.batch[at].id, "an event is never shown: {}", graves::why("the broadcaster", &panic));
+        inbox.set_aside("unshowable");
+    }
+    shown
 }
 
 /// Events of the last minute: by second, and their sum.

@@ -13,7 +13,7 @@ use tracing::info;
 use super::{
     ledger::Ledger,
     root::{Root, ToRooms},
-    supervisor::{Restart, Unwatch, Watch},
+    supervisor::{ReconnectAll, Restart, Unwatch, Watch},
     wall::Wall,
 };
 use crate::{
@@ -172,6 +172,11 @@ impl Rooms {
     pub async fn restart(&self, room: RoomId) -> Result<(), RoomsError> {
         self.known(room)?;
         self.tell(ToRooms::Restart(Restart(room))).await
+    }
+
+    /// Ends all connections one after another and begins new ones, as fast as the gate lets them in.
+    pub async fn reconnect_all(&self) -> Result<(), RoomsError> {
+        self.tell(ToRooms::ReconnectAll(ReconnectAll)).await
     }
 
     async fn set_paused(&self, room: RoomId, paused: bool) -> Result<(), RoomsError> {

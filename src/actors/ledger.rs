@@ -14,7 +14,10 @@ use std::{
 
 use serde::Serialize;
 
-use crate::domain::RoomId;
+use crate::{
+    domain::RoomId,
+    store::gaps::{OTHERS, UnknownCommand},
+};
 
 /// Where events of one room, or of all, have gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -63,13 +66,10 @@ impl Entry {
 
 /// Distinct unknown commands remembered per room: names come from outside.
 const UNKNOWN_KEPT: usize = 200;
-/// Where those beyond that are counted.
-pub const OTHERS: &str = "(others)";
 
-/// Counts under the command's own name while there is room for it.
-fn count_bounded(commands: &mut BTreeMap<String, u64>, command: &str, n: u64) {
-    let own = commands.contains_key(command) || commands.len() < UNKNOWN_KEPT;
-    *commands.entry(if own { command } else { OTHERS }.to_owned()).or_default() += n;
+/// The command's own name while there is room for it.
+fn bounded<'a, T>(commands: &BTreeMap<String, T>, command: &'a str) -> &'a str {
+    if commands.contains_key(command) || commands.len() < UNKNOWN_KEPT { command } else { OTHERS }
 }
 
 /// The books of the running program.
@@ -83,7 +83,26 @@ struct Books {
     rooms: BTreeMap<RoomId, Entry>,
     missing: u64,
     /// Unknown commands counted and not written down yet.
-    unwritten: BTreeMap<String, u64>,
+    unwritten: BTreeMap<String, UnknownCommand>,
+}
+
+impl Books {
+    fn unwritten(&mut self, newer: UnknownCommand) {
+        let name = bounded(&self.unwritten, &newer.cmd);
+        // What stands for many commands is like none of them.
+        let sample = if name == newer.cmd { newer.sample } else { String::new() };
+        let cmd = name.to_owned();
+        match self.unwritten.get_mut(&cmd) {
+            Some(known) => {
+                known.count += newer.count;
+                known.first_ms = known.first_ms.min(newer.first_ms);
+                known.last_ms = known.last_ms.max(newer.last_ms);
+            }
+            None => {
+                self.unwritten.insert(cmd.clone(), UnknownCommand { cmd, sample, ..newer });
+            }
+        }
+    }
 }
 
 /// What the ledger says, in total and by room.
@@ -148,26 +167,34 @@ impl Ledger {
         });
     }
 
-    /// `n` messages with an unknown command came.
-    pub fn unknown(&self, room: RoomId, command: &str, n: u64) {
+    /// A message with an unknown command came at `at_ms`, and looked like `sample`.
+    pub fn unknown(&self, room: RoomId, cmd: String, sample: String, at_ms: i64) {
+        self.unknown_many(room, UnknownCommand { cmd, count: 1, first_ms: at_ms, last_ms: at_ms, sample });
+    }
+
+    /// `n` messages with unknown commands came at `at_ms`, more than were told one by one.
+    pub fn unknown_untold(&self, room: RoomId, n: u64, at_ms: i64) {
+        let (cmd, count) = (OTHERS.to_owned(), n as i64);
+        self.unknown_many(room, UnknownCommand { cmd, count, first_ms: at_ms, last_ms: at_ms, sample: String::new() });
+    }
+
+    fn unknown_many(&self, room: RoomId, command: UnknownCommand) {
         self.with(|books| {
-            count_bounded(&mut books.rooms.entry(room).or_default().unknown_commands, command, n);
-            count_bounded(&mut books.unwritten, command, n);
+            let commands = &mut books.rooms.entry(room).or_default().unknown_commands;
+            let name = bounded(commands, &command.cmd).to_owned();
+            *commands.entry(name).or_default() += command.count as u64;
+            books.unwritten(command);
         });
     }
 
     /// Unknown commands counted since the last call, for those who write them down.
-    pub fn take_unknown(&self) -> BTreeMap<String, u64> {
-        self.with(|books| std::mem::take(&mut books.unwritten))
+    pub fn take_unknown(&self) -> Vec<UnknownCommand> {
+        self.with(|books| std::mem::take(&mut books.unwritten)).into_values().collect()
     }
 
     /// These could not be written down.
-    pub fn put_back_unknown(&self, unknown: BTreeMap<String, u64>) {
-        self.with(|books| {
-            for (command, n) in unknown {
-                *books.unwritten.entry(command).or_default() += n;
-            }
-        });
+    pub fn put_back_unknown(&self, unknown: Vec<UnknownCommand>) {
+        self.with(|books| unknown.into_iter().for_each(|command| books.unwritten(command)));
     }
 
     /// `n` frames or messages could not be read.
@@ -253,6 +280,32 @@ mod tests {
         ledger.recorded(ROOM, 15, 0, 0);
         ledger.audit(ledger.received_so_far(), 0);
         assert!(ledger.reading().balanced);
+    }
+
+    #[test]
+    fn an_unknown_command_is_counted_with_its_times_and_its_first_example() {
+        let ledger = Ledger::default();
+        ledger.unknown(ROOM, "NEW".into(), "first".into(), 10);
+        ledger.unknown(ROOM, "NEW".into(), "second".into(), 20);
+        ledger.unknown_untold(ROOM, 5, 20);
+        let taken = ledger.take_unknown();
+        let others = UnknownCommand { cmd: OTHERS.into(), count: 5, first_ms: 20, last_ms: 20, sample: String::new() };
+        let new = UnknownCommand { cmd: "NEW".into(), count: 2, first_ms: 10, last_ms: 20, sample: "first".into() };
+        assert_eq!(taken, [others, new]);
+        ledger.unknown(ROOM, "NEW".into(), "third".into(), 30);
+        ledger.put_back_unknown(taken);
+        assert_eq!(ledger.take_unknown()[1].count, 3);
+        assert_eq!(ledger.take_unknown(), []);
+    }
+
+    #[test]
+    fn unknown_names_without_end_are_bounded() {
+        let ledger = Ledger::default();
+        (0..1000).for_each(|n| ledger.unknown(ROOM, format!("X{n}"), "{}".into(), 1));
+        let taken = ledger.take_unknown();
+        assert_eq!((taken.len(), taken[0].cmd.as_str(), taken[0].count), (UNKNOWN_KEPT + 1, OTHERS, 800));
+        assert_eq!(taken[0].sample, "");
+        assert_eq!(ledger.reading().total.unknown_commands.len(), UNKNOWN_KEPT + 1);
     }
 
     #[test]

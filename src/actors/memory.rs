@@ -1,8 +1,8 @@
 //! What survives the lives of a room.
 //!
 //! Kept beside the supervisor's entry and lent to each life: the events lately seen, to drop what the
-//! upstream repeats after a reconnect; events received and not handed on yet; guard purchases whose messages are still coming together; which
-//! host to try next. Only values that are replaced whole or stay valid at every step, so that a panic
+//! upstream repeats after a reconnect; the frame in hand; events received and not handed on yet; guard
+//! purchases whose messages are still coming together; which host to try next. Only values that are replaced whole or stay valid at every step, so that a panic
 //! cannot leave half a change; never a socket, a parser or a buffer.
 
 use std::{
@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::{
@@ -29,6 +30,7 @@ pub struct RoomMemory {
     epoch: Instant,
     seen: Mutex<Seen>,
     in_hand: Mutex<VecDeque<InHand>>,
+    frame: Mutex<Option<Frame>>,
     guards: Mutex<GuardMerge>,
     hosts_tried: AtomicUsize,
     told: Mutex<Told>,
@@ -51,6 +53,22 @@ pub struct InHand {
     pub shown: bool,
 }
 
+/// A frame that is being read.
+struct Frame {
+    bytes: Bytes,
+    /// Lives that ended over it.
+    ended: u32,
+}
+
+/// What to do with a frame that the life before left unread.
+#[derive(Debug, PartialEq, Eq)]
+pub enum LeftFrame {
+    /// Read it.
+    Again(Bytes),
+    /// So many bytes that nobody can read; they are forgotten.
+    GivenUp(usize),
+}
+
 #[derive(Default)]
 struct Seen {
     order: VecDeque<EventId>,
@@ -63,6 +81,7 @@ impl Default for RoomMemory {
             epoch: Instant::now(),
             seen: Mutex::default(),
             in_hand: Mutex::default(),
+            frame: Mutex::default(),
             guards: Mutex::default(),
             hosts_tried: AtomicUsize::new(0),
             told: Mutex::default(),
@@ -82,19 +101,9 @@ impl RoomMemory {
         self.epoch + at
     }
 
-    /// Remembers an event; false when it was known already.
-    pub fn is_new(&self, id: EventId) -> bool {
-        let mut seen = lock(&self.seen);
-        if !seen.ids.insert(id) {
-            return false;
-        }
-        seen.order.push_back(id);
-        if seen.order.len() > EVENTS_KEPT
-            && let Some(oldest) = seen.order.pop_front()
-        {
-            seen.ids.remove(&oldest);
-        }
-        true
+    /// Whether this event was handed on lately.
+    pub fn knows(&self, id: EventId) -> bool {
+        lock(&self.seen).ids.contains(&id)
     }
 
     /// Keeps events until they are handed on, also if the life that received them does not get that far.
@@ -107,14 +116,45 @@ impl RoomMemory {
         lock(&self.in_hand).front().cloned()
     }
 
-    /// That event has been handed on.
+    /// That event has been handed on; it is remembered from now on.
     pub fn handed_on(&self) {
-        lock(&self.in_hand).pop_front();
+        let Some(InHand { event, .. }) = lock(&self.in_hand).pop_front() else { return };
+        let mut seen = lock(&self.seen);
+        if !seen.ids.insert(event.id) {
+            return;
+        }
+        seen.order.push_back(event.id);
+        if seen.order.len() > EVENTS_KEPT
+            && let Some(oldest) = seen.order.pop_front()
+        {
+            seen.ids.remove(&oldest);
+        }
     }
 
     /// Lets go of the events that are kept; says how many.
     pub fn give_up_in_hand(&self) -> u64 {
         std::mem::take(&mut *lock(&self.in_hand)).len() as u64
+    }
+
+    /// A frame came; kept until it is read, also if the life that took it does not get that far.
+    pub fn frame_came(&self, bytes: Bytes) {
+        *lock(&self.frame) = Some(Frame { bytes, ended: 0 });
+    }
+
+    /// What was in the frame stands among the events that are kept.
+    pub fn frame_is_read(&self) {
+        *lock(&self.frame) = None;
+    }
+
+    /// The frame that the life before left. After two lives it is given up, because it would end every life.
+    pub fn left_frame(&self) -> Option<LeftFrame> {
+        let mut left = lock(&self.frame);
+        let frame = left.as_mut()?;
+        frame.ended += 1;
+        if frame.ended >= 2 {
+            return left.take().map(|frame| LeftFrame::GivenUp(frame.bytes.len()));
+        }
+        Some(LeftFrame::Again(frame.bytes.clone()))
     }
 
     /// Guard purchases coming together.
@@ -149,15 +189,35 @@ impl RoomMemory {
         *lock(&self.live_key) = None;
     }
 
-    /// Remembers the broadcast that began; false when its beginning was told already.
+    /// False when the beginning of this broadcast was told already.
     pub fn is_new_broadcast(&self, live_key: &str) -> bool {
-        let mut last = lock(&self.live_key);
-        let new = last.as_deref() != Some(live_key);
-        *last = Some(live_key.to_owned());
-        new
+        lock(&self.live_key).as_deref() != Some(live_key)
+    }
+
+    /// The beginning of this broadcast has been told.
+    pub fn broadcast_began(&self, live_key: &str) {
+        *lock(&self.live_key) = Some(live_key.to_owned());
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_ended_two_lives_is_given_up() {
+        let memory = RoomMemory::default();
+        assert_eq!(memory.left_frame(), None);
+        memory.frame_came(Bytes::from_static(b"poison"));
+        assert_eq!(memory.left_frame(), Some(LeftFrame::Again(Bytes::from_static(b"poison"))));
+        assert_eq!(memory.left_frame(), Some(LeftFrame::GivenUp(6)));
+        assert_eq!(memory.left_frame(), None);
+        memory.frame_came(Bytes::from_static(b"good"));
+        memory.frame_is_read();
+        assert_eq!(memory.left_frame(), None);
+    }
 }

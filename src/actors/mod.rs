@@ -21,6 +21,7 @@
 //! holds the handles made here. A life is ended by letting go of its leash.
 
 pub mod broadcast;
+pub mod graves;
 pub mod handles;
 pub mod ledger;
 pub mod memory;

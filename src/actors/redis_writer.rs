@@ -2,7 +2,7 @@
 //!
 //! Gathers events as the store likes them and appends them; what was appended survives the program. While
 //! the store does not answer the batch stays in hand and is tried again for ever: the lane fills, sheds
-//! by its policy, and shows. Also publishes what is known about the rooms. Ends when the lane has ended.
+//! by its policy, and shows. An event over which every life panics becomes a dead letter. Also publishes what is known about the rooms. Ends when the lane has ended.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,13 +13,14 @@ use tokio::{
 };
 use tracing::{error, info};
 
-use super::wall::Wall;
+use super::{graves::Graves, wall::Wall};
 use crate::{
     domain::Event,
     store::{LiveStore, StoreError},
     supervise::{
         exit::Exit,
-        lane::Inbox,
+        faults::{self, Point},
+        inbox::{Inbox, sift},
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
@@ -36,6 +37,8 @@ pub struct WriterSpec {
     pub wall: Arc<Wall>,
     /// Rung after each append.
     pub appended: Arc<Notify>,
+    /// For events that end every life.
+    pub graves: Graves,
     /// What it publishes.
     pub vitals: Arc<Vitals>,
 }
@@ -61,6 +64,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 async fn write(spec: WriterSpec) -> Exit {
     let WriterSpec { inbox, live, vitals, .. } = &spec;
     let mut inbox = inbox.lock().await;
+    let careful = inbox.begin_life();
     let batching = live.batching();
     let mut published = 0;
     let mut publish = interval(PUBLISH);
@@ -85,21 +89,30 @@ async fn write(spec: WriterSpec) -> Exit {
                 if !more {
                     return Exit::Done;
                 }
-                append(&spec, &mut inbox).await;
+                let events = inbox.batch.len() as u64;
+                vitals.took_in(events, 0);
+                if careful {
+                    for (at, panic) in sift(&inbox.batch, async |run| append(&spec, run).await).await {
+                        spec.graves.bury("the writer", &inbox.batch[at], &panic).await;
+                    }
+                } else {
+                    append(&spec, &inbox.batch).await;
+                }
+                vitals.handed_on(events, inbox.batch.last().map(|event| event.timestamp_ms));
+                inbox.finish();
+                spec.appended.notify_one();
             }
         }
     }
 }
 
-/// Appends the batch in hand, however often it takes.
-async fn append(spec: &WriterSpec, inbox: &mut Inbox<Arc<Event>>) {
+/// Appends events, however often it takes.
+async fn append(spec: &WriterSpec, events: &[Arc<Event>]) {
     let WriterSpec { live, vitals, .. } = spec;
     vitals.doing(Doing::WaitingForLiveStore);
-    let events = inbox.batch.len() as u64;
-    vitals.took_in(events, 0);
     let mut pause = Duration::from_millis(100);
     let mut failing_since = None;
-    while let Err(error) = live.append(&inbox.batch).await {
+    while let Err(error) = try_append(live.as_ref(), events).await {
         let since = *failing_since.get_or_insert_with(|| {
             error!(%error, "the live store does not take events; they wait: {error}");
             Instant::now()
@@ -113,9 +126,16 @@ async fn append(spec: &WriterSpec, inbox: &mut Inbox<Arc<Event>>) {
         info!("the live store takes events again, after {} s", since.elapsed().as_secs());
         vitals.enter(State::Running);
     }
-    vitals.handed_on(events, inbox.batch.last().map(|event| event.timestamp_ms));
-    inbox.finish();
-    spec.appended.notify_one();
+}
+
+async fn try_append(live: &dyn LiveStore, events: &[Arc<Event>]) -> Result<(), StoreError> {
+    if faults::ENABLED {
+        for event in events {
+            let injected = |fault: faults::Injected| StoreError::Unreachable(fault.to_string());
+            faults::at(Point::WriterFlush, event.room_id.0).await.map_err(injected)?;
+        }
+    }
+    live.append(events).await
 }
 
 /// Publishes what has become known about rooms since `generation`; returns how far that goes.

@@ -4,10 +4,10 @@
 //! An actor that spends its budget ends the program with exit status 70; above us is the process manager,
 //! and it is a supervisor too.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Recipient, ResponseActFuture,
     ResponseFuture, WrapFuture,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -17,14 +17,17 @@ use tracing::error;
 use super::{
     broadcast::{BroadcastActor, BroadcastSpec},
     redis_writer::{RedisWriter, WriterSpec},
-    supervisor::{Drain, Restart, RoomSupervisor, SupervisorSpec, Unwatch, Watch},
+    supervisor::{Drain, ReconnectAll, Restart, RoomSupervisor, SupervisorSpec, Unwatch, Watch},
     sync::{SyncActor, SyncSpec},
 };
 use crate::supervise::{
+    board::{Board, Death},
     exit::Exit,
+    life::Kill,
     obituary::{Exited, Obituary},
     policy::{self, History, Limits, Verdict},
-    vitals::{Board, Death, State, Vitals},
+    vitals::{State, Vitals},
+    watchdog::Watchdog,
 };
 
 /// Names of the singletons.
@@ -79,7 +82,17 @@ struct Child {
     history: History,
     life: u32,
     begun: Instant,
+    watchdog: Watchdog,
+    /// How the present life is ended from outside; the room supervisor cannot get stuck on a wait.
+    kill: Option<Recipient<Kill>>,
+    /// The life was ended for not moving; what it was doing.
+    stuck: Option<String>,
 }
+
+/// How often lives that no longer move are looked for.
+const WATCH: Duration = Duration::from_secs(10);
+/// A singleton that is stuck is ended so much later: a history that is being vacuumed is only slow.
+const STUCK: Duration = Duration::from_secs(120);
 
 impl Root {
     /// Starts Root and, sinks before sources, the singletons. The receiver tells which have ended.
@@ -93,7 +106,16 @@ impl Root {
             (ROOMS, &spec.rooms_vitals),
         ] {
             spec.board.add(vitals.clone());
-            let child = Child { vitals: vitals.clone(), history: History::default(), life: 0, begun: Instant::now() };
+            let now = Instant::now();
+            let child = Child {
+                vitals: vitals.clone(),
+                history: History::default(),
+                life: 0,
+                begun: now,
+                watchdog: Watchdog::new(vitals, now),
+                kill: None,
+                stuck: None,
+            };
             children.insert(name, child);
         }
         let dice = SmallRng::seed_from_u64(spec.seed);
@@ -104,24 +126,43 @@ impl Root {
         let Some(child) = self.children.get_mut(name) else { return };
         child.life = child.vitals.begin_life();
         child.begun = Instant::now();
+        child.watchdog = Watchdog::new(&child.vitals, child.begun);
+        child.vitals.lives_on(if name == ROOMS { "main" } else { "io" }.into());
         let obituary = Obituary::new(ctx.address().recipient(), name, child.life);
         let io = self.spec.io.clone();
         match name {
             SYNC => {
                 let spec = self.spec.sync.clone();
-                SyncActor::start_in_arbiter(&io, move |_| SyncActor::new(spec, obituary));
+                let actor = SyncActor::start_in_arbiter(&io, move |_| SyncActor::new(spec, obituary));
+                child.kill = Some(actor.recipient());
             }
             WRITER => {
                 let spec = self.spec.writer.clone();
-                RedisWriter::start_in_arbiter(&io, move |_| RedisWriter::new(spec, obituary));
+                let actor = RedisWriter::start_in_arbiter(&io, move |_| RedisWriter::new(spec, obituary));
+                child.kill = Some(actor.recipient());
             }
             BROADCAST => {
                 let spec = self.spec.broadcast.clone();
-                BroadcastActor::start_in_arbiter(&io, move |_| BroadcastActor::new(spec, obituary));
+                let actor = BroadcastActor::start_in_arbiter(&io, move |_| BroadcastActor::new(spec, obituary));
+                child.kill = Some(actor.recipient());
             }
             _ => {
                 let Some(spec) = self.spec.rooms.clone() else { return };
                 self.rooms = Some(RoomSupervisor::new(spec, child.vitals.clone(), obituary).start());
+            }
+        }
+    }
+}
+
+impl Root {
+    #[expect(clippy::disallowed_methods, reason = "at most one for a life, and it must not wait for a stuck one")]
+    fn end_the_stuck(&mut self) {
+        for child in self.children.values_mut() {
+            let moves = matches!(child.vitals.state(), State::Running | State::Draining);
+            let stuck = child.watchdog.stuck(&child.vitals, STUCK, Instant::now()).filter(|_| moves);
+            if let (Some((doing, silent)), Some(kill)) = (stuck, &child.kill) {
+                child.stuck = Some(format!("{} for {} s without a sign of life", doing.as_str(), silent.as_secs()));
+                kill.do_send(Kill);
             }
         }
     }
@@ -134,6 +175,7 @@ impl Actor for Root {
         for name in [SYNC, WRITER, BROADCAST, ROOMS] {
             self.begin(name, ctx);
         }
+        ctx.run_interval(WATCH, |root, _| root.end_the_stuck());
     }
 }
 
@@ -148,10 +190,15 @@ impl Handler<Exited<&'static str>> for Root {
             self.ended.send_modify(|ended| ended.done.push(name));
             return;
         }
+        let exit = match (exit, child.stuck.take()) {
+            (Exit::Vanished, Some(why)) => Exit::Stuck(why),
+            (exit, _) => exit,
+        };
+        child.kill = None;
         let (now, dice) = (Instant::now(), self.dice.random::<f64>());
         let lived = now.duration_since(child.begun);
         let verdict = policy::decide(&Limits::SINGLETON, &mut child.history, &exit, lived, now, dice);
-        child.vitals.failed_with(exit.to_string(), exit.place().map(str::to_owned));
+        child.vitals.ended(&exit);
         let text = match verdict {
             Verdict::Restart { after } => {
                 child.vitals.enter(State::Backoff);
@@ -179,6 +226,8 @@ pub enum ToRooms {
     Unwatch(Unwatch),
     /// See [`Restart`].
     Restart(Restart),
+    /// See [`ReconnectAll`].
+    ReconnectAll(ReconnectAll),
 }
 
 impl Handler<ToRooms> for Root {
@@ -192,6 +241,7 @@ impl Handler<ToRooms> for Root {
                 ToRooms::Watch(watch) => rooms.send(watch).await.is_ok(),
                 ToRooms::Unwatch(unwatch) => rooms.send(unwatch).await.is_ok(),
                 ToRooms::Restart(restart) => rooms.send(restart).await.is_ok(),
+                ToRooms::ReconnectAll(all) => rooms.send(all).await.is_ok(),
             }
         })
     }

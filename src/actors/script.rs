@@ -12,7 +12,12 @@ use std::{
 use async_trait::async_trait;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{io::DuplexStream, select, time::sleep};
+use tokio::{
+    io::DuplexStream,
+    select,
+    sync::watch,
+    time::{Instant, sleep},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -44,6 +49,8 @@ pub enum Act {
     FallSilent,
     /// Closes the connection.
     Close,
+    /// Asks for patience.
+    Throttle(Duration),
     /// Makes the client's own code panic at its next read.
     PanicThem,
 }
@@ -52,12 +59,26 @@ pub enum Act {
 #[derive(Default)]
 pub struct Script {
     lives: Mutex<HashMap<RoomId, VecDeque<Vec<Act>>>>,
+    /// True while nothing can be reached and nothing stays connected.
+    outage: watch::Sender<bool>,
+    /// When connections were made.
+    dials: Mutex<Vec<Instant>>,
 }
 
 impl Script {
     /// Adds the script of the next life of `room`. A room without script waits for ever.
     pub fn life(&self, room: u64, acts: Vec<Act>) {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner).entry(RoomId(room)).or_default().push_back(acts);
+    }
+
+    /// From now on nothing can be reached and nothing stays connected, or everything can again.
+    pub fn set_outage(&self, outage: bool) {
+        self.outage.send_replace(outage);
+    }
+
+    /// When connections were made, so far.
+    pub fn dials(&self) -> Vec<Instant> {
+        self.dials.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn next_life(&self, room: RoomId) -> Vec<Act> {
@@ -82,10 +103,13 @@ impl Upstream for Script {
     }
 
     async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError> {
+        if *self.outage.borrow() {
+            return Err(AskError::Unreachable { call: "getDanmuInfo", why: "no route".into() });
+        }
         let first = {
             let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
             let acts = lives.get_mut(&room).and_then(|lives| lives.front()).and_then(|acts| acts.first().cloned());
-            if matches!(acts, Some(Act::Refuse | Act::Away)) {
+            if matches!(acts, Some(Act::Refuse | Act::Away | Act::Throttle(_))) {
                 lives.get_mut(&room).and_then(VecDeque::pop_front);
             }
             acts
@@ -93,6 +117,7 @@ impl Upstream for Script {
         match first {
             Some(Act::Refuse) => Err(AskError::Refused { call: "getDanmuInfo", why: "65530".into() }),
             Some(Act::Away) => Err(AskError::Unreachable { call: "getDanmuInfo", why: "refused".into() }),
+            Some(Act::Throttle(pause)) => Err(AskError::Throttled { what: "-352".into(), pause }),
             _ => {
                 let auth = Auth { room_id: room, uid: Uid(0), buvid: String::new(), token: String::new() };
                 Ok((auth, vec![StreamHost { host: room.to_string(), ws_port: 0, wss_port: 0 }]))
@@ -104,8 +129,16 @@ impl Upstream for Script {
         let room = RoomId(host.host.parse().expect("the host is the room"));
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let acts = self.next_life(room);
+        self.dials.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         let panics = acts.iter().any(|act| matches!(act, Act::PanicThem));
-        tokio::spawn(serve(ours, acts));
+        let mut outage = self.outage.subscribe();
+        tokio::spawn(async move {
+            select! {
+                () = serve(ours, acts) => {}
+                // The script ends with its test.
+                _ = outage.wait_for(|outage| *outage) => {}
+            }
+        });
         let connection = WebSocketStream::from_raw_socket(theirs, Role::Client, Some(small())).await;
         if panics {
             return Ok(Box::new(connection.map(|message| match message {
@@ -151,7 +184,7 @@ async fn serve(pipe: DuplexStream, acts: Vec<Act>) {
                 return;
             }
             Act::Close => socket.close(None).await,
-            Act::Refuse | Act::Away => Ok(()),
+            Act::Refuse | Act::Away | Act::Throttle(_) => Ok(()),
         };
         if sent.is_err() {
             return;

@@ -1,20 +1,25 @@
 //! RoomSupervisor: the rooms that should run against those that do.
 //!
 //! What should run is data ([`Desired`], which outlives this actor); what does run is derived from it. A
-//! death comes in as an [`Exited`], goes through [`policy::decide`], and the verdict is carried out: a
+//! death comes in as an `Exited`, goes through [`policy::decide`], and the verdict is carried out: a
 //! new life now or later, or none. All deadlines stand in one heap behind one timer. A wave of deaths is
-//! the upstream's or our network's doing and spends nobody's budget.
+//! the upstream's or our network's doing and spends nobody's budget. A life that no longer moves is ended.
+//!
+//! Rooms live on when their supervisor dies: its next life takes them over.
 //!
 //! Invariant: an entry has at most one life at a time, and a report of an older life changes nothing.
 
+mod deadlines;
+mod desired;
+mod messages;
+
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
+use actix::{Actor, ActorContext, AsyncContext, Context, SpawnHandle};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::{
     sync::{oneshot, watch},
@@ -22,6 +27,14 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use self::{
+    deadlines::{Deadline, Deadlines, Due},
+    desired::{Living, Wish},
+};
+pub use self::{
+    desired::Desired,
+    messages::{Drain, ReconnectAll, Restart, Unwatch, Watch},
+};
 use super::{
     memory::RoomMemory,
     placement::Placement,
@@ -30,29 +43,17 @@ use super::{
 use crate::{
     domain::RoomId,
     supervise::{
+        board::{Board, Death},
         exit::Exit,
-        obituary::{Exited, Obituary},
+        faults::{self, Point},
+        life::Kill,
+        obituary::Obituary,
         policy::{self, History, Limits, Verdict},
-        vitals::{Board, Death, State, Vitals},
+        storm::{StormGuard, Weather},
+        vitals::{State, Vitals},
+        watchdog::Watchdog,
     },
 };
-
-/// Which rooms should run, with what survives their lives. Shared by all lives of the supervisor.
-#[derive(Clone, Default)]
-pub struct Desired(Arc<Mutex<BTreeMap<RoomId, Wish>>>);
-
-#[derive(Clone)]
-struct Wish {
-    paused: bool,
-    memory: Arc<RoomMemory>,
-    vitals: Arc<Vitals>,
-}
-
-impl Desired {
-    fn rooms(&self) -> MutexGuard<'_, BTreeMap<RoomId, Wish>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What a supervisor needs to start rooms.
 #[derive(Clone)]
@@ -74,10 +75,9 @@ pub struct RoomSupervisor {
     spec: SupervisorSpec,
     vitals: Arc<Vitals>,
     children: BTreeMap<RoomId, Child>,
-    deadlines: BinaryHeap<Reverse<(Instant, RoomId, u32)>>,
+    deadlines: Deadlines,
     timer: Option<(Instant, SpawnHandle)>,
-    deaths: VecDeque<Instant>,
-    storm: bool,
+    storms: StormGuard,
     dice: SmallRng,
     drained: Option<oneshot::Sender<()>>,
     draining: bool,
@@ -90,22 +90,23 @@ struct Child {
     memory: Arc<RoomMemory>,
     life: u32,
     begun: Instant,
-    /// Present while a life is under way; letting go ends it.
-    leash: Option<watch::Sender<bool>>,
+    /// Present while a life is under way.
+    living: Option<Living>,
+    watchdog: Watchdog,
+    /// The life was ended for not moving; what it was doing.
+    stuck: Option<String>,
     /// A life was ended on purpose; the next one begins at once.
     restarting: bool,
     /// Dropped with the child, which tells them.
     waiting_for_end: Vec<oneshot::Sender<()>>,
 }
 
-/// A wave of deaths is this many ...
-const STORM_DEATHS: usize = 10;
-/// ... or this part of all rooms, whichever is more, ...
-const STORM_SHARE: f64 = 0.2;
-/// ... within this.
-const STORM_WINDOW: Duration = Duration::from_secs(10);
 /// How often what should run is compared with what does.
 const RECONCILE: Duration = Duration::from_secs(30);
+/// A life that was let go and has not ended by then is ended.
+const LET_GO: Duration = Duration::from_secs(5);
+/// A life that is stuck is ended so much later; until then it is only shown.
+const STUCK: Duration = Duration::from_secs(30);
 
 impl RoomSupervisor {
     /// A supervisor that has not started.
@@ -115,10 +116,9 @@ impl RoomSupervisor {
             spec,
             vitals,
             children: BTreeMap::new(),
-            deadlines: BinaryHeap::new(),
+            deadlines: Deadlines::default(),
             timer: None,
-            deaths: VecDeque::new(),
-            storm: false,
+            storms: StormGuard::default(),
             drained: None,
             draining: false,
             obituary,
@@ -137,51 +137,142 @@ impl RoomSupervisor {
 
     /// The same for one room.
     fn reconcile_room(&mut self, room: RoomId, ctx: &mut Context<Self>) {
-        let wish = self.spec.desired.rooms().get(&room).cloned();
-        match (wish, self.children.get(&room)) {
-            (Some(wish), None) if !wish.paused && !self.draining => self.begin(room, wish, ctx),
-            (Some(_), None) => {}
-            (Some(wish), Some(child)) => {
+        let wish = self.spec.desired.get(room);
+        match (wish, self.children.contains_key(&room)) {
+            (Some(wish), false) if !wish.paused && !self.draining => self.begin(room, &wish),
+            (Some(_), false) => {}
+            (Some(wish), true) => {
                 if wish.paused || self.draining {
-                    child.let_go();
+                    self.let_go(room, ctx);
                 }
             }
-            (None, Some(child)) if child.leash.is_some() => child.let_go(),
+            (None, true) if self.lives(room) => self.let_go(room, ctx),
             (None, _) => self.forget(room),
         }
     }
 
+    /// Whether a life of this room is under way.
+    fn lives(&self, room: RoomId) -> bool {
+        self.children.get(&room).is_some_and(|child| child.living.is_some())
+    }
+
     /// Begins the next life of a room.
-    fn begin(&mut self, room: RoomId, wish: Wish, ctx: &mut Context<Self>) {
-        let life = wish.vitals.begin_life();
+    fn begin(&mut self, room: RoomId, wish: &Wish) {
+        let (life, now) = (wish.vitals.begin_life(), Instant::now());
         let (leash, held) = watch::channel(false);
+        let place = self.spec.placement.lock().unwrap_or_else(PoisonError::into_inner).place(
+            room,
+            &wish.vitals,
+            now,
+            &mut self.dice,
+        );
+        wish.vitals.lives_on(place.thread);
+        let obituary = Obituary::new(self.spec.desired.mourner.clone(), room, life);
+        let own = Room {
+            id: room,
+            memory: wish.memory.clone(),
+            vitals: wish.vitals.clone(),
+            shared: self.spec.shared.clone(),
+        };
+        let (work, turn) = (RoomLife { room: own, leash: held }, wish.turn.clone());
+        let actor = RoomActor::start_in_arbiter(&place.arbiter, move |_| RoomActor::in_turn(work, turn, obituary));
+        let living = Living { life, begun: now, leash: Arc::new(leash), actor };
+        self.spec.desired.lives(room, Some(living.clone()));
+        self.has_begun(room, wish, living);
+    }
+
+    /// A life is under way, begun by this supervisor or by the one before.
+    fn has_begun(&mut self, room: RoomId, wish: &Wish, living: Living) {
         let child = self.children.entry(room).or_insert_with(|| Child {
             history: History::default(),
             memory: wish.memory.clone(),
-            life,
-            begun: Instant::now(),
-            leash: None,
+            life: living.life,
+            begun: living.begun,
+            living: None,
+            watchdog: Watchdog::new(&wish.vitals, living.begun),
+            stuck: None,
             restarting: false,
             waiting_for_end: Vec::new(),
         });
-        child.life = life;
-        child.begun = Instant::now();
-        child.leash = Some(leash);
+        child.life = living.life;
+        child.begun = living.begun;
+        child.watchdog = Watchdog::new(&wish.vitals, Instant::now());
+        child.living = Some(living);
         child.restarting = false;
-        let obituary = Obituary::new(ctx.address().recipient(), room, life);
-        let own = Room { id: room, memory: wish.memory, vitals: wish.vitals, shared: self.spec.shared.clone() };
-        let life = RoomLife { room: own, leash: held };
-        let home = self.placement().home(room);
-        RoomActor::start_in_arbiter(&home, move |_| RoomActor::new(life, obituary));
+    }
+
+    /// Takes over the lives that the supervisor before has begun, if they are still under way.
+    fn adopt(&mut self) {
+        let wishes = self.spec.desired.rooms().clone();
+        for (room, wish) in wishes {
+            match &wish.living {
+                Some(living) if living.actor.connected() => self.has_begun(room, &wish, living.clone()),
+                // Its death was reported to nobody; the next life begins without being blamed for it.
+                _ => self.spec.desired.lives(room, None),
+            }
+        }
+    }
+
+    /// Ends the present life of a room, which says goodbye first, if it still can.
+    fn let_go(&mut self, room: RoomId, ctx: &mut Context<Self>) {
+        let Some(child) = self.children.get(&room) else { return };
+        if let Some(living) = &child.living
+            && !living.leash.send_replace(true)
+        {
+            self.deadlines.push(Instant::now() + LET_GO, room, child.life, Due::Kill);
+            self.set_timer(ctx);
+        }
+    }
+
+    /// Ends the present life of a room and begins a new one; a failed room is revived.
+    fn restart(&mut self, room: RoomId, ctx: &mut Context<Self>) {
+        let Some(wish) = self.spec.desired.get(room) else { return };
+        if wish.paused || self.draining {
+            return;
+        }
+        if let Some(child) = self.children.get_mut(&room) {
+            child.history = History::default();
+            if child.living.is_some() {
+                child.restarting = true;
+                self.let_go(room, ctx);
+                return;
+            }
+        }
+        self.begin(room, &wish);
+    }
+
+    /// Ends lives that no longer move.
+    fn end_the_stuck(&mut self) {
+        let now = Instant::now();
+        for (room, child) in &mut self.children {
+            let Some(wish) = self.spec.desired.get(*room) else { continue };
+            if child.living.is_none() {
+                continue;
+            }
+            if let Some((doing, silent)) = child.watchdog.stuck(&wish.vitals, STUCK, now) {
+                child.stuck = Some(format!("{} for {} s without a sign of life", doing.as_str(), silent.as_secs()));
+                child.kill();
+            }
+        }
     }
 
     /// Carries out what the policy says about a death.
-    fn bury(&mut self, room: RoomId, exit: &Exit, ctx: &mut Context<Self>) {
+    fn bury(&mut self, room: RoomId, exit: Exit, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        let storm = self.is_storm(exit, now);
-        let wish = self.spec.desired.rooms().get(&room).cloned();
+        if let Err(fault) = faults::reach(Point::RoomsVerdict, room.0) {
+            self.obituary.because(Exit::Lost(fault.to_string()));
+            ctx.stop();
+            return;
+        }
+        let storm = self.is_storm(&exit, now);
+        let wish = self.spec.desired.get(room);
         let Some(child) = self.children.get_mut(&room) else { return };
-        child.leash = None;
+        child.living = None;
+        self.spec.desired.lives(room, None);
+        let exit = match (exit, child.stuck.take()) {
+            (Exit::Vanished, Some(why)) => Exit::Stuck(why),
+            (exit, _) => exit,
+        };
         let lived = now.duration_since(child.begun);
         let Some(wish) = wish else {
             let memory = child.memory.clone();
@@ -195,13 +286,14 @@ impl RoomSupervisor {
             self.show(room, &wish.vitals, state, None);
             return;
         }
-        if child.restarting && *exit == Exit::Done {
-            self.begin(room, wish, ctx);
+        // One that was let go and would not end was ended.
+        if child.restarting && matches!(exit, Exit::Done | Exit::Vanished) {
+            self.begin(room, &wish);
             return;
         }
         let dice = self.dice.random::<f64>();
         // Whatever fells many at once is not this room's fault.
-        let blamed = if storm && matches!(exit, Exit::Refused(_)) { &Exit::Lost(exit.to_string()) } else { exit };
+        let blamed = if storm && matches!(exit, Exit::Refused(_)) { &Exit::Lost(exit.to_string()) } else { &exit };
         let verdict = policy::decide(&Limits::ROOM, &mut child.history, blamed, lived, now, dice);
         let life = child.life;
         let (after, state, text) = match verdict {
@@ -210,15 +302,19 @@ impl RoomSupervisor {
             Verdict::Restart { after } => (after, State::Backoff, format!("restart in {:.1} s", after.as_secs_f64())),
             Verdict::Park { probe, why } => (probe, State::Failed, format!("failed: {}", why.as_str())),
         };
-        if state == State::Failed || matches!(exit, Exit::Panicked(_) | Exit::Vanished) {
+        if state == State::Failed || matches!(exit, Exit::Panicked(_) | Exit::Stuck(_) | Exit::Vanished) {
             error!(room.id = %room, life, place = exit.place(), "room {room}, life {life}: {exit} -> {text}");
         } else {
             info!(room.id = %room, life, "room {room}, life {life}: {exit} -> {text}");
         }
-        wish.vitals.failed_with(exit.to_string(), exit.place().map(str::to_owned));
+        if exit == Exit::Vanished {
+            // Perhaps it was the thread.
+            self.spec.placement.lock().unwrap_or_else(PoisonError::into_inner).move_away(room, now, &mut self.dice);
+        }
+        wish.vitals.ended(&exit);
         self.show(room, &wish.vitals, state, Some(exit.to_string()));
-        self.spec.board.bury(Death::of(wish.vitals.name(), life, exit, lived, text));
-        self.deadlines.push(Reverse((now + after, room, life)));
+        self.spec.board.bury(Death::of(wish.vitals.name(), life, &exit, lived, text));
+        self.deadlines.push(now + after, room, life, Due::Begin);
         self.set_timer(ctx);
     }
 
@@ -242,47 +338,36 @@ impl RoomSupervisor {
         if !matches!(exit, Exit::Lost(_) | Exit::Refused(_)) {
             return false;
         }
-        self.deaths.push_back(now);
-        while self.deaths.front().is_some_and(|then| now.duration_since(*then) > STORM_WINDOW) {
-            self.deaths.pop_front();
-        }
-        let many = STORM_DEATHS.max((self.children.len() as f64 * STORM_SHARE) as usize);
-        let storm = self.deaths.len() > many;
-        if storm && !self.storm {
-            let deaths = self.deaths.len();
-            warn!(
+        match self.storms.fell(self.children.len(), now) {
+            Weather::Calm => return false,
+            Weather::StormBegins { deaths } => warn!(
                 deaths,
                 "{deaths} rooms fell within 10 s: the cause is the upstream's or our network's; no room is blamed"
-            );
+            ),
+            Weather::Storm => {}
         }
-        self.storm = storm;
-        storm
+        self.spec.board.storm();
+        true
     }
 
     fn forget(&mut self, room: RoomId) {
         self.children.remove(&room);
-        self.placement().leave(room);
+        self.placement().forget(room);
         self.spec.board.remove(&name_of(room));
         self.spec.shared.wall.remove(room);
     }
 
-    /// Begins the lives that are due.
+    /// Does what is due.
     fn due(&mut self, ctx: &mut Context<Self>) {
         self.timer = None;
         let now = Instant::now();
-        while let Some(Reverse((at, room, life))) = self.deadlines.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop();
-            let waits = self.children.get(&room).is_some_and(|child| child.life == life && child.leash.is_none());
-            let wish = self.spec.desired.rooms().get(&room).cloned();
-            if let Some(wish) = wish
-                && waits
-                && !wish.paused
-                && !self.draining
-            {
-                self.begin(room, wish, ctx);
+        while let Some(Deadline { room, life, due, .. }) = self.deadlines.take_due(now) {
+            let Some(child) = self.children.get(&room).filter(|child| child.life == life) else { continue };
+            match (due, child.living.is_some(), self.spec.desired.get(room)) {
+                (Due::Begin, false, Some(wish)) if !wish.paused && !self.draining => self.begin(room, &wish),
+                (Due::Kill, true, _) => child.kill(),
+                (Due::Reconnect, true, _) => self.restart(room, ctx),
+                _ => {}
             }
         }
         self.set_timer(ctx);
@@ -290,7 +375,7 @@ impl RoomSupervisor {
 
     /// Keeps the one timer at the first deadline.
     fn set_timer(&mut self, ctx: &mut Context<Self>) {
-        let Some(Reverse((first, _, _))) = self.deadlines.peek().copied() else { return };
+        let Some(first) = self.deadlines.first() else { return };
         if let Some((at, handle)) = self.timer {
             if at <= first {
                 return;
@@ -307,7 +392,7 @@ impl RoomSupervisor {
 
     /// When the last room has ended this actor has nothing left to do.
     fn check_drained(&mut self, ctx: &mut Context<Self>) {
-        if self.draining && self.children.values().all(|child| child.leash.is_none()) {
+        if self.draining && self.children.values().all(|child| child.living.is_none()) {
             let wishes = self.spec.desired.rooms().clone();
             for (room, wish) in &wishes {
                 self.give_up(*room, &wish.memory);
@@ -324,9 +409,10 @@ impl RoomSupervisor {
 }
 
 impl Child {
-    fn let_go(&self) {
-        if let Some(leash) = &self.leash {
-            leash.send_replace(true);
+    #[expect(clippy::disallowed_methods, reason = "at most one for a life, and it must not wait for a stuck one")]
+    fn kill(&self) {
+        if let Some(living) = &self.living {
+            living.actor.do_send(Kill);
         }
     }
 }
@@ -340,123 +426,13 @@ impl Actor for RoomSupervisor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.vitals.enter(State::Running);
+        self.spec.desired.mourner.is_now(ctx.address().recipient());
+        self.adopt();
         self.reconcile(ctx);
-        ctx.run_interval(RECONCILE, |supervisor, ctx| supervisor.reconcile(ctx));
+        ctx.run_interval(RECONCILE, |supervisor, ctx| {
+            supervisor.end_the_stuck();
+            supervisor.reconcile(ctx);
+        });
         ctx.run_interval(Duration::from_secs(1), |supervisor, _| supervisor.vitals.beat());
-    }
-}
-
-/// Watch this room from now on; a paused one is resumed. Idempotent.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Watch {
-    /// Which.
-    pub room: RoomId,
-    /// Known, but not to be connected.
-    pub paused: bool,
-}
-
-impl Handler<Watch> for RoomSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, watch: Watch, ctx: &mut Context<Self>) {
-        let Watch { room, paused } = watch;
-        let wish = {
-            let mut rooms = self.spec.desired.rooms();
-            let wish = rooms.entry(room).or_insert_with(|| Wish {
-                paused,
-                memory: Arc::default(),
-                vitals: Vitals::new(name_of(room), "room", "rooms", None),
-            });
-            wish.paused = paused;
-            wish.clone()
-        };
-        self.spec.board.add(wish.vitals.clone());
-        if paused && self.children.get(&room).is_none_or(|child| child.leash.is_none()) {
-            self.children.remove(&room);
-            self.show(room, &wish.vitals, State::Paused, None);
-        }
-        self.reconcile_room(room, ctx);
-    }
-}
-
-/// Watch this room no longer. Answered when its life has ended. Idempotent.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Unwatch(pub RoomId);
-
-impl Handler<Unwatch> for RoomSupervisor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, Unwatch(room): Unwatch, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        self.spec.desired.rooms().remove(&room);
-        let (ended, end) = oneshot::channel();
-        if let Some(child) = self.children.get_mut(&room) {
-            child.waiting_for_end.push(ended);
-        }
-        self.reconcile_room(room, ctx);
-        Box::pin(async move {
-            // The sender goes with the child, unless there is none.
-            let _: Result<(), _> = end.await;
-        })
-    }
-}
-
-/// End the present life of this room and begin a new one at once; a failed room is revived.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Restart(pub RoomId);
-
-impl Handler<Restart> for RoomSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, Restart(room): Restart, ctx: &mut Context<Self>) {
-        let Some(wish) = self.spec.desired.rooms().get(&room).cloned() else { return };
-        if wish.paused || self.draining {
-            return;
-        }
-        if let Some(child) = self.children.get_mut(&room) {
-            child.history = History::default();
-            if child.leash.is_some() {
-                child.restarting = true;
-                child.let_go();
-                return;
-            }
-        }
-        self.begin(room, wish, ctx);
-    }
-}
-
-/// End all rooms; answered when the last one has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Drain;
-
-impl Handler<Drain> for RoomSupervisor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        let (to, done) = oneshot::channel();
-        self.draining = true;
-        self.drained = Some(to);
-        self.vitals.enter(State::Draining);
-        self.reconcile(ctx);
-        Box::pin(async move {
-            // The sender is kept until the last room has ended.
-            let _ = done.await;
-        })
-    }
-}
-
-impl Handler<Exited<RoomId>> for RoomSupervisor {
-    type Result = ();
-
-    fn handle(&mut self, exited: Exited<RoomId>, ctx: &mut Context<Self>) {
-        let Exited { child: room, life, exit } = exited;
-        if self.children.get(&room).is_some_and(|child| child.life == life) {
-            self.bury(room, &exit, ctx);
-            self.reconcile_room(room, ctx);
-            self.check_drained(ctx);
-        }
     }
 }

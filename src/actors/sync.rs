@@ -5,8 +5,9 @@
 //! stores nothing twice. Runs when something was appended, at most once per interval, and on demand. When
 //! SQLite or the live store fails it waits and tries again; events wait in the live store.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::{
     select,
     sync::{Mutex, Notify, mpsc, watch},
@@ -15,15 +16,22 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
+    graves,
     ledger::Ledger,
     sync_request::{SyncError, SyncRequest, SyncRun},
     wall::{News, Wall},
 };
 use crate::{
-    domain::RoomId,
-    store::{Batch, LiveStore, Position, RoomTotals, StoreError, sqlite::Database},
+    domain::{Event, RoomId},
+    store::{
+        Batch, LiveStore, Position, RoomTotals, StoreError, StoreKind,
+        record::{RecordError, Recorded},
+        sqlite::Database,
+    },
     supervise::{
         exit::Exit,
+        faults::{self, Point},
+        inbox::{Suspicion, sift},
         life::{Life, Work},
         vitals::{Doing, State, Vitals, unix_ms},
     },
@@ -46,6 +54,8 @@ pub struct SyncSpec {
     pub finish: watch::Receiver<bool>,
     /// Where every event went.
     pub ledger: Arc<Ledger>,
+    /// How many lives ended over the batches in hand.
+    pub suspicion: Arc<Suspicion>,
     /// The present picture.
     pub wall: Arc<Wall>,
     /// What it publishes.
@@ -73,7 +83,7 @@ async fn sync(spec: SyncSpec) -> Exit {
     let requests = spec.requests.clone();
     let mut requests = requests.lock().await;
     let mut finish = spec.finish.clone();
-    let mut state = Progress::default();
+    let mut state = Progress { careful: spec.suspicion.begin_life(), ..Progress::default() };
     let mut pause = Duration::from_millis(200);
     spec.vitals.enter(State::Running);
     loop {
@@ -136,6 +146,8 @@ struct Progress {
     news: u64,
     /// Of the live store's stream; none until SQLite was asked, or while it has none.
     position: Option<Position>,
+    /// Lives have ended over the batches in hand: take them apart where they fail.
+    careful: bool,
 }
 
 /// One run: at most [`EVENTS_PER_RUN`] events, one transaction.
@@ -148,6 +160,7 @@ async fn run(spec: &SyncSpec, progress: &mut Progress) -> Result<SyncRun, SyncEr
         progress.position = spec.database.run(move |database| database.cursor(kind)).await?;
     }
     spec.vitals.doing(Doing::WaitingForLiveStore);
+    faults::at(Point::SyncRead, 0).await.map_err(|fault| StoreError::Unreachable(fault.to_string()))?;
     let batches = match spec.live.read_after(progress.position.as_ref(), EVENTS_PER_RUN).await {
         // It would stand in the way for ever. What it held shows as unaccounted for in the ledger.
         Err(StoreError::Unreadable { position, why }) => {
@@ -163,7 +176,13 @@ async fn run(spec: &SyncSpec, progress: &mut Progress) -> Result<SyncRun, SyncEr
     let newest = batches.last().and_then(|batch| batch.events.last()).map(|event| event.timestamp_ms);
     spec.vitals.took_in(events, 0);
     spec.vitals.doing(Doing::WaitingForSqlite);
-    let recorded = spec.database.run(move |database| database.record(kind, &batches)).await?;
+    spec.suspicion.begin_work();
+    let recorded = if progress.careful {
+        record_what_can_be(spec, kind, batches).await?
+    } else {
+        spec.database.run(move |database| database.record(kind, &batches)).await?
+    };
+    spec.suspicion.finish_work();
     progress.position = Some(last.clone());
     let mut run = SyncRun { start_ms, total: events, ..SyncRun::default() };
     for (room, outcome) in &recorded.rooms {
@@ -184,6 +203,29 @@ async fn run(spec: &SyncSpec, progress: &mut Progress) -> Result<SyncRun, SyncEr
     }
     run.end_ms = unix_ms();
     Ok(run)
+}
+
+/// Records batches, and events in them over which that panics as dead letters.
+async fn record_what_can_be(spec: &SyncSpec, kind: StoreKind, batches: Vec<Batch>) -> Result<Recorded, RecordError> {
+    let batches = Arc::new(batches);
+    let all = batches.clone();
+    let recording = spec.database.run(move |database| database.record(kind, &all));
+    if let Ok(recorded) = AssertUnwindSafe(recording).catch_unwind().await {
+        return recorded;
+    }
+    let events: Vec<Event> = batches.iter().flat_map(|batch| &batch.events).cloned().collect();
+    let bad = sift(&events, async |run| {
+        let run = run.to_vec();
+        // What fails without a panic fails again below, where it is reported.
+        let _ = spec.database.run(move |database| database.rehearse(&run)).await;
+    });
+    let mut aside = HashMap::new();
+    for (at, panic) in bad.await {
+        let (event, why) = (&events[at], graves::why("the sync", &panic));
+        error!(room.id = %event.room_id, event.id = %event.id, "an event is set aside as a dead letter: {why}");
+        aside.insert(event.id, why);
+    }
+    spec.database.run(move |database| database.record_but(kind, &batches, &aside)).await
 }
 
 /// Lets the live store forget what is stored, and publishes the totals.
@@ -220,11 +262,8 @@ async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
     }
     let unknown = spec.ledger.take_unknown();
     if !unknown.is_empty() {
-        let (kept, now) = (unknown.clone(), unix_ms());
-        let save = move |database: &Database| {
-            unknown.iter().try_for_each(|(command, n)| database.count_unknown(command, *n, "", now))
-        };
-        if let Err(error) = spec.database.run(save).await {
+        let kept = unknown.clone();
+        if let Err(error) = spec.database.run(move |database| database.count_unknown(&unknown)).await {
             spec.ledger.put_back_unknown(kept);
             return Err(SyncError::from(error));
         }

@@ -41,6 +41,7 @@ pub use self::{
 use crate::{
     actors::{
         broadcast::BroadcastSpec,
+        graves::Graves,
         handles::Rooms,
         ledger::Ledger,
         placement::Placement,
@@ -57,8 +58,9 @@ use crate::{
     domain::Event,
     store::sqlite::Database,
     supervise::{
+        board::Board,
         lane::{WhenFull, lane},
-        vitals::{Board, Vitals, unix_ms},
+        vitals::{Vitals, unix_ms},
     },
     upstream::{Bilibili, Gate},
     web,
@@ -154,6 +156,7 @@ impl App {
                 requests: Arc::new(Mutex::new(sync_requests)),
                 finish,
                 ledger: ledger.clone(),
+                suspicion: Arc::default(),
                 wall: wall.clone(),
                 vitals: vitals(root::SYNC, None),
             },
@@ -163,6 +166,7 @@ impl App {
                 live: live.clone(),
                 wall: wall.clone(),
                 appended,
+                graves: Graves::new(database.clone(), ledger.clone()),
             },
             broadcast: BroadcastSpec {
                 vitals: vitals(root::BROADCAST, Some(view_inbox.gauge().clone())),
@@ -183,7 +187,7 @@ impl App {
                 },
                 board: board.clone(),
                 seed,
-                placement: Arc::new(StdMutex::new(Placement::on_threads())),
+                placement: Arc::new(StdMutex::new(Placement::on_threads(board.clone()))),
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),

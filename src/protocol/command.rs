@@ -19,7 +19,9 @@ use super::{
     guards::GuardMessage,
     ignored, interact,
     lenient::{Int, Text},
-    pb, room, superchat,
+    pb, room,
+    signal::{self, Signal},
+    superchat,
 };
 use crate::domain::Event;
 
@@ -30,6 +32,8 @@ pub enum Decoded {
     Events(Vec<Event>),
     /// Part of a guard purchase, to be merged with its other parts.
     Guard(GuardMessage),
+    /// Something for whoever steers.
+    Signal(Signal),
     /// A known command that means nothing to us.
     Ignored,
     /// A command nobody here knows, by name.
@@ -222,6 +226,9 @@ fn dispatch(name: &str, message: &Message) -> Result<Decoded, Unreadable> {
         }
         "GUARD_BUY" => return guard::decode_buy(message).map(Decoded::Guard),
         "USER_TOAST_MSG" | "USER_TOAST_MSG_V2" => return guard::decode_toast(message).map(Decoded::Guard),
+        "STOP_LIVE_ROOM_LIST" => return signal::decode_stopped(message).map(Decoded::Signal),
+        "LOG_IN_NOTICE" => return Ok(Decoded::Signal(Signal::Anonymous)),
+        "DANMU_MSG_MIRROR" => return Ok(Decoded::Signal(Signal::MirroredChat)),
         _ if ignored::contains(name) => return Ok(Decoded::Ignored),
         _ => return Ok(Decoded::Unknown(shortened(name))),
     }?;
@@ -247,7 +254,7 @@ mod tests {
 
     #[test]
     fn names_are_matched_whole_after_the_suffix_is_cut() {
-        assert_eq!(check(r#"{"cmd":"DANMU_MSG_MIRROR","info":[]}"#), Decoded::Ignored);
+        assert_eq!(check(r#"{"cmd":"DANMU_MSG_MIRROR","info":[]}"#), Decoded::Signal(Signal::MirroredChat));
         assert_eq!(check(r#"{"cmd":"room_admin_entrance","uid":1,"msg":"x"}"#), Decoded::Ignored);
         assert_eq!(check(r#"{"cmd":"NOTICE_MSG:1:2"}"#), Decoded::Ignored);
         for name in ["LIVE_", "DANMU_MSG2", "WHAT_IS_THIS", "live"] {

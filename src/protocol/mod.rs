@@ -3,6 +3,7 @@
 //! ```text
 //!   HTTP    nav, spi           -> wbi keys, buvid            api, wbi
 //!           getDanmuInfo       -> token, hosts               api (signed by wbi)
+//!           app/start          -> first packet, links        openlive (signed by key)
 //!
 //!   stream  Auth            -->                              session
 //!                           <-- AuthReply {"code":0}
@@ -12,7 +13,9 @@
 //!
 //!   frame -> packet -> inflate -> packet -> command -> danmaku, gift, superchat, interact, room, gauge
 //!                                                   -> guard -> guards (one purchase of up to three)
+//!                                                   -> signal (no fact, but of use to who steers)
 //!                                                   -> ignored, unknown, malformed: counted
+//!   all of it into an intake
 //! ```
 //!
 //! No socket, no clock, no async: bytes and time come in as values; bytes, events and deadlines go out. What
@@ -21,11 +24,15 @@
 pub mod api;
 pub mod wbi;
 
+pub mod openlive;
+
 pub mod packet;
 
 pub mod inflate;
 
 pub mod session;
+
+pub mod intake;
 
 pub mod command;
 
@@ -41,6 +48,7 @@ mod lenient;
 mod pb;
 mod purchase;
 mod room;
+mod signal;
 mod superchat;
 mod user;
 
@@ -51,6 +59,8 @@ pub use arrival::Arrival;
 pub use command::{Decoded, Malformed, decode};
 pub use envelope::{ApiError, ApiRefusal, Refusal};
 pub use guards::{GuardMerge, GuardMessage};
+pub use intake::{Intake, UnknownMessage};
 pub use packet::{Operation, Packet, PacketError, encode, packets};
-pub use session::{Auth, Dead, Intake, Session, Step};
+pub use session::{Auth, Dead, Session, Step};
+pub use signal::Signal;
 pub use wbi::WbiKeys;

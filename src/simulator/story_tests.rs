@@ -68,7 +68,7 @@ impl Reader {
         let events = match decode(json.as_bytes(), arrival) {
             Decoded::Events(events) => events,
             Decoded::Guard(message) => self.guards.take(message, now).into_iter().collect(),
-            Decoded::Ignored => Vec::new(),
+            Decoded::Ignored | Decoded::Signal(_) => Vec::new(),
             Decoded::Unknown(name) => {
                 assert_eq!(name, "SIM_NEW_COMMAND");
                 Vec::new()

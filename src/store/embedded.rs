@@ -22,7 +22,10 @@ use super::{
     StoreError, StoreKind,
     spool::{Spool, SpoolError, Spooled},
 };
-use crate::domain::{Event, Kind, RoomId, RoomInfo};
+use crate::{
+    domain::{Event, Kind, RoomId, RoomInfo},
+    supervise::blocking,
+};
 
 /// Name of the file within the data folder.
 const FILE: &str = "spool.db";
@@ -187,13 +190,9 @@ impl EmbeddedStore {
         work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.inner.clone();
-        match tokio::task::spawn_blocking(move || work(&inner)).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(StoreError::Unreachable("the program is stopping".to_owned())),
-            },
-        }
+        blocking::run(move || work(&inner))
+            .await
+            .unwrap_or_else(|stopping| Err(StoreError::Unreachable(stopping.to_string())))
     }
 }
 

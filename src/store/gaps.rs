@@ -4,7 +4,7 @@
 //! and one that a killed program left open is closed by the next connection. An unknown command is
 //! counted, with one example, so that nothing the upstream adds stays invisible.
 
-use diesel::{prelude::*, upsert::excluded};
+use diesel::prelude::*;
 use serde::Serialize;
 
 use super::{
@@ -15,6 +15,12 @@ use crate::domain::RoomId;
 
 /// Text kept of an unknown command, in characters; one is enough to write a decoder by.
 const SAMPLE_CHARS: usize = 4000;
+
+/// Distinct unknown commands that have a row: names come from outside.
+const UNKNOWN_KEPT: i64 = 1000;
+
+/// Where unknown commands beyond a bound are counted.
+pub const OTHERS: &str = "(others)";
 
 /// An interval in which a room was not received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,7 +49,7 @@ pub struct UnknownCommand {
     pub first_ms: i64,
     /// Last seen, unix ms.
     pub last_ms: i64,
-    /// The first that came.
+    /// The first that came, as far as it is kept. Text of the upstream: hostile, and it may name users.
     pub sample: String,
 }
 
@@ -78,6 +84,29 @@ fn close_gap(writer: &mut SqliteConnection, room: RoomId, to_ms: i64) -> QueryRe
     diesel::update(open).set(gap::to_ms.eq(to_ms.max(from_ms))).execute(writer).map(drop)
 }
 
+/// Counts under the command's own name while there is room for it.
+fn add_unknown(writer: &mut SqliteConnection, command: &UnknownCommand) -> QueryResult<()> {
+    let has_row = diesel::select(diesel::dsl::exists(unknown::table.find(&command.cmd)));
+    let own = has_row.get_result(writer)? || unknown::table.count().get_result::<i64>(writer)? < UNKNOWN_KEPT;
+    let (cmd, sample) = if own { (command.cmd.as_str(), command.sample.as_str()) } else { (OTHERS, "") };
+    let sample: String = sample.chars().take(SAMPLE_CHARS).collect();
+    diesel::insert_into(unknown::table)
+        .values((
+            unknown::cmd.eq(cmd),
+            unknown::count.eq(command.count),
+            unknown::first_ms.eq(command.first_ms),
+            unknown::last_ms.eq(command.last_ms),
+            unknown::sample.eq(&sample),
+        ))
+        .on_conflict(unknown::cmd)
+        .do_update()
+        .set((unknown::count.eq(unknown::count + command.count), unknown::last_ms.eq(command.last_ms)))
+        .execute(writer)?;
+    // Rows of earlier versions have none.
+    let lacking = unknown::table.find(cmd).filter(unknown::sample.eq(""));
+    diesel::update(lacking).set(unknown::sample.eq(&sample)).execute(writer).map(drop)
+}
+
 impl Database {
     /// Writes down, in order and in one transaction, which rooms ceased to be received and which are again.
     pub fn note_gaps(&self, news: &[GapNews]) -> Result<(), QueryError> {
@@ -108,26 +137,12 @@ impl Database {
             .collect())
     }
 
-    /// `n` commands of that name came since they were last counted, the last at `now_ms`.
-    pub fn count_unknown(&self, cmd: &str, n: u64, sample: &str, now_ms: i64) -> Result<(), QueryError> {
-        let sample: String = sample.chars().take(SAMPLE_CHARS).collect();
-        diesel::insert_into(unknown::table)
-            .values((
-                unknown::cmd.eq(cmd),
-                unknown::count.eq(n as i64),
-                unknown::first_ms.eq(now_ms),
-                unknown::last_ms.eq(now_ms),
-                unknown::sample.eq(sample),
-            ))
-            .on_conflict(unknown::cmd)
-            .do_update()
-            .set((
-                unknown::count.eq(unknown::count + excluded(unknown::count)),
-                unknown::last_ms.eq(excluded(unknown::last_ms)),
-            ))
-            .execute(&mut *self.writer()?)
-            .map(drop)
-            .map_err(failed("count an unknown command"))
+    /// Adds what was counted since the last call. Of each command the first sample stays.
+    pub fn count_unknown(&self, commands: &[UnknownCommand]) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| commands.iter().try_for_each(|command| add_unknown(writer, command)))
+            .map_err(failed("count unknown commands"))
     }
 
     /// Every unknown command, the most frequent first.

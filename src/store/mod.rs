@@ -20,6 +20,7 @@ mod schema;
 pub mod sqlite;
 
 // How events get into it.
+pub mod dead_letters;
 mod guards;
 pub mod record;
 mod sums;

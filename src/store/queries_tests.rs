@@ -7,7 +7,7 @@ use super::super::{
 };
 use super::*;
 use crate::domain::{Gold, LiveStatus, RoomInfo};
-use crate::store::gaps::GapNews;
+use crate::store::gaps::{GapNews, UnknownCommand};
 
 fn open() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
@@ -198,14 +198,36 @@ fn a_room_has_one_open_gap_at_most() {
 #[test]
 fn unknown_commands_are_counted_with_their_first_example() {
     let (_folder, database) = open();
-    database.count_unknown("NEW_THING", 2, "{\"a\":1}", 10).unwrap();
-    database.count_unknown("NEW_THING", 3, "{\"a\":2}", 20).unwrap();
-    database.count_unknown("OTHER", 1, &"喵".repeat(9999), 20).unwrap();
+    let counted = |cmd: &str, count, sample: &str, at_ms| UnknownCommand {
+        cmd: cmd.into(),
+        count,
+        first_ms: at_ms,
+        last_ms: at_ms,
+        sample: sample.into(),
+    };
+    database.count_unknown(&[counted("NEW_THING", 2, "", 10)]).unwrap();
+    database.count_unknown(&[counted("NEW_THING", 2, "{\"a\":1}", 15)]).unwrap();
+    database
+        .count_unknown(&[counted("NEW_THING", 1, "{\"a\":2}", 20), counted("OTHER", 1, &"喵".repeat(9999), 20)])
+        .unwrap();
     let commands = database.unknown_commands().unwrap();
     let first = &commands[0];
     assert_eq!((first.cmd.as_str(), first.count, first.first_ms, first.last_ms), ("NEW_THING", 5, 10, 20));
     assert_eq!(first.sample, "{\"a\":1}");
     assert_eq!(commands[1].sample.chars().count(), 4000);
+}
+
+#[test]
+fn names_without_end_do_not_fill_the_table_of_unknown_commands() {
+    let (_folder, database) = open();
+    let named = |n| UnknownCommand { cmd: format!("X{n}"), count: 1, first_ms: 1, last_ms: 1, sample: "{}".into() };
+    let flood: Vec<UnknownCommand> = (0..1500).map(named).collect();
+    database.count_unknown(&flood).unwrap();
+    database.count_unknown(&flood[..1]).unwrap();
+    let commands = database.unknown_commands().unwrap();
+    assert_eq!(commands.len(), 1001);
+    assert_eq!((commands[0].cmd.as_str(), commands[0].count), ("(others)", 500));
+    assert_eq!((commands[1].cmd.as_str(), commands[1].count), ("X0", 2));
 }
 
 #[test]

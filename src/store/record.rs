@@ -21,18 +21,21 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
-    Batch, Position, RoomTotals, StoreKind,
+    Batch, Position, RoomTotals, StoreKind, dead_letters,
     guards::store_guard,
     rows::{DanmakuRow, GaugeRow, GiftRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
     schema::{
-        blm_cursor, blm_deadletter, blm_ledger, live_data_danmakudata, live_data_gauge, live_data_giftdata,
-        live_data_interaction, live_data_liveroom, live_data_roomevent, live_data_superchat,
+        blm_cursor, blm_ledger, live_data_danmakudata, live_data_gauge, live_data_giftdata, live_data_interaction,
+        live_data_liveroom, live_data_roomevent, live_data_superchat,
     },
     sqlite::{Database, QueryError},
     sums::Sums,
     tasks,
 };
-use crate::domain::{Body, Event, EventId, RoomId};
+use crate::{
+    domain::{Body, Event, EventId, RoomId},
+    supervise::faults::{self, Point},
+};
 
 /// Rows in one statement: near the best speed, and far from SQLite's 32,766 bound values.
 const ROWS_A_STATEMENT: usize = 500;
@@ -101,6 +104,16 @@ pub enum RecordError {
 impl Database {
     /// Stores `batches`, which were read from the live store `store`, and remembers the last one's position.
     pub fn record(&self, store: StoreKind, batches: &[Batch]) -> Result<Recorded, RecordError> {
+        self.record_but(store, batches, &HashMap::new())
+    }
+
+    /// The same, but events of which `aside` says why they cannot be stored become dead letters.
+    pub fn record_but(
+        &self,
+        store: StoreKind,
+        batches: &[Batch],
+        aside: &HashMap<EventId, String>,
+    ) -> Result<Recorded, RecordError> {
         let Some(last) = batches.last() else { return Ok(Recorded::default()) };
         let events: Vec<&Event> = batches.iter().flat_map(|batch| &batch.events).collect();
         let started = Utc::now().naive_utc();
@@ -109,8 +122,13 @@ impl Database {
             .immediate_transaction(|writer| {
                 let mut run = Run::default();
                 make_rooms(writer, events.iter().map(|event| event.room_id))?;
-                for chunk in events.chunks(ROWS_A_STATEMENT) {
+                let (bad, good): (Vec<&Event>, Vec<&Event>) =
+                    events.iter().partition(|event| aside.contains_key(&event.id));
+                for chunk in good.chunks(ROWS_A_STATEMENT) {
                     run.store(writer, chunk)?;
+                }
+                for event in bad {
+                    run.bury(writer, event, &aside[&event.id])?;
                 }
                 let Run { sums, rooms, last_error } = run;
                 let recorded_danmaku_and_gifts = sums.collected();
@@ -119,9 +137,27 @@ impl Database {
                 set_cursor(writer, store, &last.position)?;
                 tasks::log_run(writer, started, recorded.outcome(), last_error.as_deref())?;
                 tasks::count(writer, recorded_danmaku_and_gifts, recorded.outcome().dead_letter, last_error)?;
+                // Nothing about the data: the whole transaction fails, and may be repeated.
+                faults::reach(Point::SqliteCommit, 0).map_err(|_| DieselError::RollbackTransaction)?;
                 Ok(recorded)
             })
             .map_err(|source| RecordError::Transaction { events: events.len(), source })
+    }
+
+    /// Does what storing `events` would do and takes it back, for whoever looks for the one that panics.
+    pub fn rehearse(&self, events: &[Event]) -> Result<(), QueryError> {
+        let events: Vec<&Event> = events.iter().collect();
+        let rehearsed = self.writer()?.immediate_transaction(|writer| {
+            let mut run = Run::default();
+            make_rooms(writer, events.iter().map(|event| event.room_id))?;
+            run.store(writer, &events)?;
+            run.sums.write(writer)?;
+            Err::<(), _>(DieselError::RollbackTransaction)
+        });
+        match rehearsed {
+            Ok(()) | Err(DieselError::RollbackTransaction) => Ok(()),
+            Err(error) => Err(super::sqlite::failed("rehearse")(error)),
+        }
     }
 
     /// How far `store` has been moved into the history.
@@ -181,7 +217,7 @@ impl Run {
             Err(error) if !is_about_the_data(&error) => Err(error),
             Err(error) => match events {
                 [] => Err(error),
-                [event] => self.bury(writer, event, error),
+                [event] => self.bury(writer, event, &error.to_string()),
                 _ => {
                     let (older, newer) = events.split_at(events.len() / 2);
                     self.store(writer, older)?;
@@ -191,23 +227,11 @@ impl Run {
         }
     }
 
-    fn bury(&mut self, writer: &mut SqliteConnection, event: &Event, error: DieselError) -> QueryResult<()> {
-        let error = error.to_string();
-        let payload = serde_json::to_string(event).unwrap_or_else(|unwritable| format!("{event:?} ({unwritable})"));
-        let buried = diesel::insert_into(blm_deadletter::table)
-            .values((
-                blm_deadletter::event_id.eq(event.id.to_string()),
-                blm_deadletter::room_id.eq(event.room_id.0 as i64),
-                blm_deadletter::payload.eq(payload),
-                blm_deadletter::error.eq(&error),
-                blm_deadletter::at.eq(Utc::now().naive_utc()),
-            ))
-            .on_conflict(blm_deadletter::event_id)
-            .do_nothing()
-            .execute(writer)?;
+    fn bury(&mut self, writer: &mut SqliteConnection, event: &Event, error: &str) -> QueryResult<()> {
+        let is_new = dead_letters::bury(writer, event, error)?;
         let outcome = self.rooms.entry(event.room_id).or_default();
         self.sums.touch(event.room_id);
-        if buried == 1 {
+        if is_new {
             outcome.dead_letter += 1;
             self.last_error = Some(format!("event {}: {error}", event.id));
         } else {
@@ -286,6 +310,10 @@ fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<V
     let mut interactions = Vec::new();
     let mut room_events = Vec::new();
     let mut gauges = Vec::new();
+    if faults::ENABLED {
+        let injected = |fault| DieselError::QueryBuilderError(Box::new(fault));
+        events.iter().try_for_each(|event| faults::reach(Point::SqliteRow, event.room_id.0).map_err(injected))?;
+    }
     for (at, event) in events.iter().enumerate() {
         match &event.body {
             Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
@@ -373,7 +401,7 @@ fn mark_deleted(writer: &mut SqliteConnection, room: RoomId, ids: &[i64]) -> Que
     Ok(())
 }
 
-fn add_to_ledger(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Outcome>) -> QueryResult<()> {
+pub(super) fn add_to_ledger(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Outcome>) -> QueryResult<()> {
     use diesel::upsert::excluded;
     for (room, outcome) in rooms {
         diesel::insert_into(blm_ledger::table)

@@ -13,6 +13,7 @@ use super::super::{
         super_chat,
     },
     queries::{Filter, Page},
+    schema::blm_deadletter,
     series::Step,
 };
 use super::*;

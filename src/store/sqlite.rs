@@ -23,6 +23,8 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
 
+use crate::supervise::blocking;
+
 /// Every step from an empty file to [`super::schema`].
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
@@ -180,13 +182,7 @@ impl Database {
         E: From<QueryError> + Send + 'static,
     {
         let database = self.clone();
-        match tokio::task::spawn_blocking(move || work(&database)).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(QueryError::Stopping.into()),
-            },
-        }
+        blocking::run(move || work(&database)).await.unwrap_or_else(|_| Err(QueryError::Stopping.into()))
     }
 
     /// Bytes on disk: the file and its write-ahead log.

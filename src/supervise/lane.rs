@@ -1,8 +1,7 @@
 //! A bounded way for events, with a named policy for when it is full.
 //!
 //! A lane **takes** or **sheds**; it never grows and never sheds in silence: every shed item is counted
-//! by kind and returned to the caller as [`Offer::Shed`]. The reading end is an [`Inbox`] that outlives
-//! its reader: it holds the batch in hand, so that a new life finds what the last one died on.
+//! by kind and returned to the caller as [`Offer::Shed`]. The reading end is an [`Inbox`].
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +20,8 @@ use tokio::{
     sync::mpsc::{self, error::TrySendError},
     time::timeout,
 };
+
+use super::inbox::Inbox;
 
 /// What a lane needs to know of what it carries.
 pub trait Payload: Send + 'static {
@@ -72,7 +73,7 @@ impl<T> Clone for Lane<T> {
 pub fn lane<T: Payload>(name: &'static str, capacity: usize, when_full: WhenFull) -> (Lane<T>, Inbox<T>) {
     let (to, from) = mpsc::channel(capacity);
     let gauge = Arc::new(LaneGauge { name, capacity, ..LaneGauge::default() });
-    (Lane { to, when_full, gauge: gauge.clone() }, Inbox { from, batch: Vec::new(), gauge })
+    (Lane { to, when_full, gauge: gauge.clone() }, Inbox::new(from, gauge))
 }
 
 impl<T: Payload> Lane<T> {
@@ -113,47 +114,6 @@ impl<T: Payload> Lane<T> {
     }
 }
 
-/// The reading end and the batch in hand.
-pub struct Inbox<T> {
-    from: mpsc::Receiver<T>,
-    /// Taken out of the lane and not finished yet.
-    pub batch: Vec<T>,
-    gauge: Arc<LaneGauge>,
-}
-
-impl<T> Inbox<T> {
-    /// Fills the batch up to `max`: waits for a first item, then up to `linger` for more. A batch left by
-    /// an earlier life is left as it is. Returns false when the lane has ended and nothing is in hand.
-    pub async fn fill(&mut self, max: usize, linger: Duration) -> bool {
-        if !self.batch.is_empty() {
-            return true;
-        }
-        if self.from.recv_many(&mut self.batch, max).await == 0 {
-            return false;
-        }
-        let deadline = tokio::time::Instant::now() + linger;
-        while self.batch.len() < max {
-            let room = max - self.batch.len();
-            match tokio::time::timeout_at(deadline, self.from.recv_many(&mut self.batch, room)).await {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {}
-            }
-        }
-        true
-    }
-
-    /// The batch in hand is finished.
-    pub fn finish(&mut self) {
-        self.gauge.finished.fetch_add(self.batch.len() as u64, SeqCst);
-        self.batch.clear();
-    }
-
-    /// Figures of the lane.
-    pub fn gauge(&self) -> &Arc<LaneGauge> {
-        &self.gauge
-    }
-}
-
 /// Counters of a lane, readable by anybody at any time.
 #[derive(Default)]
 pub struct LaneGauge {
@@ -173,6 +133,16 @@ impl LaneGauge {
         } else {
             *self.shed.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
         }
+    }
+
+    /// The reader has finished `n` items.
+    pub(super) fn finished(&self, n: usize) {
+        self.finished.fetch_add(n as u64, SeqCst);
+    }
+
+    /// The reader gave up an item that nobody can handle.
+    pub(super) fn given_up(&self, kind: &'static str) {
+        *self.shed.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
     }
 
     /// What stands there now.
@@ -241,21 +211,5 @@ mod tests {
         assert_eq!((reading.taken, reading.shed, reading.high_water), (4, 2, 4));
         assert!(inbox.fill(10, Duration::ZERO).await);
         assert_eq!(inbox.batch.len(), 4);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_unfinished_batch_is_found_again_and_the_end_is_seen_after_it() {
-        let (lane, mut inbox) = lane("test", 4, WhenFull::ShedNewest);
-        lane.offer(Item(true)).await;
-        assert!(inbox.fill(10, Duration::from_millis(20)).await);
-        lane.offer(Item(false)).await;
-        drop(lane);
-        assert!(inbox.fill(10, Duration::ZERO).await, "the batch in hand comes first");
-        assert_eq!(inbox.batch, [Item(true)]);
-        inbox.finish();
-        assert!(inbox.fill(10, Duration::ZERO).await);
-        assert_eq!(inbox.batch, [Item(false)]);
-        inbox.finish();
-        assert!(!inbox.fill(10, Duration::ZERO).await);
     }
 }

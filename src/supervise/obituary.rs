@@ -7,7 +7,11 @@
 //! The panic hook installed by [`remember_panics`] leaves text and place of the last panic on its thread,
 //! where the guard, dropped while that thread unwinds, picks them up.
 
-use std::{cell::RefCell, panic};
+use std::{
+    cell::RefCell,
+    panic,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use actix::{Message, Recipient};
 
@@ -28,9 +32,38 @@ impl<C> Message for Exited<C> {
     type Result = ();
 }
 
+/// Whoever hears of the deaths: one supervisor after another. What is reported in between is not heard;
+/// the next one sees for itself who is alive.
+pub struct Mourner<C: Clone + Send + 'static>(Arc<Mutex<Option<Recipient<Exited<C>>>>>);
+
+impl<C: Clone + Send + 'static> Mourner<C> {
+    /// From now on this is the one.
+    pub fn is_now(&self, mourner: Recipient<Exited<C>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(mourner);
+    }
+}
+
+impl<C: Clone + Send + 'static> Default for Mourner<C> {
+    fn default() -> Mourner<C> {
+        Mourner(Arc::default())
+    }
+}
+
+impl<C: Clone + Send + 'static> Clone for Mourner<C> {
+    fn clone(&self) -> Mourner<C> {
+        Mourner(self.0.clone())
+    }
+}
+
+impl<C: Clone + Send + 'static> From<Recipient<Exited<C>>> for Mourner<C> {
+    fn from(mourner: Recipient<Exited<C>>) -> Mourner<C> {
+        Mourner(Arc::new(Mutex::new(Some(mourner))))
+    }
+}
+
 /// Reports the end of a life to a supervisor when it is dropped.
 pub struct Obituary<C: Clone + Send + 'static> {
-    to: Recipient<Exited<C>>,
+    to: Mourner<C>,
     child: C,
     life: u32,
     exit: Option<Exit>,
@@ -38,8 +71,8 @@ pub struct Obituary<C: Clone + Send + 'static> {
 
 impl<C: Clone + Send + 'static> Obituary<C> {
     /// Made before the actor, so that a start that never happens is reported as well.
-    pub fn new(to: Recipient<Exited<C>>, child: C, life: u32) -> Obituary<C> {
-        Obituary { to, child, life, exit: None }
+    pub fn new(to: impl Into<Mourner<C>>, child: C, life: u32) -> Obituary<C> {
+        Obituary { to: to.into(), child, life, exit: None }
     }
 
     /// Says why the life ends.
@@ -52,11 +85,14 @@ impl<C: Clone + Send + 'static> Drop for Obituary<C> {
     #[expect(clippy::disallowed_methods, reason = "a drop cannot wait, and there is at most one report per life")]
     fn drop(&mut self) {
         let exit = if std::thread::panicking() {
-            Exit::Panicked(last_panic())
+            Exit::Panicked(take_panic())
         } else {
             self.exit.take().unwrap_or(Exit::Vanished)
         };
-        self.to.do_send(Exited { child: self.child.clone(), life: self.life, exit });
+        let to = self.to.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(to) = to {
+            to.do_send(Exited { child: self.child.clone(), life: self.life, exit });
+        }
     }
 }
 
@@ -81,8 +117,14 @@ pub fn remember_panics() {
     }));
 }
 
-fn last_panic() -> Panic {
+/// What the last panic of this thread said; it is told once.
+pub(super) fn take_panic() -> Panic {
     LAST_PANIC
         .with(|last| last.borrow_mut().take())
         .unwrap_or(Panic { text: "a panic whose text was not caught".to_owned(), place: None })
+}
+
+/// A panic of another thread goes on in this one.
+pub(super) fn bring_panic(panic: Panic) {
+    LAST_PANIC.with(|last| *last.borrow_mut() = Some(panic));
 }

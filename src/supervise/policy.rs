@@ -91,13 +91,16 @@ impl Limits {
 pub struct History {
     losses: u32,
     refusals: u32,
+    ends: u32,
+    /// It was given up, and no life since was long.
+    crashing: bool,
     crashes: VecDeque<Instant>,
 }
 
 /// Longest distance between two tries after losses and crashes.
 const BACKOFF_CAP: Duration = Duration::from_secs(60);
-/// Longest distance between two tries after refusals.
-const REFUSAL_CAP: Duration = Duration::from_secs(600);
+/// Longest distance between two tries while there is nothing to do, and after refusals.
+const PATIENT_CAP: Duration = Duration::from_secs(600);
 
 /// Turns an exit into a verdict and remembers it in `history`. `dice` is uniform in 0..1.
 pub fn decide(
@@ -111,9 +114,15 @@ pub fn decide(
     if lived >= limits.long_life {
         history.losses = 0;
         history.refusals = 0;
+        history.ends = 0;
+        history.crashing = false;
     }
     match exit {
         Exit::Done => Verdict::Forget,
+        Exit::Ended => {
+            history.ends += 1;
+            Verdict::Restart { after: backoff(Duration::from_secs(80), history.ends, PATIENT_CAP, dice) }
+        }
         Exit::Lost(_) => {
             history.losses += 1;
             Verdict::Restart { after: backoff(Duration::from_secs(1), history.losses, BACKOFF_CAP, dice) }
@@ -124,16 +133,18 @@ pub fn decide(
             if history.refusals >= limits.refusals {
                 Verdict::Park { probe: limits.probe, why: Parked::Refused }
             } else {
-                Verdict::Restart { after: backoff(Duration::from_secs(30), history.refusals, REFUSAL_CAP, dice) }
+                Verdict::Restart { after: backoff(Duration::from_secs(30), history.refusals, PATIENT_CAP, dice) }
             }
         }
-        Exit::Panicked(_) | Exit::Vanished => {
+        Exit::Panicked(_) | Exit::Stuck(_) | Exit::Vanished => {
             history.crashes.push_back(now);
             while history.crashes.front().is_some_and(|then| now.duration_since(*then) > limits.crash_window) {
                 history.crashes.pop_front();
             }
             let crashes = history.crashes.len();
-            if crashes >= limits.crashes {
+            // A probe is one try: it is not given the whole budget again.
+            if crashes >= limits.crashes || history.crashing {
+                history.crashing = true;
                 Verdict::Park { probe: limits.probe, why: Parked::Crashing }
             } else {
                 Verdict::Restart { after: backoff(Duration::from_secs(1), crashes as u32, BACKOFF_CAP, dice) }
@@ -190,8 +201,18 @@ mod tests {
         check("the third refusal in a row", &vec![(refused(), 1); 3], "22.5s, 45s, failed: refused");
         check("refusals apart", &[(refused(), 1), (refused(), 1), (refused(), 90)], "22.5s, 45s, 22.5s");
         check("the fifth crash in five minutes", &vec![(panicked(), 9); 5], "0.75s, 1.5s, 3s, 6s, failed: crashing");
+        let probes = [vec![(panicked(), 9); 5], vec![(panicked(), 9), (panicked(), 61)]].concat();
+        check(
+            "a probe is one try, and a long life forgives",
+            &probes,
+            "0.75s, 1.5s, 3s, 6s, failed: crashing, failed: crashing, failed: crashing",
+        );
+        let recovered = [vec![(panicked(), 9); 5], vec![(lost(), 400), (panicked(), 9)]].concat();
+        check("a probe that lives", &recovered, "0.75s, 1.5s, 3s, 6s, failed: crashing, 0.75s, 0.75s");
         check("crashes far apart", &vec![(panicked(), 200); 5], "0.75s, 1.5s, 1.5s, 1.5s, 1.5s");
         check("vanishing counts as crashing", &vec![(Exit::Vanished, 9); 5], "0.75s, 1.5s, 3s, 6s, failed: crashing");
+        check("getting stuck counts as crashing", &vec![(Exit::Stuck("x".into()), 9); 2], "0.75s, 1.5s");
+        check("nothing to do", &vec![(Exit::Ended, 1); 5], "60s, 120s, 240s, 450s, 450s");
         check("throttled", &[(Exit::Throttled(Duration::from_secs(90)), 1)], "90s");
         check("done", &[(Exit::Done, 1)], "forget");
     }

@@ -1,15 +1,17 @@
-//! What every life publishes about itself, and the board that collects it.
+//! What every life publishes about itself.
 //!
 //! Writing is a relaxed atomic store, reading takes no lock that a working actor holds: a stuck actor is
 //! shown, not waited for. Only counters are published; rates are made by whoever compares two readings.
-//! The board also keeps the last deaths and knows every lane.
+//!
+//! An actor is **stuck** when it has not moved for longer than what it is doing ever takes.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -17,6 +19,7 @@ use serde::Serialize;
 use super::{
     exit::Exit,
     lane::{LaneGauge, LaneReading},
+    worst::WorstOfMinute,
 };
 
 /// Wall-clock time, unix ms. For showing and storing only; waiting uses tokio's clock.
@@ -85,12 +88,55 @@ closed_words! {
         Dialing = "dialing",
         /// Reading its connection.
         Reading = "reading",
+        /// Making something of what it has read.
+        Decoding = "decoding",
+        /// Sending to a browser.
+        Sending = "sending",
         /// Waiting for room in a lane.
         WaitingForLane = "waiting-for-lane",
         /// Waiting for the live store.
         WaitingForLiveStore = "waiting-for-live-store",
         /// Waiting for SQLite.
         WaitingForSqlite = "waiting-for-sqlite",
+    }
+}
+
+impl Doing {
+    /// How long it may go without a sign of life while it does this; none for what may take for ever.
+    pub fn patience(self) -> Option<Duration> {
+        let seconds = match self {
+            Doing::WaitingForGate | Doing::Idle => return None,
+            // A heartbeat goes out every 30 s, and its answer is waited for.
+            Doing::Reading => 45,
+            // A browser that reads is sent a sign of life every 5 s.
+            Doing::Sending => 12,
+            // The limits of the calls themselves, and some.
+            Doing::Asking => 60,
+            Doing::Dialing => 15,
+            Doing::Decoding => 3,
+            Doing::WaitingForLane | Doing::WaitingForLiveStore | Doing::WaitingForSqlite => 10,
+        };
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// Whom it waits for, by doing this.
+    pub fn waits_for(self) -> Option<&'static str> {
+        match self {
+            Doing::Idle | Doing::Decoding => None,
+            Doing::WaitingForGate => Some("gate"),
+            Doing::Sending => Some("browser"),
+            Doing::Asking | Doing::Dialing | Doing::Reading => Some("upstream"),
+            Doing::WaitingForLane => Some("lane"),
+            Doing::WaitingForLiveStore => Some("live_store"),
+            Doing::WaitingForSqlite => Some("sqlite"),
+        }
+    }
+}
+
+impl State {
+    /// Whether a life is under way, and should move.
+    fn should_move(self) -> bool {
+        !matches!(self, State::Backoff | State::Paused | State::Failed | State::Stopped)
     }
 }
 
@@ -104,12 +150,18 @@ pub struct Vitals {
     doing: AtomicU8,
     doing_since_ms: AtomicI64,
     beat_ms: AtomicI64,
+    beats: AtomicU64,
     life: AtomicU32,
     events_in: AtomicU64,
     events_out: AtomicU64,
     bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    behind: AtomicU64,
     lag_ms: AtomicI64,
+    worst_lag_ms: WorstOfMinute,
     inbox: Option<Arc<LaneGauge>>,
+    thread: Mutex<Option<Arc<str>>>,
+    exits: Mutex<BTreeMap<&'static str, u32>>,
     last_error: Mutex<Option<LastError>>,
 }
 
@@ -137,13 +189,19 @@ impl Vitals {
             doing: AtomicU8::new(Doing::Idle as u8),
             doing_since_ms: AtomicI64::new(now),
             beat_ms: AtomicI64::new(now),
+            beats: AtomicU64::new(0),
             life: AtomicU32::new(0),
             events_in: AtomicU64::new(0),
             events_out: AtomicU64::new(0),
             bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
             lag_ms: AtomicI64::new(0),
+            worst_lag_ms: WorstOfMinute::default(),
             inbox,
-            last_error: Mutex::new(None),
+            thread: Mutex::default(),
+            exits: Mutex::default(),
+            last_error: Mutex::default(),
         })
     }
 
@@ -178,16 +236,54 @@ impl Vitals {
 
     /// Says what it does now.
     pub fn doing(&self, doing: Doing) {
-        let now = unix_ms();
-        self.beat_ms.store(now, Relaxed);
+        let now = self.moved();
         if self.doing.swap(doing as u8, Relaxed) != doing as u8 {
             self.doing_since_ms.store(now, Relaxed);
         }
     }
 
+    /// What it does now.
+    pub fn does(&self) -> Doing {
+        Doing::from_number(self.doing.load(Relaxed))
+    }
+
     /// It moves.
     pub fn beat(&self) {
-        self.beat_ms.store(unix_ms(), Relaxed);
+        self.moved();
+    }
+
+    fn moved(&self) -> i64 {
+        let now = unix_ms();
+        self.beat_ms.store(now, Relaxed);
+        self.beats.fetch_add(1, Relaxed);
+        now
+    }
+
+    /// How often it has moved.
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Relaxed)
+    }
+
+    /// The thread that the present life is led on.
+    pub fn lives_on(&self, thread: Arc<str>) {
+        *locked(&self.thread) = Some(thread);
+    }
+
+    /// A life ended this way.
+    pub fn ended(&self, exit: &Exit) {
+        *locked(&self.exits).entry(exit.word()).or_default() += 1;
+        self.failed_with(exit.to_string(), exit.place().map(str::to_owned));
+    }
+
+    /// Events that came in so far.
+    pub fn events_in(&self) -> u64 {
+        self.events_in.load(Relaxed)
+    }
+
+    /// `bytes` went out, and so many frames wait to follow them.
+    pub fn sent(&self, bytes: u64, behind: u64) {
+        self.bytes_out.fetch_add(bytes, Relaxed);
+        self.behind.store(behind, Relaxed);
     }
 
     /// `events` came in, in `bytes`.
@@ -200,38 +296,53 @@ impl Vitals {
     pub fn handed_on(&self, events: u64, timestamp_ms: Option<i64>) {
         self.events_out.fetch_add(events, Relaxed);
         if let Some(timestamp_ms) = timestamp_ms {
-            self.lag_ms.store(unix_ms() - timestamp_ms, Relaxed);
+            let now = unix_ms();
+            let lag = now - timestamp_ms;
+            self.lag_ms.store(lag, Relaxed);
+            self.worst_lag_ms.note(lag, now);
         }
     }
 
     /// Remembers what went wrong.
     pub fn failed_with(&self, text: String, place: Option<String>) {
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(LastError { text, place, at: unix_ms() });
+        *locked(&self.last_error) = Some(LastError { text, place, at: unix_ms() });
     }
 
-    /// What stands there now.
-    pub fn reading(&self) -> Reading {
+    /// What stands there at `now_ms`.
+    pub fn reading(&self, now_ms: i64) -> Reading {
         let life = self.life.load(Relaxed);
+        let (state, doing, beat) = (self.state(), self.does(), self.beat_ms.load(Relaxed));
+        let silent = Duration::from_millis(now_ms.saturating_sub(beat).max(0).unsigned_abs());
         Reading {
             name: self.name.clone(),
             kind: self.kind,
             parent: self.parent,
-            state: self.state(),
+            thread: locked(&self.thread).clone(),
+            state,
             since: self.since_ms(),
-            doing: Doing::from_number(self.doing.load(Relaxed)),
+            doing,
             doing_since: self.doing_since_ms.load(Relaxed),
-            beat: self.beat_ms.load(Relaxed),
+            waits_for: doing.waits_for().filter(|_| state.should_move()),
+            beat,
+            stuck: state.should_move() && doing.patience().is_some_and(|patience| silent > patience),
             life,
             restarts: life.saturating_sub(1),
+            exits: locked(&self.exits).clone(),
             mailbox: self.inbox.as_ref().map(|gauge| gauge.reading()),
             events_in: self.events_in.load(Relaxed),
             events_out: self.events_out.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
+            bytes_out: self.bytes_out.load(Relaxed),
+            behind: self.behind.load(Relaxed),
             lag_ms: self.lag_ms.load(Relaxed),
-            last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            lag_worst_ms: self.worst_lag_ms.at(now_ms),
+            last_error: locked(&self.last_error).clone(),
         }
     }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One reading of an actor's vitals, in the contract's shape. Times are unix ms.
@@ -243,6 +354,8 @@ pub struct Reading {
     pub kind: &'static str,
     /// Name of the actor above it; empty for the root.
     pub parent: &'static str,
+    /// The thread it lives on, as far as it is an actor of ours.
+    pub thread: Option<Arc<str>>,
     /// The state it is in.
     pub state: State,
     /// Since when.
@@ -251,12 +364,18 @@ pub struct Reading {
     pub doing: Doing,
     /// Since when.
     pub doing_since: i64,
+    /// Whom it waits for by that.
+    pub waits_for: Option<&'static str>,
     /// When it last moved.
     pub beat: i64,
+    /// Whether that is longer ago than what it does ever takes.
+    pub stuck: bool,
     /// Number of the current life, from 1; 0 before the first.
     pub life: u32,
     /// Lives after the first.
     pub restarts: u32,
+    /// Ended lives, by how they ended.
+    pub exits: BTreeMap<&'static str, u32>,
     /// The lane it reads; none for those that read none.
     pub mailbox: Option<LaneReading>,
     /// Events that came in.
@@ -265,97 +384,50 @@ pub struct Reading {
     pub events_out: u64,
     /// Bytes that came in.
     pub bytes_in: u64,
+    /// Bytes sent, by browser sessions.
+    pub bytes_out: u64,
+    /// Frames that a browser session has still to send.
+    pub behind: u64,
     /// How late the last event handed on was, ms.
     pub lag_ms: i64,
+    /// The same, the worst of the last minute.
+    pub lag_worst_ms: i64,
     /// The last thing that went wrong.
     pub last_error: Option<LastError>,
 }
 
-/// How one life ended and what was made of it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Death {
-    /// Who.
-    pub name: String,
-    /// Which life.
-    pub life: u32,
-    /// One word, such as `panicked`.
-    pub exit: &'static str,
-    /// In words.
-    pub text: String,
-    /// `file:line` of a panic.
-    pub place: Option<String>,
-    /// How long the life was, ms.
-    pub lived_ms: u64,
-    /// When it ended, unix ms.
-    pub at: i64,
-    /// What the policy decided.
-    pub verdict: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Death {
-    /// The record of `exit`, now.
-    pub fn of(name: &str, life: u32, exit: &Exit, lived: std::time::Duration, verdict: String) -> Death {
-        Death {
-            name: name.to_owned(),
-            life,
-            exit: exit.word(),
-            text: exit.to_string(),
-            place: exit.place().map(str::to_owned),
-            lived_ms: u64::try_from(lived.as_millis()).unwrap_or(u64::MAX),
-            at: unix_ms(),
-            verdict,
+    #[test]
+    fn who_has_not_moved_for_longer_than_its_work_takes_is_stuck() {
+        let vitals = Vitals::new("room 1".into(), "room", "rooms", None);
+        vitals.begin_life();
+        for (state, doing, seconds, expected) in [
+            (State::Live, Doing::Reading, 40, false),
+            (State::Live, Doing::Reading, 50, true),
+            (State::Live, Doing::Decoding, 4, true),
+            (State::Waiting, Doing::WaitingForGate, 9999, false),
+            (State::Backoff, Doing::Reading, 50, false),
+            (State::Failed, Doing::Decoding, 50, false),
+            (State::Running, Doing::WaitingForSqlite, 11, true),
+        ] {
+            vitals.enter(state);
+            vitals.doing(doing);
+            let reading = vitals.reading(unix_ms() + seconds * 1000);
+            assert_eq!(reading.stuck, expected, "{state:?} {doing:?} {seconds}");
         }
     }
-}
 
-/// How many deaths are remembered.
-const DEATHS_KEPT: usize = 100;
-
-/// All vitals, all lanes, and the last deaths.
-#[derive(Default)]
-pub struct Board {
-    vitals: Mutex<BTreeMap<String, Arc<Vitals>>>,
-    lanes: Mutex<Vec<Arc<LaneGauge>>>,
-    deaths: Mutex<VecDeque<Death>>,
-}
-
-impl Board {
-    /// Puts an actor on the board, in place of an older one of that name.
-    pub fn add(&self, vitals: Arc<Vitals>) {
-        self.vitals.lock().unwrap_or_else(PoisonError::into_inner).insert(vitals.name.clone(), vitals);
-    }
-
-    /// Takes an actor off the board.
-    pub fn remove(&self, name: &str) {
-        self.vitals.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-    }
-
-    /// Puts a lane on the board.
-    pub fn add_lane(&self, gauge: Arc<LaneGauge>) {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(gauge);
-    }
-
-    /// Remembers a death.
-    pub fn bury(&self, death: Death) {
-        let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
-        if deaths.len() == DEATHS_KEPT {
-            deaths.pop_back();
+    #[test]
+    fn deaths_are_counted_by_how_they_happened() {
+        let vitals = Vitals::new("room 1".into(), "room", "rooms", None);
+        for exit in [Exit::Lost("x".into()), Exit::Vanished, Exit::Lost("y".into())] {
+            vitals.ended(&exit);
         }
-        deaths.push_front(death);
-    }
-
-    /// All actors, by name.
-    pub fn actors(&self) -> Vec<Reading> {
-        self.vitals.lock().unwrap_or_else(PoisonError::into_inner).values().map(|vitals| vitals.reading()).collect()
-    }
-
-    /// All lanes, in the order they were made.
-    pub fn lanes(&self) -> Vec<LaneReading> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|gauge| gauge.reading()).collect()
-    }
-
-    /// The last deaths, newest first.
-    pub fn deaths(&self) -> Vec<Death> {
-        self.deaths.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        let reading = vitals.reading(unix_ms());
+        assert_eq!(reading.exits, BTreeMap::from([("lost", 2), ("vanished", 1)]));
+        assert_eq!(reading.last_error.map(|error| error.text), Some("lost: y".to_owned()));
     }
 }

@@ -44,6 +44,11 @@ impl Gate {
         }
     }
 
+    /// The distance of two connects.
+    pub fn spacing(&self) -> Duration {
+        self.spacing
+    }
+
     /// Waits for its turn.
     pub async fn enter(&self) -> Permit {
         // The semaphore is never closed, so the permit is always there.

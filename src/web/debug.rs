@@ -19,8 +19,9 @@ use crate::{
     actors::ledger::LedgerReading,
     store::LiveStoreStatus,
     supervise::{
+        board::Death,
         lane::LaneReading,
-        vitals::{Death, Reading, State, unix_ms},
+        vitals::{Reading, State, unix_ms},
     },
 };
 

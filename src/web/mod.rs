@@ -57,7 +57,7 @@ use crate::{
         LiveStore,
         sqlite::{Database, QueryError},
     },
-    supervise::vitals::{Board, unix_ms},
+    supervise::{board::Board, vitals::unix_ms},
 };
 
 /// What the door is given.

@@ -40,7 +40,10 @@ use super::{
     push::{self, Filter, Message, Reader},
     visitor::{Visitor, same_origin},
 };
-use crate::supervise::vitals::{Board, State, Vitals, unix_ms};
+use crate::supervise::{
+    board::Board,
+    vitals::{State, Vitals, unix_ms},
+};
 
 /// A ping this often, and a sign of life to the reaper.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -169,7 +172,7 @@ impl Sessions {
     pub async fn reap(self: Arc<Sessions>) {
         loop {
             tokio::time::sleep(BEAT_EVERY).await;
-            self.cut(|place| unix_ms() - place.vitals.reading().beat > STALLED_AFTER_MS);
+            self.cut(|place| unix_ms() - place.vitals.reading(unix_ms()).beat > STALLED_AFTER_MS);
         }
     }
 

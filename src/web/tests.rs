@@ -23,8 +23,8 @@ use crate::{
         Body, CoinType, Danmaku, Event, EventId, Gift, Gold, LiveStatus, Medal, RoomId, RoomInfo, RoomRef, Source,
         SuperChat, Uid, User,
     },
-    store::{Batch, Position, StoreKind, embedded::EmbeddedStore, sqlite::Database},
-    supervise::vitals::{Board, unix_ms},
+    store::{Batch, Position, StoreKind, embedded::EmbeddedStore, gaps::UnknownCommand, sqlite::Database},
+    supervise::{board::Board, vitals::unix_ms},
 };
 
 const ROOM: RoomId = RoomId(21452505);
@@ -410,7 +410,10 @@ async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
     let (web, desk, folder) = web();
     // Stored by an earlier run: 7. Left in the live store by it and stored by this one already: 2 of them.
     web.ledger.recorded(ROOM, 2, 0, 0);
-    web.database.count_unknown("NEW_THING", 3, "{}", 10).expect("counted");
+    let (cmd, sample) = ("NEW_THING".into(), "{}".into());
+    web.database
+        .count_unknown(&[UnknownCommand { cmd, count: 3, first_ms: 10, last_ms: 10, sample }])
+        .expect("counted");
     let rig = Rig { site: Site::new(web).expect("the templates can be read"), desk, _folder: folder };
     let books = &rig.site.web.ledger;
     books.received(ROOM, 10);
@@ -418,7 +421,7 @@ async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
     books.dropped(ROOM, "lane_full", 2);
     books.recorded(ROOM, 3, 1, 1);
     books.received(RoomId(5), 1);
-    books.unknown(ROOM, "NEW_THING", 1);
+    books.unknown(ROOM, "NEW_THING".into(), "{}".into(), 20);
     let door = door!(rig);
     let ask = async || {
         let answer = call_service(&door, TestRequest::get().uri("/live/api/ledger/").to_request()).await;

@@ -7,15 +7,18 @@
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
+use futures_util::FutureExt;
 use tokio::{select, time::sleep_until};
 use tracing::error;
 
 use super::{Room, reading::Reading};
 use crate::{
     actors::memory::InHand,
-    domain::{Body, Event, LiveStatus, RoomNotice},
+    domain::{Body, Event, LiveStatus, RoomId, RoomNotice},
     protocol::Step,
     supervise::{
+        exit::Exit,
+        faults::{self, Point},
         lane::{Lane, Offer, Payload},
         vitals::Doing,
     },
@@ -32,25 +35,36 @@ impl Payload for Arc<Event> {
 }
 
 impl Reading {
-    /// Books events and hands on those that are new. They stand in the room's memory meanwhile, so that a
-    /// life that ends in the middle leaves the rest to the next one.
-    pub async fn hand_on(&mut self, events: Vec<InHand>) {
-        let Room { id, memory, vitals, shared } = self.room.clone();
+    /// Books events; from now on they stand in the room's memory, so that a life that ends before they are
+    /// handed on leaves them to the next one.
+    pub fn book(&self, events: Vec<InHand>) {
+        let Room { id, memory, shared, .. } = &self.room;
         if !events.is_empty() {
-            shared.ledger.received(id, events.len() as u64);
+            shared.ledger.received(*id, events.len() as u64);
             shared.in_hand.fetch_add(events.len() as u64, SeqCst);
             memory.keep(events);
         }
+    }
+
+    /// Hands on what is new of the events in memory. What was offered and not crossed out when a life
+    /// ended is offered again; the history knows it.
+    pub async fn hand_on(&mut self) -> Result<(), Exit> {
+        let Room { id, memory, vitals, shared } = self.room.clone();
         while let Some(InHand { event, shown }) = memory.next_in_hand() {
-            if memory.is_new(event.id) && self.is_news(&event) {
+            if !memory.knows(event.id) && self.is_news(&event) {
+                fault(id).await?;
                 self.note(&event);
                 match self.offer_to_record(&shared.record, &event).await {
                     Offer::Taken => vitals.handed_on(1, Some(event.timestamp_ms)),
                     Offer::Shed => self.lose(&event, "lane_full"),
                     Offer::Closed => self.lose(&event, "stopped"),
                 }
+                fault(id).await?;
                 if shown {
-                    shared.view.offer(event).await;
+                    shared.view.offer(event.clone()).await;
+                }
+                if let Body::Live(RoomNotice { live_key: Some(key), .. }) = &event.body {
+                    memory.broadcast_began(key);
                 }
             } else {
                 shared.ledger.duplicate(id, 1);
@@ -58,6 +72,7 @@ impl Reading {
             memory.handed_on();
             shared.in_hand.fetch_sub(1, SeqCst);
         }
+        Ok(())
     }
 
     /// The beginning of a broadcast is told several times, and not every time with what identifies it.
@@ -79,6 +94,10 @@ impl Reading {
     async fn offer_to_record(&mut self, lane: &Lane<Arc<Event>>, event: &Arc<Event>) -> Offer {
         let offer = lane.offer(event.clone());
         tokio::pin!(offer);
+        if let Some(done) = offer.as_mut().now_or_never() {
+            return done;
+        }
+        self.room.vitals.doing(Doing::WaitingForLane);
         loop {
             let heartbeat = match self.session.tick(self.room.memory.now()) {
                 Step::Wait(until) => self.room.memory.instant(until),
@@ -138,4 +157,9 @@ impl Reading {
 /// An event that browsers are to see.
 pub fn shown(event: Event) -> InHand {
     InHand { event: Arc::new(event), shown: true }
+}
+
+/// A fault put here by a test.
+async fn fault(room: RoomId) -> Result<(), Exit> {
+    faults::at(Point::RoomHandOn, room.0).await.map_err(|error| Exit::Lost(error.to_string()))
 }

@@ -5,20 +5,22 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     select,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use super::{Leash, Room, connect::PATIENCE, hand_on::shown, let_go};
 use crate::{
-    actors::{ledger::OTHERS, memory::InHand},
+    actors::memory::{InHand, LeftFrame},
     protocol::{Intake, Session, Step},
     supervise::{
         exit::Exit,
+        faults::{self, Point},
         vitals::{Doing, State, unix_ms},
     },
     upstream::Connection,
@@ -64,6 +66,7 @@ impl Reading {
     async fn read(&mut self, leash: &mut Leash) -> Exit {
         let mut frames = 0;
         loop {
+            self.room.vitals.doing(Doing::Reading);
             let deadline = match self.keep_time().await {
                 Ok(deadline) => deadline,
                 Err(exit) => return exit,
@@ -126,20 +129,50 @@ impl Reading {
             Some(Ok(_)) => return Ok(()),
         };
         let was_live = self.session.is_live();
+        if was_live {
+            self.room.memory.frame_came(bytes.clone());
+        }
+        self.read_frame(bytes, was_live).await?;
+        if !was_live && self.session.is_live() {
+            self.read_left_frame().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the frame that the life before died on, unless it was the death of others as well.
+    async fn read_left_frame(&mut self) -> Result<(), Exit> {
+        let room = self.room.id;
+        match self.room.memory.left_frame() {
+            None => Ok(()),
+            Some(LeftFrame::Again(bytes)) => self.read_frame(bytes, true).await,
+            Some(LeftFrame::GivenUp(bytes)) => {
+                error!(room.id = %room, bytes, "room {room}: a frame of {bytes} bytes ended two lives and is given up");
+                self.room.shared.ledger.unreadable(room, 1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Decodes a frame, books what it holds, and hands that on. `kept` says that memory keeps it until then.
+    async fn read_frame(&mut self, bytes: Bytes, kept: bool) -> Result<(), Exit> {
+        self.room.vitals.doing(Doing::Decoding);
+        faults::at(Point::RoomDecode, self.room.id.0).await.map_err(|error| Exit::Lost(error.to_string()))?;
+        let was_live = self.session.is_live();
         let (now, received_ms) = (self.room.memory.now(), unix_ms());
+        self.intake.clear();
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {
             self.room.enter(State::Live, Doing::Reading);
             info!(room.id = %self.room.id, "room {}: receiving", self.room.id);
         }
-        for command in self.intake.unknown.drain(..) {
-            self.room.shared.ledger.unknown(self.room.id, &command, 1);
+        for message in self.intake.unknown.drain(..) {
+            self.room.shared.ledger.unknown(self.room.id, message.cmd, message.sample, received_ms);
         }
         for malformed in self.intake.malformed.drain(..) {
             debug!(room.id = %self.room.id, "room {}: unreadable: {malformed}", self.room.id);
             self.room.shared.ledger.unreadable(self.room.id, 1);
         }
-        self.book_untold();
+        self.book_untold(received_ms);
         let mut in_hand: Vec<InHand> = self.intake.events.drain(..).map(shown).collect();
         {
             let mut guards = self.room.memory.guards();
@@ -151,19 +184,21 @@ impl Reading {
             }
         }
         self.room.vitals.took_in(in_hand.len() as u64, bytes.len() as u64);
-        self.hand_on(in_hand).await;
-        Ok(())
+        self.book(in_hand);
+        if kept {
+            self.room.memory.frame_is_read();
+        }
+        self.hand_on().await
     }
 
     /// What a frame held more of than is told one by one.
-    fn book_untold(&mut self) {
-        let unreadable = std::mem::take(&mut self.intake.malformed_untold);
-        if unreadable > 0 {
-            self.room.shared.ledger.unreadable(self.room.id, unreadable);
+    fn book_untold(&self, received_ms: i64) {
+        let Intake { malformed_untold, unknown_untold, .. } = self.intake;
+        if malformed_untold > 0 {
+            self.room.shared.ledger.unreadable(self.room.id, malformed_untold);
         }
-        let unknown = std::mem::take(&mut self.intake.unknown_untold);
-        if unknown > 0 {
-            self.room.shared.ledger.unknown(self.room.id, OTHERS, unknown);
+        if unknown_untold > 0 {
+            self.room.shared.ledger.unknown_untold(self.room.id, unknown_untold, received_ms);
         }
     }
 

@@ -1,0 +1,200 @@
+//! Everything but the web, on one thread whose time is paused, and how a test ends: with the books.
+
+use std::{
+    sync::{Arc, Mutex as StdMutex, MutexGuard},
+    time::Duration,
+};
+
+use actix::{Addr, Arbiter, System};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, Notify, watch};
+
+use super::super::{
+    broadcast::BroadcastSpec,
+    graves::Graves,
+    handles::Rooms,
+    ledger::Ledger,
+    placement::Placement,
+    redis_writer::WriterSpec,
+    ring::Ring,
+    room::RoomShared,
+    root::{self, EndRooms, Ended, Root, RootSpec},
+    script::Script,
+    supervisor::{Desired, SupervisorSpec},
+    sync::SyncSpec,
+    sync_request::SyncHandle,
+    wall::Wall,
+};
+use crate::{
+    domain::{Event, RoomId, RoomRef},
+    store::{LiveStore, embedded::EmbeddedStore, sqlite::Database},
+    supervise::{
+        board::Board,
+        lane::{WhenFull, lane},
+        vitals::{State, Vitals},
+    },
+    upstream::Gate,
+};
+
+/// Everything but the web, on one thread whose time is paused.
+pub struct World {
+    pub script: Arc<Script>,
+    pub rooms: Rooms,
+    pub root: Addr<Root>,
+    pub ended: watch::Receiver<Ended>,
+    pub finish_sync: watch::Sender<bool>,
+    pub board: Arc<Board>,
+    pub ledger: Arc<Ledger>,
+    pub wall: Arc<Wall>,
+    pub ring: Arc<Ring>,
+    pub database: Database,
+    _folder: TempDir,
+    pub placement: Arc<StdMutex<Placement>>,
+}
+
+/// Runs a test on a paused system.
+pub fn on_paused_time(test: impl Future<Output = ()>) {
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    System::with_tokio_rt(runtime).block_on(test);
+}
+
+impl World {
+    /// With the embedded live store.
+    pub fn new() -> World {
+        World::with_store(|store| Arc::new(store))
+    }
+
+    /// With another live store.
+    pub fn with_store(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>) -> World {
+        World::made(wrap, 0)
+    }
+
+    /// With rooms on threads of their own, where time cannot be paused.
+    pub fn on_threads(threads: usize) -> World {
+        World::made(|store| Arc::new(store), threads)
+    }
+
+    fn made(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>, threads: usize) -> World {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = Database::open(&folder.path().join("live.db")).expect("a database");
+        let live = wrap(EmbeddedStore::open(folder.path()).expect("a store"));
+        let script = Arc::new(Script::default());
+        let (board, wall, ledger) = (Arc::<Board>::default(), Arc::<Wall>::default(), Arc::<Ledger>::default());
+        let ring = Arc::new(Ring::new(1));
+        let policy = WhenFull::KeepDurable { reserve: 1024, patience: Duration::from_secs(2) };
+        let (record, record_inbox) = lane::<Arc<Event>>("record", 4096, policy);
+        let (view, view_inbox) = lane::<Arc<Event>>("view", 4096, WhenFull::ShedNewest);
+        let placement = Arc::new(StdMutex::new(Placement::on(threads, board.clone())));
+        let (_, requests) = SyncHandle::new();
+        let (finish_sync, finish) = watch::channel(false);
+        let appended = Arc::new(Notify::new());
+        let vitals = |name: &str| Vitals::new(name.to_owned(), "test", "root", None);
+        let spec = RootSpec {
+            sync: SyncSpec {
+                live: live.clone(),
+                database: database.clone(),
+                interval: Duration::from_millis(500),
+                appended: appended.clone(),
+                requests: Arc::new(Mutex::new(requests)),
+                finish,
+                ledger: ledger.clone(),
+                suspicion: Arc::default(),
+                wall: wall.clone(),
+                vitals: vitals("sync"),
+            },
+            writer: WriterSpec {
+                inbox: Arc::new(Mutex::new(record_inbox)),
+                live,
+                wall: wall.clone(),
+                appended,
+                graves: Graves::new(database.clone(), ledger.clone()),
+                vitals: vitals("redis_writer"),
+            },
+            broadcast: BroadcastSpec {
+                inbox: Arc::new(Mutex::new(view_inbox)),
+                ring: ring.clone(),
+                wall: wall.clone(),
+                vitals: vitals("broadcast"),
+            },
+            rooms: Some(SupervisorSpec {
+                desired: Desired::default(),
+                shared: RoomShared {
+                    upstream: script.clone(),
+                    gate: Arc::new(Gate::new(50.0)),
+                    record,
+                    view,
+                    ledger: ledger.clone(),
+                    wall: wall.clone(),
+                    in_hand: Arc::default(),
+                },
+                board: board.clone(),
+                seed: 7,
+                placement: placement.clone(),
+            }),
+            rooms_vitals: vitals("rooms"),
+            board: board.clone(),
+            io: Arbiter::current(),
+            seed: 7,
+        };
+        let (root, ended) = Root::start_all(spec);
+        let rooms = Rooms::new(root.clone(), script.clone(), database.clone(), wall.clone(), ledger.clone());
+        World {
+            script,
+            rooms,
+            root,
+            ended,
+            finish_sync,
+            board,
+            ledger,
+            wall,
+            ring,
+            database,
+            placement,
+            _folder: folder,
+        }
+    }
+
+    pub async fn watch(&self, room: u64) {
+        self.rooms.add(RoomRef(room)).await.expect("added");
+    }
+
+    /// Where the rooms live.
+    pub fn placement(&self) -> MutexGuard<'_, Placement> {
+        self.placement.lock().expect("no test panics while it holds this")
+    }
+
+    /// The deaths so far, oldest first, a line each.
+    pub fn log(&self) -> Vec<String> {
+        let mut deaths = self.board.deaths();
+        deaths.reverse();
+        deaths
+            .iter()
+            .map(|death| format!("{} life {} {} -> {}", death.name, death.life, death.text, death.verdict))
+            .collect()
+    }
+
+    pub fn state(&self, room: u64) -> State {
+        self.wall.summary(RoomId(room)).expect("on the wall").state
+    }
+
+    /// Stops as the app does, and checks that nothing was lost on the way; returns what is stored per room.
+    pub async fn stop(mut self, rooms: &[u64]) -> Vec<i64> {
+        self.root.send(EndRooms).await.expect("Root lives");
+        for name in [root::WRITER, root::BROADCAST] {
+            self.ended.wait_for(|ended| ended.done.contains(&name)).await.expect("it ends");
+        }
+        self.finish_sync.send_replace(true);
+        self.ended.wait_for(|ended| ended.done.contains(&root::SYNC)).await.expect("the sync ends");
+        let ledger = self.ledger.reading();
+        assert!(ledger.balanced, "{ledger:?}");
+        assert_eq!(ledger.total.pending, 0, "{ledger:?}");
+        let stored: i64 = rooms.iter().map(|room| self.stored(*room)).sum();
+        assert_eq!(ledger.total.stored, stored.unsigned_abs(), "the books and the rows say the same");
+        rooms.iter().map(|room| self.stored(*room)).collect()
+    }
+
+    pub fn stored(&self, room: u64) -> i64 {
+        self.database.totals(RoomId(room)).expect("readable").danmaku
+    }
+}
