@@ -18,7 +18,7 @@ use super::{
     danmaku, gauge, gift, guard,
     guards::GuardMessage,
     ignored, interact,
-    lenient::{Int, Text},
+    lenient::{Int, Row, Text},
     pb, room,
     signal::{self, Signal},
     superchat,
@@ -91,6 +91,8 @@ struct Envelope<'a> {
     msg: Option<&'a RawValue>,
     msg_id: Text,
     send_time: Int,
+    /// Read in passing: chat is most of what comes, and to step over its row costs nearly as much as to read it.
+    info: Row<danmaku::Info>,
 }
 
 /// A message cut open, as the decoders of the families get it.
@@ -201,7 +203,7 @@ fn decode_text(whole: &str, arrival: Arrival, wrapping: u32) -> Decoded {
     if name.is_empty() {
         return Decoded::Malformed(Malformed::new("", "no cmd"));
     }
-    match dispatch(name, &message) {
+    match dispatch(name, &message, envelope.info.0) {
         Ok(decoded) => decoded,
         Err(error) => Decoded::Malformed(Malformed::new(name, error)),
     }
@@ -211,9 +213,9 @@ fn object(raw: Option<&RawValue>) -> Option<&str> {
     raw.map(RawValue::get).filter(|text| text.starts_with('{'))
 }
 
-fn dispatch(name: &str, message: &Message) -> Result<Decoded, Unreadable> {
+fn dispatch(name: &str, message: &Message, info: danmaku::Info) -> Result<Decoded, Unreadable> {
     let events = match name {
-        "DANMU_MSG" => danmaku::decode(message),
+        "DANMU_MSG" => danmaku::decode(message, info),
         "SEND_GIFT" | "SEND_GIFT_V2" => gift::decode(message),
         "SUPER_CHAT_MESSAGE" | "SUPER_CHAT_MESSAGE_JPN" => superchat::decode(message),
         "SUPER_CHAT_MESSAGE_DELETE" => superchat::decode_delete(message),

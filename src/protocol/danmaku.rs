@@ -15,9 +15,8 @@ use super::{
 };
 use crate::domain::{Body, Danmaku};
 
-/// Decodes a chat line.
-pub fn decode(message: &Message) -> Events {
-    let Row(mut info) = message.top::<Line>()?.info;
+/// Decodes a chat line, whose `info` is read already if it lies beside `cmd`.
+pub fn decode(message: &Message, mut info: Info) -> Events {
     if info == Info::default() {
         info = message.data::<Line>().transpose()?.unwrap_or_default().info.0;
     }
@@ -31,12 +30,13 @@ pub fn decode(message: &Message) -> Events {
     let sent = head.sent.positive().or(check.ts.positive()).or(message.send_time);
     let timestamp_ms = message.arrival.time_ms(sent);
     let id = extra.id_str.number();
-    let facts = match &id {
-        Some(id) => vec!["danmaku", id, &text],
-        None => vec![
+    let uid = sender.uid.or_zero().to_string();
+    let facts: &[&str] = match &id {
+        Some(id) => &["danmaku", id, &text],
+        None => &[
             "danmaku",
             head.random.0.as_deref().unwrap_or(""),
-            sender.uid_text.as_str(),
+            &uid,
             head.hash.0.as_deref().unwrap_or(""),
             check.ct.0.as_deref().unwrap_or(""),
             &text,
@@ -54,7 +54,7 @@ pub fn decode(message: &Message) -> Events {
         emoticon_url: head.emoticon.or_default().url.filled(),
         reply_to: extra.reply_uname.filled().filter(|_| extra.reply_mid.is_set()),
     });
-    Ok(vec![message.arrival.event(timestamp_ms, user, body, &facts)])
+    Ok(vec![message.arrival.event(timestamp_ms, user, body, facts)])
 }
 
 /// Copies of one line, sent by clicking.
@@ -68,8 +68,9 @@ struct Line {
     info: Row<Info>,
 }
 
+/// The row of a chat line.
 #[derive(Debug, Default, PartialEq)]
-struct Info {
+pub struct Info {
     head: Row<Head>,
     text: Text,
     sender: Row<Sender>,
@@ -121,7 +122,6 @@ impl<'de> Cells<'de> for Head {
 #[derive(Debug, Default, PartialEq)]
 struct Sender {
     uid: Int,
-    uid_text: String,
     name: Text,
     is_admin: Int,
     is_monthly_vip: Int,
@@ -131,11 +131,7 @@ struct Sender {
 impl<'de> Cells<'de> for Sender {
     fn read<A: SeqAccess<'de>>(&mut self, at: usize, row: &mut A) -> Result<bool, A::Error> {
         match at {
-            0 => {
-                let read = cell(row, &mut self.uid)?;
-                self.uid_text = self.uid.or_zero().to_string();
-                Ok(read)
-            }
+            0 => cell(row, &mut self.uid),
             1 => cell(row, &mut self.name),
             2 => cell(row, &mut self.is_admin),
             3 => cell(row, &mut self.is_monthly_vip),
