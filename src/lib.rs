@@ -29,12 +29,12 @@
 //!    one file per family) and hands back events, packets to send and its next deadline.
 //! 3. `actors::room` books each event (`actors::ledger`), drops what it has seen before (`actors::memory`) and
 //!    offers the rest to two lanes (`supervise::lane`).
-//! 4. `actors::redis_writer` gathers the first lane into batches for the live store (`store::embedded`, or
-//!    `store::redis`).
+//! 4. `actors::redis_writer` gathers the first lane into batches for the live store: `store::embedded`, or
+//!    `store::redis` behind `store::outbox`.
 //! 5. `actors::sync` moves batches into SQLite; rows, sums and position are one transaction (`store::record`).
 //! 6. `actors::broadcast` turns the second lane into frames, each event serialised once, on `actors::ring`.
 //! 7. `web` draws the first view from SQLite and lets each browser read the ring at its own pace.
-//! 8. Beside the flow: every life writes its `supervise::vitals`, which the debug page reads; every death goes
+//! 8. Beside the flow: every life writes its `supervise::vitals`, which page and terminal read; every death goes
 //!    through its `supervise::obituary` to a supervisor, which asks `supervise::policy`.
 //! 9. `app` starts sinks before sources and stops sources before sinks, browsers last.
 //!
@@ -51,6 +51,9 @@ pub mod supervise;
 
 // Where events come to rest: the live store, then the history.
 pub mod store;
+
+// Copies of the history for other programs.
+pub mod export;
 
 // The way to Bilibili: HTTP, the stream's sockets, the gate.
 pub mod upstream;

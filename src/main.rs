@@ -11,6 +11,8 @@ use bilibili_live_monitor::{
 
 /// Wrong usage, by the contract.
 const USAGE: u8 = 2;
+/// What a command that talks to a person logs.
+const QUIET: &str = "warn";
 /// Could not start, by the contract.
 const NOT_STARTED: u8 = 1;
 
@@ -34,18 +36,28 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
     // An error means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let system = actix::System::new();
-    let outcome = match plan {
+    Ok(match plan {
         Plan::Simulate(args) => {
-            telemetry::init(&args.log, None, None)?;
-            system.block_on(commands::simulate(args))
+            telemetry::init(&args.log, None, None, true)?;
+            system.block_on(commands::simulate(args))?
         }
+        Plan::Login(settings) => {
+            telemetry::init(QUIET, settings.log_format, None, true)?;
+            system.block_on(commands::login(*settings))?
+        }
+        Plan::Export(args) => return commands::export(&args),
         Plan::Run(settings) => {
             let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));
-            telemetry::init(&settings.log, settings.log_format, folder.as_deref())?;
-            system.block_on(app::run(*settings))
+            // The table has the terminal for itself.
+            let terminal = !(settings.status_display && app::display::is_drawn());
+            telemetry::init(&settings.log, settings.log_format, folder.as_deref(), terminal)?;
+            system.block_on(app::run(*settings))?
         }
-    };
-    Ok(outcome?)
+        Plan::Check { settings, json } => system.block_on(commands::check(*settings, json))?,
+        Plan::ImportDjango { settings, file, monitor } => commands::import_django(&settings, &file, monitor)?,
+        Plan::Backup { settings, file, force } => commands::back_up(&settings, &file, force)?,
+        Plan::Restore { settings, file } => commands::restore(&settings, &file)?,
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "whoever started the program sees why it did not")]

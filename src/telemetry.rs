@@ -11,10 +11,23 @@ use std::{
 };
 
 use thiserror::Error;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
 use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
-use tracing_subscriber::{EnvFilter, Layer, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{LevelFilter, ParseError},
+    fmt,
+    layer::{Context, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
-use crate::{config::LogFormat, supervise::obituary};
+use crate::{
+    config::LogFormat,
+    supervise::{obituary, warnings},
+};
 
 /// Days of log files kept.
 const DAYS_KEPT: usize = 14;
@@ -50,8 +63,13 @@ pub enum TelemetryError {
     },
 }
 
-/// Starts logging to the terminal and, with a folder, to files in it.
-pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> Result<(), TelemetryError> {
+/// Starts logging, if wanted to the terminal, and, with a folder, to files in it.
+pub fn init(
+    filter: &str,
+    format: Option<LogFormat>,
+    folder: Option<&Path>,
+    to_terminal: bool,
+) -> Result<(), TelemetryError> {
     let parse =
         || EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source });
     let terminal = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
@@ -59,6 +77,7 @@ pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> R
         LogFormat::Text => terminal.with_target(false).with_filter(parse()?).boxed(),
         LogFormat::Json => terminal.json().flatten_event(true).with_filter(parse()?).boxed(),
     };
+    let terminal = to_terminal.then_some(terminal);
     let file = match folder {
         None => None,
         Some(folder) => {
@@ -74,7 +93,8 @@ pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> R
             Some(fmt::layer().with_writer(appender).with_ansi(false).with_target(false).with_filter(parse()?))
         }
     };
-    tracing_subscriber::registry().with(terminal).with(file).init();
+    let recent = Recent.with_filter(LevelFilter::WARN);
+    tracing_subscriber::registry().with(terminal).with(file).with(recent).init();
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
         let text = info.payload_as_str().unwrap_or("a panic that carries no text");
@@ -82,4 +102,27 @@ pub fn init(filter: &str, format: Option<LogFormat>, folder: Option<&Path>) -> R
     }));
     obituary::remember_panics();
     Ok(())
+}
+
+/// Keeps the last warnings for the debug page: their sentences, without the fields, which may hold the
+/// addresses of visitors.
+struct Recent;
+
+impl<S: Subscriber> Layer<S> for Recent {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut sentence = Sentence(String::new());
+        event.record(&mut sentence);
+        let metadata = event.metadata();
+        warnings::note(metadata.level().as_str(), metadata.target(), &sentence.0);
+    }
+}
+
+struct Sentence(String);
+
+impl Visit for Sentence {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
 }

@@ -2,6 +2,9 @@
 const words = JSON.parse(document.getElementById("words").textContent);
 export const lang = document.documentElement.lang;
 
+/** Further words, of one page only. */
+export const learn = (more) => Object.assign(words, more);
+
 /** The words of a key, with values in their slots. */
 export function t(key, slots = {}) {
   return (words[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => (name in slots ? String(slots[name]) : whole));
@@ -115,10 +118,10 @@ if (other) {
 
 // Only one explanation is open at a time, and a click elsewhere closes it.
 document.addEventListener("click", (event) => {
-  for (const open of document.querySelectorAll("details.why[open], details.remove[open]")) {
+  for (const open of document.querySelectorAll("details.why[open], details.remove[open], details.menu[open]")) {
     if (!open.contains(event.target)) open.open = false;
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") for (const open of document.querySelectorAll("details.why[open], details.remove[open]")) open.open = false;
+  if (event.key === "Escape") for (const open of document.querySelectorAll("details.why[open], details.remove[open], details.menu[open]")) open.open = false;
 });

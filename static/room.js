@@ -35,7 +35,7 @@ function draw(room) {
   setCount(f("rate"), room.rates.danmaku_per_minute);
   setCount(f("danmaku"), room.counts.danmaku);
   setCount(f("users"), room.counts.users);
-  if (room.counts.masked > 0) f("users").prepend("≥");
+  if (room.counts.users_is_lower_bound) f("users").prepend("≥");
   // A site in public mode does not say.
   if (room.income) {
     set(f("income"), yuan(room.income.total_gold));

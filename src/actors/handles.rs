@@ -41,6 +41,7 @@ pub struct Rooms {
     database: Database,
     wall: Arc<Wall>,
     ledger: Arc<Ledger>,
+    at_most: usize,
 }
 
 /// Why a room command was not carried out.
@@ -60,6 +61,12 @@ pub enum RoomsError {
     /// It is watched already.
     #[error("live room {0} is monitored already")]
     AlreadyThere(RoomId),
+    /// There is no place for it.
+    #[error(
+        "{0} rooms are all that the limit of open files of this process allows; raise it (ulimit -n, or LimitNOFILE= of \
+         the service) and start again"
+    )]
+    TooMany(usize),
     /// It is not watched.
     #[error("live room {0} is not monitored")]
     NotThere(RoomId),
@@ -93,7 +100,17 @@ impl Rooms {
         wall: Arc<Wall>,
         ledger: Arc<Ledger>,
     ) -> Rooms {
-        Rooms { root, upstream, database, wall, ledger }
+        Rooms { root, upstream, database, wall, ledger, at_most: usize::MAX }
+    }
+
+    /// Refuses more rooms than this.
+    pub fn holding_at_most(self, at_most: usize) -> Rooms {
+        Rooms { at_most, ..self }
+    }
+
+    /// There is a place for one more.
+    fn place(&self) -> Result<(), RoomsError> {
+        if self.wall.summaries().len() >= self.at_most { Err(RoomsError::TooMany(self.at_most)) } else { Ok(()) }
     }
 
     /// Asks Bilibili which room is meant. Changes nothing.
@@ -106,6 +123,7 @@ impl Rooms {
         if self.wall.info(RoomId(room.0)).is_some() {
             return Err(RoomsError::AlreadyThere(RoomId(room.0)));
         }
+        self.place()?;
         let info = self.resolve(room).await?;
         if self.wall.info(info.room_id).is_some() {
             return Err(RoomsError::AlreadyThere(info.room_id));
@@ -127,6 +145,9 @@ impl Rooms {
     /// Puts a room that is written down already on the wall, and watches it unless it is paused.
     pub async fn watch(&self, info: RoomInfo, paused: bool, totals: RoomTotals) -> Result<(), RoomsError> {
         let room = info.room_id;
+        if self.wall.info(room).is_none() {
+            self.place()?;
+        }
         self.wall.put(info);
         self.wall.set_totals(room, totals);
         let told = self.tell(ToRooms::Watch(Watch { room, paused })).await;
@@ -177,6 +198,20 @@ impl Rooms {
     /// Ends all connections one after another and begins new ones, as fast as the gate lets them in.
     pub async fn reconnect_all(&self) -> Result<(), RoomsError> {
         self.tell(ToRooms::ReconnectAll(ReconnectAll)).await
+    }
+
+    /// How much a room matters when there are not places on accounts for all, higher more.
+    pub async fn set_priority(&self, room: RoomId, priority: i64) -> Result<(), RoomsError> {
+        self.known(room)?;
+        self.database.run(move |database| database.set_priority(room, priority)).await?;
+        self.give_priority(room, priority);
+        Ok(())
+    }
+
+    /// The same for a priority that is written down already.
+    pub fn give_priority(&self, room: RoomId, priority: i64) {
+        self.wall.set_priority(room, priority);
+        self.upstream.set_priority(room, priority);
     }
 
     async fn set_paused(&self, room: RoomId, paused: bool) -> Result<(), RoomsError> {

@@ -16,7 +16,11 @@ use serde::Serialize;
 
 use crate::{
     domain::RoomId,
-    store::gaps::{OTHERS, UnknownCommand},
+    store::{
+        self,
+        books::Intake,
+        gaps::{OTHERS, UnknownCommand},
+    },
 };
 
 /// Where events of one room, or of all, have gone.
@@ -29,7 +33,7 @@ pub struct Entry {
     /// Seen before.
     pub duplicate: u64,
     /// Given up, by reason.
-    pub dropped: BTreeMap<&'static str, u64>,
+    pub dropped: BTreeMap<String, u64>,
     /// Could not be stored, kept aside with the reason.
     pub dead_letter: u64,
     /// On the way.
@@ -53,7 +57,7 @@ impl Entry {
         self.stored += other.stored;
         self.duplicate += other.duplicate;
         for (reason, n) in &other.dropped {
-            *self.dropped.entry(reason).or_default() += n;
+            *self.dropped.entry(reason.clone()).or_default() += n;
         }
         self.dead_letter += other.dead_letter;
         self.pending += other.pending;
@@ -84,6 +88,17 @@ struct Books {
     missing: u64,
     /// Unknown commands counted and not written down yet.
     unwritten: BTreeMap<String, UnknownCommand>,
+    /// What rooms took in, counted and not written down yet.
+    intake: BTreeMap<RoomId, Intake>,
+    /// What earlier runs did.
+    earlier: Earlier,
+}
+
+/// The books of earlier runs: nothing of them is on the way, so nothing can be amiss.
+#[derive(Default)]
+struct Earlier {
+    rooms: BTreeMap<RoomId, Entry>,
+    unknown: BTreeMap<String, u64>,
 }
 
 impl Books {
@@ -123,9 +138,42 @@ impl Ledger {
         f(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Takes over the books of earlier runs, of which `left` is on the way still: received then, carried over
+    /// now. To be called before anything is booked.
+    pub fn open(
+        &self,
+        kept: &BTreeMap<RoomId, store::books::Books>,
+        left: &BTreeMap<RoomId, u64>,
+        unknown: &[UnknownCommand],
+    ) {
+        self.with(|books| {
+            for (room, kept) in kept {
+                let left = left.get(room).copied().unwrap_or(0);
+                if left > 0 {
+                    let entry = books.rooms.entry(*room).or_default();
+                    entry.received += left;
+                    entry.pending += left;
+                }
+                let earlier = Entry {
+                    received: kept.intake.received.saturating_sub(left),
+                    stored: kept.outcome.stored,
+                    duplicate: kept.outcome.duplicate + kept.intake.repeated,
+                    dropped: kept.intake.dropped.clone(),
+                    dead_letter: kept.outcome.dead_letter,
+                    unreadable: kept.intake.unreadable,
+                    ..Entry::default()
+                };
+                books.earlier.rooms.insert(*room, earlier);
+            }
+            let counts = unknown.iter().map(|command| (command.cmd.clone(), command.count.unsigned_abs()));
+            books.earlier.unknown.extend(counts);
+        });
+    }
+
     /// A room took `n` events from the upstream; they are pending now.
     pub fn received(&self, room: RoomId, n: u64) {
         self.with(|books| {
+            books.intake.entry(room).or_default().received += n;
             let entry = books.rooms.entry(room).or_default();
             entry.received += n;
             entry.pending += n;
@@ -135,6 +183,7 @@ impl Ledger {
     /// `n` pending events turned out to be known already.
     pub fn duplicate(&self, room: RoomId, n: u64) {
         self.with(|books| {
+            books.intake.entry(room).or_default().repeated += n;
             let entry = books.rooms.entry(room).or_default();
             entry.pending = entry.pending.saturating_sub(n);
             entry.duplicate += n;
@@ -146,7 +195,9 @@ impl Ledger {
         self.with(|books| {
             let entry = books.rooms.entry(room).or_default();
             entry.pending = entry.pending.saturating_sub(n);
-            *entry.dropped.entry(reason).or_default() += n;
+            for dropped in [&mut entry.dropped, &mut books.intake.entry(room).or_default().dropped] {
+                *dropped.entry(reason.to_owned()).or_default() += n;
+            }
         });
     }
 
@@ -156,8 +207,9 @@ impl Ledger {
             let entry = books.rooms.entry(room).or_default();
             let moved = stored + duplicate + dead_letter;
             if moved > entry.pending {
-                // Left in the live store by the run before, or appended twice because an answer was lost.
+                // Left in the live store by a run without books, or appended twice because an answer was lost.
                 entry.received += moved - entry.pending;
+                books.intake.entry(room).or_default().received += moved - entry.pending;
                 entry.pending = moved;
             }
             entry.pending -= moved;
@@ -199,7 +251,24 @@ impl Ledger {
 
     /// `n` frames or messages could not be read.
     pub fn unreadable(&self, room: RoomId, n: u64) {
-        self.with(|books| books.rooms.entry(room).or_default().unreadable += n);
+        self.with(|books| {
+            books.intake.entry(room).or_default().unreadable += n;
+            books.rooms.entry(room).or_default().unreadable += n;
+        });
+    }
+
+    /// What rooms took in since the last call, for those who write it down.
+    pub fn take_intake(&self) -> BTreeMap<RoomId, Intake> {
+        self.with(|books| std::mem::take(&mut books.intake))
+    }
+
+    /// These could not be written down.
+    pub fn put_back_intake(&self, intake: BTreeMap<RoomId, Intake>) {
+        self.with(|books| {
+            for (room, intake) in intake {
+                books.intake.entry(room).or_default().add(intake);
+            }
+        });
     }
 
     /// Events on the way, by the books.
@@ -224,6 +293,24 @@ impl Ledger {
         let (pending, received) = (self.pending(), self.received_so_far());
         let excused = found + received.saturating_sub(received_before);
         self.with(|books| books.missing = pending.saturating_sub(excused));
+    }
+
+    /// The books of all time: those of earlier runs, and these on top. Both sides of an earlier run's sum are
+    /// settled, so the balance of all time is the balance of this run; it is never made up.
+    pub fn all_time(&self) -> LedgerReading {
+        let mut all = self.reading();
+        self.with(|books| {
+            for (room, earlier) in &books.earlier.rooms {
+                let entry = all.rooms.entry(*room).or_insert_with(|| Entry { balanced: true, ..Entry::default() });
+                for entry in [entry, &mut all.total] {
+                    entry.add(earlier);
+                }
+            }
+            for (command, n) in &books.earlier.unknown {
+                *all.total.unknown_commands.entry(command.clone()).or_default() += n;
+            }
+        });
+        all
     }
 
     /// What stands there now.

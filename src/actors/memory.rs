@@ -17,6 +17,7 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::past::Past;
 use crate::{
     domain::{Event, EventId},
     protocol::GuardMerge,
@@ -34,7 +35,8 @@ pub struct RoomMemory {
     guards: Mutex<GuardMerge>,
     hosts_tried: AtomicUsize,
     told: Mutex<Told>,
-    live_key: Mutex<Option<String>>,
+    /// What it received before.
+    pub past: Past,
 }
 
 /// When the upstream last told about the room.
@@ -85,7 +87,7 @@ impl Default for RoomMemory {
             guards: Mutex::default(),
             hosts_tried: AtomicUsize::new(0),
             told: Mutex::default(),
-            live_key: Mutex::default(),
+            past: Past::default(),
         }
     }
 }
@@ -182,21 +184,6 @@ impl RoomMemory {
     /// The connection was lost: what it would have told about the room must be asked for.
     pub fn may_have_missed_something(&self) {
         lock(&self.told).missed = true;
-    }
-
-    /// The broadcast ended.
-    pub fn broadcast_ended(&self) {
-        *lock(&self.live_key) = None;
-    }
-
-    /// False when the beginning of this broadcast was told already.
-    pub fn is_new_broadcast(&self, live_key: &str) -> bool {
-        lock(&self.live_key).as_deref() != Some(live_key)
-    }
-
-    /// The beginning of this broadcast has been told.
-    pub fn broadcast_began(&self, live_key: &str) {
-        *lock(&self.live_key) = Some(live_key.to_owned());
     }
 }
 

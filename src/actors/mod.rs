@@ -5,6 +5,7 @@
 //!  +- SyncActor           live store -> SQLite                     (sync)
 //!  +- RedisWriter         lane -> live store                       (redis_writer)
 //!  +- BroadcastActor      lane -> ring, wall -> ring               (broadcast)
+//!  +- StatusActor         who is on air, for all rooms at once     (status, on_air, air)
 //!  +- RoomSupervisor      rooms that should run <-> rooms that do  (supervisor)
 //!      +- RoomActor x N   one life = one connection                (room)
 //! ```
@@ -20,19 +21,24 @@
 //! traffic. Nothing outside this folder sees an `Addr`, but for `app`, which starts Root: the web layer
 //! holds the handles made here. A life is ended by letting go of its leash.
 
+pub mod air;
 pub mod broadcast;
 pub mod graves;
 pub mod handles;
 pub mod ledger;
 pub mod memory;
+pub mod on_air;
+pub mod past;
 pub mod placement;
 pub mod redis_writer;
 pub mod ring;
 pub mod room;
 pub mod root;
+pub mod status;
 pub mod supervisor;
 pub mod sync;
 pub mod sync_request;
+pub mod thinning;
 pub mod wall;
 
 #[cfg(test)]

@@ -1,11 +1,21 @@
 //! RedisWriter: from the rooms' lane into the live store, Redis or embedded.
 //!
-//! Gathers events as the store likes them and appends them; what was appended survives the program. While
-//! the store does not answer the batch stays in hand and is tried again for ever: the lane fills, sheds
-//! by its policy, and shows. An event over which every life panics becomes a dead letter. Also publishes what is known about the rooms. Ends when the lane has ended.
+//! Gathers events as the store likes them and appends them; what was appended survives the program. Behind
+//! an outbox (Redis), appending ends there, and bringing it on goes beside it: so Redis may be away, and the
+//! lane does not notice. While the store takes nothing the batch stays in hand and is tried again for ever:
+//! the lane fills, sheds by its policy, and shows. An event over which every life panics becomes a dead
+//! letter. Also publishes what is known about the rooms. Ends when the lane has ended and the outbox is
+//! empty, or can be emptied no further now.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
+use futures_util::future::join;
 use tokio::{
     select,
     sync::{Mutex, Notify},
@@ -62,7 +72,20 @@ const PUBLISH_ALL: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 async fn write(spec: WriterSpec) -> Exit {
-    let WriterSpec { inbox, live, vitals, .. } = &spec;
+    let ended = AtomicBool::new(false);
+    let gathering = async {
+        let exit = gather(&spec).await;
+        ended.store(true, Relaxed);
+        exit
+    };
+    let finish = || ended.load(Relaxed);
+    let forwarding = spec.live.forward(&spec.appended, &finish);
+    let (exit, ()) = join(gathering, forwarding).await;
+    exit
+}
+
+async fn gather(spec: &WriterSpec) -> Exit {
+    let WriterSpec { inbox, live, vitals, .. } = spec;
     let mut inbox = inbox.lock().await;
     let careful = inbox.begin_life();
     let batching = live.batching();
@@ -78,9 +101,9 @@ async fn write(spec: WriterSpec) -> Exit {
             biased;
             // A server that was restarted empty, or flushed, knows nothing any more.
             _ = publish_all.tick() => published = 0,
-            _ = publish.tick() => {
+            _ = publish.tick(), if live.outbox().is_none_or(|outbox| outbox.reading().away_ms.is_none()) => {
                 vitals.doing(Doing::WaitingForLiveStore);
-                match publish_news(&spec, published).await {
+                match publish_news(spec, published).await {
                     Ok(generation) => published = generation,
                     Err(error) => vitals.failed_with(error.to_string(), None),
                 }
@@ -92,15 +115,17 @@ async fn write(spec: WriterSpec) -> Exit {
                 let events = inbox.batch.len() as u64;
                 vitals.took_in(events, 0);
                 if careful {
-                    for (at, panic) in sift(&inbox.batch, async |run| append(&spec, run).await).await {
+                    for (at, panic) in sift(&inbox.batch, async |run| append(spec, run).await).await {
                         spec.graves.bury("the writer", &inbox.batch[at], &panic).await;
                     }
                 } else {
-                    append(&spec, &inbox.batch).await;
+                    append(spec, &inbox.batch).await;
                 }
                 vitals.handed_on(events, inbox.batch.last().map(|event| event.timestamp_ms));
                 inbox.finish();
-                spec.appended.notify_one();
+                if live.outbox().is_none() {
+                    spec.appended.notify_one();
+                }
             }
         }
     }
@@ -138,14 +163,22 @@ async fn try_append(live: &dyn LiveStore, events: &[Arc<Event>]) -> Result<(), S
     live.append(events).await
 }
 
-/// Publishes what has become known about rooms since `generation`; returns how far that goes.
+/// Publishes what has become known about rooms since `generation`; returns how far that goes. A key that
+/// somebody else made, with another type, hides nothing but itself.
 async fn publish_news(spec: &WriterSpec, generation: u64) -> Result<u64, StoreError> {
     let news = spec.wall.news_since(generation);
+    let passed_over = |refused: Result<(), StoreError>| match refused {
+        Err(error @ StoreError::Refused { .. }) => {
+            spec.vitals.failed_with(error.to_string(), None);
+            Ok(())
+        }
+        other => other,
+    };
     if let Some(rooms) = &news.rooms {
-        spec.live.put_active(rooms).await?;
+        passed_over(spec.live.put_active(rooms).await)?;
     }
     for info in &news.infos {
-        spec.live.put_room(info).await?;
+        passed_over(spec.live.put_room(info).await)?;
     }
     Ok(news.generation)
 }

@@ -1,20 +1,21 @@
 //! RoomActor: one life, one connection.
 //!
-//! [`live`] is the whole life: get in (`connect`), read until the connection ends (`reading`), hand every
+//! [`live`] is the whole life: wait for a broadcast if told so (`waiting`), get in (`connect`), read until the connection ends (`reading`), hand every
 //! event on (`hand_on`), and say why it ended. Here: what a room holds, and the order of these steps.
 
+mod backfill;
 mod connect;
 mod hand_on;
 mod reading;
+mod waiting;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
 use tokio::{select, sync::watch};
 
-use super::{ledger::Ledger, memory::RoomMemory, wall::Wall};
+use super::{air::Airs, ledger::Ledger, memory::RoomMemory, wall::Wall};
 use crate::{
     domain::{Event, RoomId},
-    protocol::Intake,
     supervise::{
         exit::Exit,
         lane::Lane,
@@ -39,6 +40,10 @@ pub struct RoomShared {
     pub ledger: Arc<Ledger>,
     /// The present picture.
     pub wall: Arc<Wall>,
+    /// What is known of the rooms beside their connections.
+    pub airs: Arc<Airs>,
+    /// A room holds a connection only while something is on air.
+    pub only_when_live: bool,
     /// Events that all rooms together have booked and not handed on yet.
     pub in_hand: Arc<AtomicU64>,
 }
@@ -80,17 +85,26 @@ impl Work for RoomLife {
 
 /// The whole life of a connection; ends with the reason.
 pub async fn live(room: Room, mut leash: Leash) -> Exit {
+    if let Some(info) = room.shared.wall.info(room.id) {
+        room.shared.airs.of(room.id).recall(&info);
+    }
+    room.memory.past.set_heard(false);
+    if room.shared.only_when_live {
+        select! {
+            biased;
+            () = let_go(&mut leash) => return Exit::Done,
+            () = waiting::for_broadcast(&room) => {}
+        }
+    }
     let connected = select! {
         biased;
         () = let_go(&mut leash) => return Exit::Done,
         connected = connect::connect(&room) => connected,
     };
     match connected {
-        Ok((session, connection)) => {
-            reading::Reading { room, session, connection, intake: Intake::default() }.run(leash).await
-        }
+        Ok((session, connection, pass)) => reading::Reading::new(room, session, connection, pass).run(leash).await,
         Err(error) => {
-            if let AskError::Throttled { pause, .. } = &error {
+            if let AskError::Throttled { pause, everybody: true, .. } = &error {
                 room.shared.gate.close_for(*pause);
             }
             error.into()

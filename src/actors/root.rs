@@ -17,6 +17,7 @@ use tracing::error;
 use super::{
     broadcast::{BroadcastActor, BroadcastSpec},
     redis_writer::{RedisWriter, WriterSpec},
+    status::{StatusActor, StatusSpec},
     supervisor::{Drain, ReconnectAll, Restart, RoomSupervisor, SupervisorSpec, Unwatch, Watch},
     sync::{SyncActor, SyncSpec},
 };
@@ -36,6 +37,8 @@ pub const SYNC: &str = "sync";
 pub const WRITER: &str = "redis_writer";
 /// The way to browsers.
 pub const BROADCAST: &str = "broadcast";
+/// Whoever asks who is on air.
+pub const STATUS: &str = "status";
 /// The supervisor of the rooms.
 pub const ROOMS: &str = "rooms";
 
@@ -47,6 +50,10 @@ pub struct RootSpec {
     pub writer: WriterSpec,
     /// Lane -> ring.
     pub broadcast: BroadcastSpec,
+    /// Who is on air.
+    pub status: StatusSpec,
+    /// Ends that, when let go.
+    pub status_leash: watch::Sender<bool>,
     /// The rooms; let go of, with the lanes' writing ends in it, when they have ended.
     pub rooms: Option<SupervisorSpec>,
     /// What the room supervisor publishes.
@@ -103,6 +110,7 @@ impl Root {
             (SYNC, &spec.sync.vitals),
             (WRITER, &spec.writer.vitals),
             (BROADCAST, &spec.broadcast.vitals),
+            (STATUS, &spec.status.vitals),
             (ROOMS, &spec.rooms_vitals),
         ] {
             spec.board.add(vitals.clone());
@@ -146,6 +154,11 @@ impl Root {
                 let actor = BroadcastActor::start_in_arbiter(&io, move |_| BroadcastActor::new(spec, obituary));
                 child.kill = Some(actor.recipient());
             }
+            STATUS => {
+                let spec = self.spec.status.clone();
+                let actor = StatusActor::start_in_arbiter(&io, move |_| StatusActor::new(spec, obituary));
+                child.kill = Some(actor.recipient());
+            }
             _ => {
                 let Some(spec) = self.spec.rooms.clone() else { return };
                 self.rooms = Some(RoomSupervisor::new(spec, child.vitals.clone(), obituary).start());
@@ -172,7 +185,7 @@ impl Actor for Root {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        for name in [SYNC, WRITER, BROADCAST, ROOMS] {
+        for name in [SYNC, WRITER, BROADCAST, ROOMS, STATUS] {
             self.begin(name, ctx);
         }
         ctx.run_interval(WATCH, |root, _| root.end_the_stuck());
@@ -256,6 +269,8 @@ impl Handler<EndRooms> for Root {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: EndRooms, _: &mut Context<Self>) -> ResponseActFuture<Self, ()> {
+        // What a poll told of now nobody would hand on.
+        self.spec.status_leash.send_replace(true);
         let rooms = self.rooms.clone();
         let drained = async move {
             if let Some(rooms) = rooms {

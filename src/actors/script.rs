@@ -27,9 +27,9 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    domain::{RoomId, RoomInfo, RoomRef, Uid},
-    protocol::{Auth, Operation, StreamHost, encode, packets},
-    upstream::{AskError, Connection, Upstream},
+    domain::{Event, LiveStatus, RoomId, RoomInfo, RoomRef, Uid},
+    protocol::{Anchor, Auth, Operation, StreamHost, encode, packets},
+    upstream::{AskError, Connection, Pass, Upstream},
 };
 
 /// What the upstream does next.
@@ -59,6 +59,8 @@ pub enum Act {
 #[derive(Default)]
 pub struct Script {
     lives: Mutex<HashMap<RoomId, VecDeque<Vec<Act>>>>,
+    rooms: Mutex<HashMap<RoomId, RoomInfo>>,
+    lists: Mutex<HashMap<RoomId, Vec<Event>>>,
     /// True while nothing can be reached and nothing stays connected.
     outage: watch::Sender<bool>,
     /// When connections were made.
@@ -69,6 +71,17 @@ impl Script {
     /// Adds the script of the next life of `room`. A room without script waits for ever.
     pub fn life(&self, room: u64, acts: Vec<Act>) {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner).entry(RoomId(room)).or_default().push_back(acts);
+    }
+
+    /// What is said of a room from now on; its streamer has the same number.
+    pub fn say_of(&self, room: u64, status: LiveStatus, live_since_ms: Option<i64>) {
+        let info = RoomInfo { status, live_since_ms, uid: Uid(room), ..RoomInfo::unknown(RoomId(room)) };
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner).insert(info.room_id, info);
+    }
+
+    /// What the room's lists show from now on.
+    pub fn list(&self, room: u64, events: Vec<Event>) {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(RoomId(room), events);
     }
 
     /// From now on nothing can be reached and nothing stays connected, or everything can again.
@@ -99,10 +112,29 @@ pub fn chat(n: u64) -> Value {
 #[async_trait]
 impl Upstream for Script {
     async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, AskError> {
-        Ok(RoomInfo::unknown(RoomId(room.0)))
+        let room = RoomId(room.0);
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(rooms.get(&room).cloned().unwrap_or_else(|| RoomInfo::unknown(room)))
     }
 
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError> {
+    async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError> {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(rooms.values().filter(|info| uids.contains(&info.uid)).cloned().collect())
+    }
+
+    async fn anchor(&self, uid: Uid) -> Result<Anchor, AskError> {
+        Ok(Anchor { uid, uname: String::new(), face: String::new(), followers: 0 })
+    }
+
+    async fn super_chats(&self, _: RoomId) -> Result<Vec<Event>, AskError> {
+        Err(AskError::Unreachable { call: "SuperChat/getMessageList", why: "scripted".into() })
+    }
+
+    async fn last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        Ok(self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(&room).cloned().unwrap_or_default())
+    }
+
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {
         if *self.outage.borrow() {
             return Err(AskError::Unreachable { call: "getDanmuInfo", why: "no route".into() });
         }
@@ -117,15 +149,15 @@ impl Upstream for Script {
         match first {
             Some(Act::Refuse) => Err(AskError::Refused { call: "getDanmuInfo", why: "65530".into() }),
             Some(Act::Away) => Err(AskError::Unreachable { call: "getDanmuInfo", why: "refused".into() }),
-            Some(Act::Throttle(pause)) => Err(AskError::Throttled { what: "-352".into(), pause }),
+            Some(Act::Throttle(pause)) => Err(AskError::Throttled { what: "-352".into(), pause, everybody: true }),
             _ => {
                 let auth = Auth { room_id: room, uid: Uid(0), buvid: String::new(), token: String::new() };
-                Ok((auth, vec![StreamHost { host: room.to_string(), ws_port: 0, wss_port: 0 }]))
+                Ok(Pass::new(auth, vec![StreamHost { host: room.to_string(), ws_port: 0, wss_port: 0 }]))
             }
         }
     }
 
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
+    async fn dial(&self, _: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
         let room = RoomId(host.host.parse().expect("the host is the room"));
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let acts = self.next_life(room);

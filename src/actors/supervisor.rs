@@ -287,14 +287,17 @@ impl RoomSupervisor {
             return;
         }
         // One that was let go and would not end was ended.
-        if child.restarting && matches!(exit, Exit::Done | Exit::Vanished) {
+        // One whose broadcast is over begins anew at once, by waiting for the next.
+        if exit == Exit::Ended || (child.restarting && matches!(exit, Exit::Done | Exit::Vanished)) {
             self.begin(room, &wish);
             return;
         }
         let dice = self.dice.random::<f64>();
         // Whatever fells many at once is not this room's fault.
         let blamed = if storm && matches!(exit, Exit::Refused(_)) { &Exit::Lost(exit.to_string()) } else { &exit };
-        let verdict = policy::decide(&Limits::ROOM, &mut child.history, blamed, lived, now, dice);
+        // A connection that was let in and never brought anything proves nothing: it forgives no streak.
+        let proven = if child.memory.past.was_heard() { lived } else { Duration::ZERO };
+        let verdict = policy::decide(&Limits::ROOM, &mut child.history, blamed, proven, now, dice);
         let life = child.life;
         let (after, state, text) = match verdict {
             // Its work ended although the room is wanted, as when a supervisor died in between.

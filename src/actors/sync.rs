@@ -78,6 +78,10 @@ impl Work for SyncSpec {
 const EVENTS_PER_RUN: usize = 2000;
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often is written down that the program lives: after a kill, when it began to miss something.
+const ALIVE: Duration = Duration::from_secs(1);
+/// How often the sync looks without having been rung for.
+const LOOK: Duration = Duration::from_secs(1);
 
 async fn sync(spec: SyncSpec) -> Exit {
     let requests = spec.requests.clone();
@@ -85,6 +89,7 @@ async fn sync(spec: SyncSpec) -> Exit {
     let mut finish = spec.finish.clone();
     let mut state = Progress { careful: spec.suspicion.begin_life(), ..Progress::default() };
     let mut pause = Duration::from_millis(200);
+    let (mut untold, mut alive) = (None, Instant::now());
     spec.vitals.enter(State::Running);
     loop {
         let finishing = *finish.borrow_and_update();
@@ -92,11 +97,15 @@ async fn sync(spec: SyncSpec) -> Exit {
         let run = match run(&spec, &mut state).await {
             Ok(run) => run,
             Err(error) => {
-                if finishing && spec.ledger.pending() == 0 {
+                // Nothing is left, or Redis is away and the outbox holds what is: it follows at the next start.
+                let safe = matches!(error, SyncError::LiveStore(_)) && spec.live.outbox().is_some();
+                if finishing && (spec.ledger.pending() == 0 || safe) {
                     return Exit::Done;
                 }
                 if spec.vitals.state() != State::Backoff {
                     error!(%error, "events are not stored; they wait in the live store: {error}");
+                    // Told to whoever reads the task's row as soon as it can be written.
+                    untold = Some(error.to_string());
                 }
                 spec.vitals.enter(State::Backoff);
                 spec.vitals.failed_with(error.to_string(), None);
@@ -112,6 +121,17 @@ async fn sync(spec: SyncSpec) -> Exit {
         };
         if spec.vitals.state() == State::Backoff {
             info!("events are stored again");
+        }
+        if let Some(error) = untold.take() {
+            let told = error.clone();
+            if spec.database.run(move |database| database.note_task_error(&told)).await.is_err() {
+                untold = Some(error);
+            }
+        }
+        if alive.elapsed() >= ALIVE {
+            // If it cannot be said now, the time without data is shown a little too long after a kill.
+            let _ = spec.database.run(|database| database.task_is_alive()).await;
+            alive = Instant::now();
         }
         pause = Duration::from_millis(200);
         spec.vitals.enter(if finishing { State::Draining } else { State::Running });
@@ -133,8 +153,8 @@ async fn sync(spec: SyncSpec) -> Exit {
                 sleep_until(begun + spec.interval).await;
             } => {}
             _ = finish.changed() => {}
-            // Whatever was appended without a bell, by another process or an earlier run, is found as well.
-            () = sleep(Duration::from_secs(5).max(spec.interval)) => {}
+            // Whatever was appended without a bell, by an earlier run, is found as well; and news are written down.
+            () = sleep(LOOK.max(spec.interval)) => {}
         }
     }
 }
@@ -235,14 +255,19 @@ async fn tell_live_store(
     totals: &HashMap<RoomId, RoomTotals>,
 ) -> Result<(), StoreError> {
     spec.live.forget_through(last).await?;
+    let mut refused = Ok(());
     for (room, totals) in totals {
-        spec.live.put_totals(*room, totals).await?;
+        match spec.live.put_totals(*room, totals).await {
+            // A key that somebody else made, with another type, hides nothing but itself.
+            Err(error @ StoreError::Refused { .. }) => refused = Err(error),
+            other => other?,
+        }
     }
-    Ok(())
+    refused
 }
 
-/// Writes down which rooms are received, what has become known about them since `generation`, and unknown
-/// commands; returns how far the generation goes.
+/// Writes down which rooms are received, what has become known about them since `generation`, what rooms
+/// took in, and unknown commands; returns how far the generation goes.
 async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
     let News { generation, infos, rooms } = spec.wall.news_since(generation);
     if !infos.is_empty() || rooms.is_some() {
@@ -257,6 +282,14 @@ async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
         let kept = gaps.clone();
         if let Err(error) = spec.database.run(move |database| database.note_gaps(&gaps)).await {
             spec.wall.put_back_gaps(kept);
+            return Err(error.into());
+        }
+    }
+    let intake = spec.ledger.take_intake();
+    if !intake.is_empty() {
+        let kept = intake.clone();
+        if let Err(error) = spec.database.run(move |database| database.add_intake(&intake)).await {
+            spec.ledger.put_back_intake(kept);
             return Err(error.into());
         }
     }

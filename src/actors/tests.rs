@@ -4,6 +4,7 @@
 //! changed log. Every test ends with the ledger's balance and the rows that are really there.
 
 mod faults;
+mod gaps;
 mod rooms;
 mod stores;
 mod storms;

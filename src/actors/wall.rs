@@ -14,7 +14,10 @@ use serde::Serialize;
 
 use crate::{
     domain::{Cny, Gauge, Gold, RoomId, RoomInfo, RoomRef},
-    store::{RoomTotals, gaps::GapNews},
+    store::{
+        RoomTotals,
+        gaps::{GapNews, OFF_AIR, THINNED},
+    },
     supervise::vitals::{State, unix_ms},
 };
 
@@ -27,6 +30,9 @@ struct Card {
     state: State,
     state_since_ms: i64,
     error: Option<String>,
+    reception: Reception,
+    account: Option<String>,
+    priority: i64,
     totals: RoomTotals,
     rates: Rates,
     gauges: Gauge,
@@ -41,6 +47,17 @@ pub struct Rates {
     pub events_per_minute: u64,
 }
 
+/// How well a connected room is received, and why one without connection is not missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reception {
+    /// Nothing is on air, and the room connects when something is.
+    pub waits_for_broadcast: bool,
+    /// The connection is anonymous: users are masked and most messages withheld.
+    pub incomplete: bool,
+    /// Since when the connection brings far less chat than before, unix ms.
+    pub thinned_since_ms: Option<i64>,
+}
+
 /// What a page or a program is told of a room.
 #[derive(Clone, Debug, Serialize)]
 pub struct RoomSummary {
@@ -53,6 +70,13 @@ pub struct RoomSummary {
     pub state_since_ms: i64,
     /// Why it is not received, when it is not.
     pub error: Option<String>,
+    /// How well it is received, when it is.
+    #[serde(flatten)]
+    pub reception: Reception,
+    /// The account that watches it, or `anonymous`; none before the first connection.
+    pub account: Option<String>,
+    /// How much it matters when there are not places on accounts for all; higher is more.
+    pub priority: i64,
     /// Stored counts.
     pub counts: Counts,
     /// Stored money.
@@ -76,22 +100,26 @@ pub struct Counts {
     pub super_chats: i64,
     /// Guard purchases.
     pub guards: i64,
-    /// Distinct known users who chatted, gave or bought: a lower bound while `masked` is not 0.
+    /// Distinct users who chatted, gave or bought, masked ones by what stands for them.
     pub users: i64,
-    /// Chat lines and purchases by users the upstream hid.
+    /// There may be more users: for some masked ones nothing stands.
+    pub users_is_lower_bound: bool,
+    /// Chat lines, gifts, super chats and guards by users the upstream hid.
     pub masked: i64,
 }
 
 /// Viewer spending over the whole history, gross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Income {
-    /// For gifts.
+    /// For gifts to the room's streamer.
     pub gift_gold: Gold,
     /// For super chats.
     pub super_chat_gold: Gold,
     /// For guards.
     pub guard_gold: Gold,
-    /// All three.
+    /// For gifts that went to other streamers; in no other figure.
+    pub others_gold: Gold,
+    /// The room's own three.
     pub total_gold: Gold,
     /// All three, CNY.
     pub total: Cny,
@@ -105,6 +133,7 @@ impl From<&RoomTotals> for Counts {
             super_chats: totals.super_chats,
             guards: totals.guards,
             users: totals.users,
+            users_is_lower_bound: totals.users_is_lower_bound(),
             masked: totals.masked,
         }
     }
@@ -117,6 +146,7 @@ impl From<&RoomTotals> for Income {
             gift_gold: totals.gift_gold,
             super_chat_gold: totals.super_chat_gold,
             guard_gold: totals.guard_gold,
+            others_gold: totals.others_gold,
             total_gold,
             total: total_gold.cny(),
         }
@@ -130,6 +160,9 @@ impl From<&Card> for RoomSummary {
             state: card.state,
             state_since_ms: card.state_since_ms,
             error: card.error.clone(),
+            reception: card.reception,
+            account: card.account.clone(),
+            priority: card.priority,
             counts: Counts::from(&card.totals),
             income: Income::from(&card.totals),
             rates: card.rates,
@@ -196,6 +229,9 @@ impl Wall {
             state: State::Waiting,
             state_since_ms: unix_ms(),
             error: None,
+            reception: Reception::default(),
+            account: None,
+            priority: 0,
             totals: RoomTotals::default(),
             rates: Rates::default(),
             gauges: Gauge::default(),
@@ -251,7 +287,7 @@ impl Wall {
     /// received again makes news for the gap ledger.
     pub fn set_state(&self, room: RoomId, state: State, error: Option<String>) {
         let ceased = match state {
-            State::Live => Some(None),
+            State::Live => Some(self.thinned(room).map(|_| THINNED.to_owned())),
             State::Backoff | State::Failed | State::Paused | State::Stopped => {
                 Some(Some(error.clone().unwrap_or_else(|| state.as_str().to_owned())))
             }
@@ -267,6 +303,38 @@ impl Wall {
             card.state = state;
             card.error = error;
         });
+    }
+
+    /// It waits without a connection, because nothing is on air, or no longer.
+    pub fn set_waiting(&self, room: RoomId, waits: bool) {
+        let reason = if waits { OFF_AIR } else { "the broadcast began; the room is not connected yet" };
+        self.note_gap(room, Some(reason.to_owned()));
+        self.change(room, |card| card.reception.waits_for_broadcast = waits);
+    }
+
+    /// Its connection is anonymous, or is not.
+    pub fn set_incomplete(&self, room: RoomId, incomplete: bool) {
+        self.change(room, |card| card.reception.incomplete = incomplete);
+    }
+
+    /// Its connection brings far less chat than before, or no longer.
+    pub fn set_thinned(&self, room: RoomId, thinned: bool) {
+        self.note_gap(room, thinned.then(|| THINNED.to_owned()));
+        self.change(room, |card| card.reception.thinned_since_ms = thinned.then(unix_ms));
+    }
+
+    fn thinned(&self, room: RoomId) -> Option<i64> {
+        self.read().cards.get(&room)?.reception.thinned_since_ms
+    }
+
+    /// Who watches it: an account's name, or a visitor.
+    pub fn set_account(&self, room: RoomId, account: Option<String>) {
+        self.change(room, |card| card.account = Some(account.unwrap_or_else(|| "anonymous".to_owned())));
+    }
+
+    /// How much it matters.
+    pub fn set_priority(&self, room: RoomId, priority: i64) {
+        self.change(room, |card| card.priority = priority);
     }
 
     /// What is stored of it.

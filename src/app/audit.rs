@@ -31,7 +31,13 @@ impl OnTheWay {
     async fn count(&self) -> Result<u64, StoreError> {
         let in_rooms = self.in_hand.load(SeqCst);
         let in_lane = self.lane.reading().depth;
-        Ok(in_rooms + in_lane + self.live.backlog(None).await?)
+        let Some(outbox) = self.live.outbox() else {
+            return Ok(in_rooms + in_lane + self.live.backlog(None).await?);
+        };
+        let outbox = outbox.reading();
+        // What a full outbox has let go of is in Redis alone; what Redis lost is in the outbox.
+        let in_redis = self.live.backlog(None).await.unwrap_or(0);
+        Ok(in_rooms + in_lane + outbox.held.max(outbox.waiting + in_redis))
     }
 }
 

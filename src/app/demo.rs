@@ -30,6 +30,7 @@ impl Demo {
             settings.rooms = simulator.rooms().iter().map(|room| RoomRef(room.room_id)).collect();
         }
         say("demo: a simulated Bilibili, data is thrown away at the end");
+        say(&format!("make things happen on {}", simulator.control_url()));
         Ok(Demo { simulator, _data: Some(data) })
     }
 }

@@ -7,6 +7,8 @@
 
 mod audit;
 mod demo;
+pub mod display;
+mod housekeeping;
 mod outcome;
 mod rooms;
 mod signals;
@@ -19,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Addr, Arbiter};
+use actix::{Addr, Arbiter, ArbiterHandle};
 use rand::RngExt;
 use tokio::{
     select,
@@ -31,8 +33,9 @@ use tracing::{error, info, warn};
 use self::{
     audit::{OnTheWay, audit},
     demo::Demo,
-    rooms::watch_rooms,
-    stores::{open_auth, open_live_store},
+    display::Display,
+    rooms::{begin_run, watch_rooms},
+    stores::{open_auth, open_books, open_live_store},
 };
 pub use self::{
     outcome::{Outcome, StartError},
@@ -40,6 +43,7 @@ pub use self::{
 };
 use crate::{
     actors::{
+        air::Airs,
         broadcast::BroadcastSpec,
         graves::Graves,
         handles::Rooms,
@@ -49,20 +53,22 @@ use crate::{
         ring::Ring,
         room::RoomShared,
         root::{self, EndRooms, Ended, Root, RootSpec},
+        status::StatusSpec,
         supervisor::{Desired, SupervisorSpec},
         sync::SyncSpec,
         sync_request::SyncHandle,
         wall::Wall,
     },
-    config::Settings,
+    config::{Connect, Settings},
     domain::Event,
-    store::sqlite::Database,
+    store::{LiveStore, housekeeper::Housekeeper, sqlite::Database},
     supervise::{
         board::Board,
         lane::{WhenFull, lane},
+        pulse::Pulse,
         vitals::{Vitals, unix_ms},
     },
-    upstream::{Bilibili, Gate},
+    upstream::{Bilibili, Gate, Manners},
     web,
 };
 
@@ -75,13 +81,17 @@ const VIEW_LANE: usize = 4096;
 /// Collects, stores and serves until told to stop.
 pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
     // Without a descriptor per room and browser the limit would be met as failing connections.
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
         warn!(%error, "the limit of open files stays as it is: {error}");
-    }
+        rlimit::Resource::NOFILE.get().map_or(u64::MAX, |(soft, _)| soft)
+    });
     let demo = if settings.demo { Some(Demo::start(&mut settings).await?) } else { None };
-    let app = App::start(settings).await?;
+    let with_display = settings.status_display;
+    let (app, address) = App::start(settings, descriptors).await?;
+    let display = with_display.then(|| Display::start(app.web.health_source(), address));
     let told = app.until_told().await;
     let outcome = app.stop(told).await;
+    drop(display);
     if let Some(demo) = demo {
         demo.simulator.stop().await;
     }
@@ -107,7 +117,9 @@ struct App {
     finish_sync: watch::Sender<bool>,
     web: web::Server,
     ledger: Arc<Ledger>,
+    live: Arc<dyn LiveStore>,
     database: Database,
+    housekeeper: Arc<Housekeeper>,
     signals: Signals,
 }
 
@@ -118,7 +130,7 @@ enum Told {
 }
 
 impl App {
-    async fn start(settings: Settings) -> Result<App, StartError> {
+    async fn start(settings: Settings, descriptors: u64) -> Result<(App, String), StartError> {
         let signals = signals()?;
         let listener = TcpListener::bind(settings.listen)
             .map_err(|source| StartError::Listen { listen: settings.listen, source })?;
@@ -129,12 +141,14 @@ impl App {
             .map_err(|source| StartError::DataDir { path: settings.data_dir.clone(), source })?;
         let path = settings.database.clone();
         let database = blocking(move || Database::open(&path)).await??;
-        let (live, live_for_web) = open_live_store(&settings).await?;
+        let (live, live_for_web) = open_live_store(&settings, &database).await?;
 
         let (board, wall, ledger) =
             (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
+        open_books(&database, live.as_ref(), &ledger).await?;
+        database.run(begin_run).await?;
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
-        let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref())?);
+        let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
         let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
         let (view, view_inbox) = lane::<Arc<Event>>("rooms → browsers", VIEW_LANE, WhenFull::ShedNewest);
         board.add_lane(record.gauge().clone());
@@ -143,6 +157,8 @@ impl App {
         let in_hand = on_the_way.in_hand.clone();
         let (sync, sync_requests) = SyncHandle::new();
         let (finish_sync, finish) = watch::channel(false);
+        let (status_leash, leash) = watch::channel(false);
+        let airs = Arc::new(Airs::default());
         let appended = Arc::new(Notify::new());
         let seed = rand::rng().random();
 
@@ -174,6 +190,15 @@ impl App {
                 ring: ring.clone(),
                 wall: wall.clone(),
             },
+            status: StatusSpec {
+                upstream: upstream.clone(),
+                airs: airs.clone(),
+                wall: wall.clone(),
+                interval: settings.status_interval,
+                leash,
+                vitals: vitals(root::STATUS, None),
+            },
+            status_leash,
             rooms: Some(SupervisorSpec {
                 desired: Desired::default(),
                 shared: RoomShared {
@@ -183,6 +208,8 @@ impl App {
                     view,
                     ledger: ledger.clone(),
                     wall: wall.clone(),
+                    airs,
+                    only_when_live: settings.connect == Connect::WhenLive,
                     in_hand: in_hand.clone(),
                 },
                 board: board.clone(),
@@ -191,20 +218,31 @@ impl App {
             }),
             rooms_vitals: vitals(root::ROOMS, None),
             board: board.clone(),
-            io: Arbiter::new().handle(),
+            io: {
+                let io = Arbiter::new().handle();
+                feel(&board, "main", &Arbiter::current());
+                feel(&board, "io", &io);
+                io
+            },
             seed,
         };
         let (root, ended) = Root::start_all(spec);
-        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone());
+        let accounts = upstream.accounts();
+        actix::spawn(accounts.clone().keep());
+        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone())
+            .holding_at_most(rooms_within(descriptors));
 
         let wall_of_named = wall.clone();
         let auth = open_auth(&settings, &database).await?;
+        let housekeeper = housekeeping::start(database.clone(), &settings);
         let web = web::serve(
             listener,
             web::Web {
                 rooms: Arc::new(rooms.clone()),
+                accounts,
                 sync,
                 database: database.clone(),
+                housekeeper: housekeeper.clone(),
                 live: live_for_web.clone(),
                 wall,
                 ring,
@@ -212,6 +250,7 @@ impl App {
                 ledger: ledger.clone(),
                 auth: Arc::new(auth),
                 options: web::WebOptions {
+                    settings: settings.shown(),
                     demo: settings.demo,
                     public: settings.public,
                     upstream_origin: settings.upstream.clone(),
@@ -221,11 +260,14 @@ impl App {
             },
         )
         .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
-        say(&format!("listening on http://{address}"));
+        let address = format!("http://{address}");
+        say(&format!("listening on {address}"));
 
         watch_rooms(&rooms, &database, wall_of_named, settings.rooms).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
-        Ok(App { shutdown: settings.shutdown, root, ended, finish_sync, web, ledger, database, signals })
+        let shutdown = settings.shutdown;
+        let app = App { shutdown, root, ended, finish_sync, web, ledger, live, database, housekeeper, signals };
+        Ok((app, address))
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -233,8 +275,9 @@ impl App {
         let (mut signals, mut ended) = (self.signals.clone(), self.ended.clone());
         select! {
             () = signals.first() => Told::ToStop,
-            Ok(ended) = ended.wait_for(|ended| ended.given_up.is_some()) => {
-                Told::GaveUp(ended.given_up.unwrap_or_default())
+            ended = ended.wait_for(|ended| ended.given_up.is_some()) => {
+                // Without Root there is nobody left who would tell.
+                Told::GaveUp(ended.ok().and_then(|ended| ended.given_up).unwrap_or("root"))
             }
         }
     }
@@ -254,9 +297,15 @@ impl App {
         }
     }
 
+    /// Events that lie safe in the outbox.
+    fn held(&self) -> u64 {
+        self.live.outbox().map_or(0, |outbox| outbox.reading().held)
+    }
+
     async fn drain(&self, told: &Told) -> Outcome {
         info!("stopping: everything received is stored first");
         self.web.refuse_new();
+        self.housekeeper.stop();
         let begun = Instant::now();
         // Shares of the whole, but for a twentieth to say the rest: rooms 2, lanes 3, record 3, browsers 1.
         let by = |ninths: u32| begun + self.shutdown * ninths / 9 * 19 / 20;
@@ -288,9 +337,11 @@ impl App {
         }
         self.web.stop(by(9)).await;
 
-        let pending = self.ledger.pending();
-        if pending > 0 {
-            left.push(format!("{pending} events were received and are not stored"));
+        let (pending, held) = (self.ledger.pending(), self.held());
+        if pending > held {
+            left.push(format!("{} events were received and are not stored", pending - held));
+        } else if pending > 0 {
+            warn!("stopped: {pending} events wait in the outbox; they follow at the next start");
         }
         for line in &left {
             error!("stopped: {line}");
@@ -306,6 +357,28 @@ impl App {
     }
 }
 
+/// How we behave towards Bilibili.
+pub fn manners(settings: &Settings) -> Manners {
+    Manners {
+        folder: settings.data_dir.clone(),
+        calls_per_second: settings.calls_per_second,
+        tickets_per_second: settings.connects_per_second,
+        rooms_per_account: settings.rooms_per_account,
+    }
+}
+
+/// How many rooms fit within a limit of open files: a quarter is for browsers, some for the files themselves.
+fn rooms_within(descriptors: u64) -> usize {
+    usize::try_from((descriptors - descriptors / 4).saturating_sub(64)).unwrap_or(usize::MAX)
+}
+
+/// Puts the pulse of a thread on the board.
+fn feel(board: &Board, name: &'static str, thread: &ArbiterHandle) {
+    let pulse = Pulse::new(name);
+    board.add_pulse(pulse.clone());
+    thread.spawn(pulse.tick());
+}
+
 /// Runs what blocks where it may.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
     tokio::task::spawn_blocking(work)
@@ -318,6 +391,7 @@ fn kind_of(name: &str) -> &'static str {
         root::SYNC => "sync",
         root::WRITER => "redis_writer",
         root::BROADCAST => "broadcast",
+        root::STATUS => "status",
         _ => "supervisor",
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::{
     store::{
-        SpoolError,
+        SpoolError, StoreError,
         redis::RedisAddressError,
         sqlite::{OpenError, QueryError},
     },
@@ -44,12 +44,18 @@ pub enum StartError {
     /// The spool of the embedded live store cannot be opened.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+    /// What waits in the live store cannot be counted.
+    #[error("what the last run left in the live store cannot be read")]
+    LiveStore(#[from] StoreError),
     /// The address of the Redis server is none.
     #[error(transparent)]
     Redis(#[from] RedisAddressError),
     /// Bilibili cannot be asked at all.
     #[error(transparent)]
     Upstream(#[from] AskError),
+    /// Nobody was logged in.
+    #[error("no account was logged in: {0}")]
+    Login(String),
     /// The simulator did not start.
     #[error("the simulator cannot be started")]
     Simulator(#[source] io::Error),
@@ -74,11 +80,18 @@ impl StartError {
             StartError::Query(_) => Some(
                 "see whether the disk is full or another program holds the database; restore a backup if it is damaged",
             ),
+            StartError::LiveStore(_) => Some(
+                "see whether the disk is full or damaged; spool.db or outbox.db in the data folder may be moved away (what is in it is not in the history yet)",
+            ),
             StartError::Simulator(_) => {
                 Some("choose another address with --listen ADDR:PORT (port 0 picks a free one)")
             }
             StartError::System { .. } => Some("see the limits of this user and this machine: files, processes, memory"),
-            StartError::Database(_) | StartError::Spool(_) | StartError::Redis(_) | StartError::Upstream(_) => None,
+            StartError::Database(_)
+            | StartError::Spool(_)
+            | StartError::Redis(_)
+            | StartError::Upstream(_)
+            | StartError::Login(_) => None,
         }
     }
 }

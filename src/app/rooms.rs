@@ -28,27 +28,29 @@ pub(super) async fn watch_rooms(
 ) -> Result<(), StartError> {
     let (stored, totals) =
         database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
-    let ids: Vec<RoomId> = stored.iter().map(|room| room.info.room_id).collect();
-    let unpaused: Vec<RoomId> = stored.iter().filter(|room| !room.paused).map(|room| room.info.room_id).collect();
-    database.run(move |database| begin_run(database, &ids, &unpaused)).await?;
     for room in stored {
-        let id = room.info.room_id;
+        let (id, priority) = (room.info.room_id, room.priority);
         let totals = totals.get(&id).copied().unwrap_or_default();
         if let Err(error) = rooms.watch(room.info, room.paused, totals).await {
-            error!(room.id = %id, "room {id}: {error}");
+            error!(room.id = %id, "room {id} is not monitored: {error}");
+            wall.set_unresolved(RoomRef::from(id), Some(error.to_string()));
         }
+        rooms.give_priority(id, priority);
     }
     actix::spawn(add_named(rooms.clone(), wall, named));
     Ok(())
 }
 
-/// Writes down that a run begins, and that nothing was received since the last one wrote something.
-fn begin_run(database: &Database, rooms: &[RoomId], unpaused: &[RoomId]) -> Result<(), QueryError> {
+/// Writes down that a run begins, and that nothing was received since the last one wrote something. Before
+/// anything moves: what the last run left in the live store must not seem to be its last sign of life.
+pub(super) fn begin_run(database: &Database) -> Result<(), QueryError> {
+    let stored = database.monitored()?;
     if let Some(at_ms) = database.task()?.and_then(|task| task.last_alive_ms()) {
-        let ceased = |room: &RoomId| GapNews { room: *room, at_ms, ceased: Some("the program did not run".to_owned()) };
-        database.note_gaps(&unpaused.iter().map(ceased).collect::<Vec<_>>())?;
+        let ceased = |room: RoomId| GapNews { room, at_ms, ceased: Some("the program did not run".to_owned()) };
+        let unpaused = stored.iter().filter(|room| !room.paused).map(|room| room.info.room_id);
+        database.note_gaps(&unpaused.map(ceased).collect::<Vec<_>>())?;
     }
-    database.start_task(rooms)
+    database.start_task(&stored.iter().map(|room| room.info.room_id).collect::<Vec<_>>())
 }
 
 /// Adds the rooms named at the start, one after another; Bilibili may be away for a while.

@@ -3,6 +3,18 @@
 //! A command reads what it needs, does one thing, says what it did and ends; nothing here is used by the
 //! running program.
 
+mod check;
+mod copies;
+mod export;
+mod import_django;
+mod login;
 mod simulate;
 
-pub use self::simulate::simulate;
+pub use self::{
+    check::check,
+    copies::{back_up, restore},
+    export::export,
+    import_django::import_django,
+    login::login,
+    simulate::simulate,
+};

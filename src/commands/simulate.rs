@@ -17,6 +17,7 @@ pub async fn simulate(args: SimulateArgs) -> Result<Outcome, StartError> {
     };
     let simulator = Simulator::start(options).await.map_err(StartError::Simulator)?;
     say(&format!("simulator on {}", simulator.base_url()));
+    say(&format!("make things happen on {}", simulator.control_url()));
     say(&format!("watch it with: bilibili-live-monitor --upstream {}", simulator.base_url()));
     signals()?.first().await;
     simulator.stop().await;

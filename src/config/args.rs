@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use url::Url;
 
-use super::{DEFAULT_LOG, networks::Networks};
+use super::{DEFAULT_LOG, export::ExportArgs, live::LiveArgs, networks::Networks};
 use crate::domain::RoomRef;
 
 /// Watches many Bilibili live rooms at once.
@@ -26,6 +26,45 @@ pub struct Cli {
 pub(super) enum Command {
     /// Collect, store and serve (the default)
     Run(Box<RunArgs>),
+    /// Try configuration, Redis, database, disk, clock and Bilibili, and say how to mend what is wrong
+    Check {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Take over the database of the original Django system; the program must not run
+    ImportDjango {
+        /// Its db.sqlite3
+        file: PathBuf,
+        /// Monitor its rooms from now on
+        #[arg(long)]
+        monitor: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Write the history to a file: CSV, ndjson, XLSX or Bilibili danmaku XML
+    Export(ExportArgs),
+    /// Copy the history to FILE, also while it is in use, and check the copy
+    Backup {
+        /// Where the copy goes
+        file: PathBuf,
+        /// Replace FILE if it is there
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Check FILE and put it in the place of the history, which is kept beside; the program must not run
+    Restore {
+        /// A copy that `backup` made
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Log in to Bilibili by QR code; the running program finds the account by itself
+    Login(Box<RunArgs>),
     /// Serve only the simulator: a fake Bilibili (HTTP and stream) on a local port
     Simulate(SimulateArgs),
 }
@@ -51,6 +90,8 @@ pub(super) struct RunArgs {
     /// A Redis server as live store instead of the embedded one
     #[arg(long, env = "BLM_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     pub(super) redis: Option<String>,
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
     /// Visitors who are not signed in see neither money nor viewers
     #[arg(long, env = "BLM_PUBLIC", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     pub(super) public: Option<bool>,
@@ -66,9 +107,36 @@ pub(super) struct RunArgs {
     /// New connections to Bilibili per second
     #[arg(long, env = "BLM_CONNECTS_PER_SECOND", value_name = "N")]
     pub(super) connects_per_second: Option<f64>,
+    /// Calls to Bilibili's API per second, all together
+    #[arg(long, env = "BLM_CALLS_PER_SECOND", value_name = "N")]
+    pub(super) calls_per_second: Option<f64>,
+    /// Rooms that each Bilibili account watches; the others are watched by a visitor
+    #[arg(long, env = "BLM_ROOMS_PER_ACCOUNT", value_name = "N")]
+    pub(super) rooms_per_account: Option<usize>,
+    /// Whether a room that is off air holds a connection
+    #[arg(long, env = "BLM_CONNECT", value_enum)]
+    pub(super) connect: Option<Connect>,
+    /// Who is on air is asked for all rooms this often, s
+    #[arg(long, env = "BLM_STATUS_SECONDS", value_name = "S")]
+    pub(super) status_seconds: Option<u64>,
     /// Events are stored in SQLite at most this often, ms
     #[arg(long, env = "BLM_SYNC_INTERVAL_MS", value_name = "MS")]
     pub(super) sync_interval_ms: Option<u64>,
+    /// Chat is kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_CHAT_DAYS", value_name = "DAYS")]
+    pub(super) keep_chat_days: Option<u32>,
+    /// Entries, follows, shares and likes are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_ENTRIES_DAYS", value_name = "DAYS")]
+    pub(super) keep_entries_days: Option<u32>,
+    /// Gauges, such as viewers by the minute, are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_GAUGES_DAYS", value_name = "DAYS")]
+    pub(super) keep_gauges_days: Option<u32>,
+    /// Gifts, super chats and guards are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_MONEY_DAYS", value_name = "DAYS")]
+    pub(super) keep_money_days: Option<u32>,
+    /// Events that could not be stored are kept so many days; 0: for ever
+    #[arg(long, env = "BLM_KEEP_RAW_DAYS", value_name = "DAYS")]
+    pub(super) keep_raw_days: Option<u32>,
     /// After SIGTERM everything is stored within this, s
     #[arg(long, env = "BLM_SHUTDOWN_SECONDS", value_name = "S")]
     pub(super) shutdown_seconds: Option<u64>,
@@ -78,6 +146,9 @@ pub(super) struct RunArgs {
     /// How the log is written
     #[arg(long, env = "BLM_LOG_FORMAT", value_enum)]
     pub(super) log_format: Option<LogFormat>,
+    /// A live table of rooms and actors in the terminal; the log goes to its file only
+    #[arg(long)]
+    pub(super) status_display: bool,
     /// Run against the built-in simulator: no network, no account, throw-away data
     #[arg(long)]
     pub(super) demo: bool,
@@ -101,6 +172,17 @@ pub struct SimulateArgs {
     /// What is logged, as a tracing filter
     #[arg(long, env = "BLM_LOG", default_value = DEFAULT_LOG, value_name = "FILTER")]
     pub log: String,
+}
+
+/// When rooms hold a connection.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Connect {
+    /// Also while they are off air: chat before a broadcast is received, and its beginning told at once.
+    Always,
+    /// Only while they are on air.
+    WhenLive,
 }
 
 /// How the log is written.

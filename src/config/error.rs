@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::domain::RoomRefError;
+use crate::{domain::RoomRefError, supervise::faults};
 
 /// Why the settings cannot be used.
 #[derive(Debug, Error)]
@@ -37,6 +37,14 @@ pub enum ConfigError {
         value: String,
         /// What is accepted.
         accepted: &'static str,
+    },
+    /// Faults are for tests.
+    #[error("{} = {plan:?} cannot be used: {why}", faults::VARIABLE)]
+    Faults {
+        /// What was given.
+        plan: String,
+        /// Why not.
+        why: String,
     },
     /// An environment variable of ours that does not exist.
     #[error("the environment variable {name} is not a setting; there are: {known}")]

@@ -12,7 +12,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, LogFormat, networks::Networks};
+use super::{ConfigError, LogFormat, args::Connect, networks::Networks};
 
 /// The file: the same names with underscores. Every key is optional.
 #[derive(Debug, Default, Deserialize)]
@@ -23,12 +23,25 @@ pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) database: Option<String>,
     pub(super) redis: Option<String>,
+    pub(super) outbox_bytes: Option<u64>,
+    pub(super) redis_danmaku_kept: Option<usize>,
+    pub(super) redis_gifts_kept: Option<usize>,
+    pub(super) redis_list_hours: Option<u64>,
     pub(super) public: Option<bool>,
     pub(super) base_path: Option<String>,
     pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,
     pub(super) connects_per_second: Option<f64>,
+    pub(super) calls_per_second: Option<f64>,
+    pub(super) rooms_per_account: Option<usize>,
+    pub(super) connect: Option<Connect>,
+    pub(super) status_seconds: Option<u64>,
     pub(super) sync_interval_ms: Option<u64>,
+    pub(super) keep_chat_days: Option<u32>,
+    pub(super) keep_entries_days: Option<u32>,
+    pub(super) keep_gauges_days: Option<u32>,
+    pub(super) keep_money_days: Option<u32>,
+    pub(super) keep_raw_days: Option<u32>,
     pub(super) shutdown_seconds: Option<u64>,
     pub(super) log: Option<String>,
     pub(super) log_format: Option<LogFormat>,

@@ -16,7 +16,7 @@ fn settings(args: &[&str], file: Option<(&str, &str)>) -> Result<Settings, Strin
     let cli = Cli::try_parse_from(line).map_err(|error| error.to_string())?;
     match plan_from(cli, &folder.path().join("absent.toml")).map_err(|error| error.to_string())? {
         Plan::Run(settings) => Ok(*settings),
-        Plan::Simulate(_) => Err("not a run".into()),
+        _ => Err("not a run".into()),
     }
 }
 
@@ -71,4 +71,22 @@ fn a_misspelt_variable_is_refused() {
     let refused = |name: &str| refuse_unknown_variables([name.to_owned()].into_iter()).is_err();
     assert!(refused("BLM_LISTNE"));
     assert!(!refused("BLM_LISTEN") && !refused("BLM_ADMIN_PASSWORD") && !refused("HOME"));
+}
+
+#[test]
+fn the_settings_are_shown_without_secrets() {
+    let args = ["--redis", "redis://user:hunter2@localhost:6379/0", "--upstream", "http://me:hunter3@localhost:1/"];
+    let mut settings = settings(&args, None).expect("settles");
+    settings.admin_password = Some(Secret("hunter4".into()));
+    settings.admin_token = Some(Secret("hunter5".into()));
+    let shown = settings.shown().join("\n");
+    assert!(shown.contains("redis://…@localhost:6379/0") && shown.contains("127.0.0.1:8000"), "{shown}");
+    assert!(!shown.contains("hunter"), "{shown}");
+}
+
+#[test]
+fn faults_that_are_no_plan_stop_the_start() {
+    let refused = arm_faults(Some("room-decode:1:burn".into())).expect_err("refused").to_string();
+    assert!(refused.contains("BLM_FAULTS") && refused.contains("burn"), "{refused}");
+    assert!(arm_faults(None).is_ok());
 }

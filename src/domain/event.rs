@@ -3,72 +3,14 @@
 //! The same upstream fact has the same [`EventId`] whenever and however often it arrives; that is what
 //! makes storing it exactly once possible. How an event looks as JSON is in [`super::wire`].
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest, Sha256};
-use ulid::Ulid;
+use serde::{Deserialize, Serialize};
 
 use super::{
+    event_id::EventId,
     money::Gold,
     room::{RoomId, Uid},
+    user::{Medal, User},
 };
-
-/// Identity of an event: 48 bits of its time in ms, then 80 bits of a hash of what identifies the fact.
-/// Text in ULID form, so sorting ids sorts by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId(Ulid);
-
-impl EventId {
-    /// The id of the fact that `facts` identify, at `timestamp_ms`. The order of `facts` matters; each is
-    /// delimited, so `["ab", "c"]` and `["a", "bc"]` differ.
-    pub fn of(timestamp_ms: i64, facts: &[&str]) -> EventId {
-        let mut hash = Sha256::new();
-        for fact in facts {
-            hash.update((fact.len() as u64).to_be_bytes());
-            hash.update(fact.as_bytes());
-        }
-        let digest = hash.finalize();
-        let mut low = [0u8; 16];
-        low[6..].copy_from_slice(&digest[..10]);
-        let time = timestamp_ms.clamp(0, MAX_TIMESTAMP_MS) as u128;
-        EventId(Ulid((time << 80) | u128::from_be_bytes(low)))
-    }
-
-    /// The time inside the id, unix ms.
-    pub fn timestamp_ms(self) -> i64 {
-        self.0.timestamp_ms() as i64
-    }
-}
-
-/// The latest time an event id can hold: 48 bits of milliseconds, the year 10889.
-pub const MAX_TIMESTAMP_MS: i64 = (1 << 48) - 1;
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for EventId {
-    type Err = ulid::DecodeError;
-    fn from_str(text: &str) -> Result<EventId, ulid::DecodeError> {
-        Ulid::from_string(text).map(EventId)
-    }
-}
-
-impl Serialize for EventId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for EventId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EventId, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
 
 /// One fact about a room.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,8 +27,19 @@ pub struct Event {
     pub source: Source,
     /// Who did it; the default for events that nobody did, such as a gauge.
     pub user: User,
+    /// What a purchase was read from; none for other kinds, and where an earlier version wrote it.
+    pub origin: Option<Origin>,
     /// What happened.
     pub body: Body,
+}
+
+/// What a purchase was read from, so that its amount can be explained and, should a rule change, read anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The upstream's command.
+    pub command: String,
+    /// Version of the rules by which money is read from messages.
+    pub rule: i64,
 }
 
 impl Event {
@@ -115,36 +68,20 @@ pub enum Source {
     Live,
     /// Fetched after a gap.
     Backfill,
+    /// Taken over from another program's database: a backfill for those outside, `import` in the tables.
+    #[serde(rename(serialize = "backfill", deserialize = "import"))]
+    Import,
 }
 
 impl Source {
-    /// The contract's name.
+    /// Its name in the tables.
     pub fn as_str(self) -> &'static str {
         match self {
             Source::Live => "live",
             Source::Backfill => "backfill",
+            Source::Import => "import",
         }
     }
-}
-
-/// Who did something.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct User {
-    /// 0 when masked.
-    pub uid: Uid,
-    /// As shown, masked to the first character and `***` when the upstream hides it.
-    pub username: String,
-    /// The upstream hid who it was.
-    pub masked: bool,
-}
-
-/// A fan badge worn (粉丝牌).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Medal {
-    /// Its name.
-    pub name: String,
-    /// Its level, from 1.
-    pub level: i64,
 }
 
 /// What happened.
@@ -260,7 +197,7 @@ pub struct Gift {
 pub struct BlindBox {
     /// Name of the box.
     pub name: String,
-    /// Price of one box.
+    /// Price of one box; zero if the message does not say.
     #[serde(rename = "price_gold")]
     pub price: Gold,
 }
@@ -302,6 +239,9 @@ pub struct Guard {
     pub paid: Gold,
     /// Only the list price was seen; the real one may be lower.
     pub estimated: bool,
+    /// The estimate that this tells better, where nothing but a third message shows that they are one purchase:
+    /// it named the recipient, this one the giver.
+    pub explains: Option<EventId>,
 }
 
 /// What a message about the room itself says, as far as it says it.
@@ -464,27 +404,5 @@ impl Body {
             Body::RoomChange(_) => Kind::RoomChange,
             Body::Gauge(_) => Kind::Gauge,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_fact_has_the_same_id_and_ids_sort_by_time() {
-        let id = EventId::of(1_700_000_000_123, &["7", "danmaku", "abc"]);
-        assert_eq!(id, EventId::of(1_700_000_000_123, &["7", "danmaku", "abc"]));
-        assert_ne!(id, EventId::of(1_700_000_000_123, &["7", "danmaku", "ab", "c"]));
-        assert_eq!(id.timestamp_ms(), 1_700_000_000_123);
-        assert!(id < EventId::of(1_700_000_000_124, &["0"]));
-        assert_eq!(id.to_string().len(), 26);
-        assert_eq!(id.to_string().parse(), Ok(id));
-    }
-
-    #[test]
-    fn absurd_times_do_not_break_an_id() {
-        assert_eq!(EventId::of(-62_170_012_800_000, &[]).timestamp_ms(), 0);
-        assert_eq!(EventId::of(i64::MAX, &[]).timestamp_ms(), MAX_TIMESTAMP_MS);
     }
 }

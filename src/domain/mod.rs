@@ -5,13 +5,18 @@
 //! (1000 gold = CNY 1), and a **user** is who did it, as far as the upstream lets us see.
 
 pub mod event;
+pub mod event_id;
+pub mod moment;
 pub mod money;
 pub mod room;
+pub mod user;
 pub mod wire;
 
 pub use event::{
-    BlindBox, Body, CoinType, Danmaku, Event, EventId, Gauge, Gift, Guard, Kind, Medal, Receiver, RoomNotice, Source,
-    SuperChat, User,
+    BlindBox, Body, CoinType, Danmaku, Event, Gauge, Gift, Guard, Kind, Origin, Receiver, RoomNotice, Source, SuperChat,
 };
+pub use event_id::EventId;
 pub use money::{Cny, Gold};
 pub use room::{LiveStatus, RoomId, RoomInfo, RoomRef, RoomRefError, Uid};
+pub use user::{Alias, Medal, User};
+pub use wire::Kept;

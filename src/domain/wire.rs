@@ -2,6 +2,9 @@
 //!
 //! `Wire` is the contract's table of fields, flat; a field that is absent is unknown. Amounts stand
 //! there twice, in CNY for people and in gold for arithmetic; only the gold is read back.
+//!
+//! Invariant: what stands for a masked user is written only where [`Kept`] says so, which is between our own
+//! stores: nobody else can read it out of an event.
 
 use std::borrow::Cow;
 
@@ -9,11 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
     event::{
-        BlindBox, Body, CoinType, Danmaku, Event, EventId, Gauge, Gift, Guard, Kind, Medal, Receiver, RoomNotice,
-        Source, SuperChat, User,
+        BlindBox, Body, CoinType, Danmaku, Event, Gauge, Gift, Guard, Kind, Origin, Receiver, RoomNotice, Source,
+        SuperChat,
     },
+    event_id::EventId,
     money::{Cny, Gold},
     room::{RoomId, Uid},
+    user::{Alias, Medal, User},
 };
 
 /// Every field of the contract, flat. The first block is in every event, the others as its kind has them.
@@ -30,6 +35,18 @@ struct Wire<'a> {
     username: Cow<'a, str>,
     masked: bool,
     source: Source,
+    /// How the Open Live platform names the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open_id: Option<Cow<'a, str>>,
+    /// Stands for a masked user; for our own stores only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_hash: Option<u32>,
+    /// The command that a purchase was read from, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    command: Option<Cow<'a, str>>,
+    /// ... and the version of the rules by which it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<i64>,
 
     #[serde(default, skip_serializing_if = "Option::is_none")]
     message: Option<Cow<'a, str>>,
@@ -89,6 +106,8 @@ struct Wire<'a> {
     ids: Option<Cow<'a, [i64]>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     estimated: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    explains: Option<EventId>,
 
     #[serde(default, skip_serializing_if = "Option::is_none")]
     title: Option<Cow<'a, str>>,
@@ -131,6 +150,10 @@ impl<'a> Wire<'a> {
             username: Cow::Borrowed(&event.user.username),
             masked: event.user.masked,
             source: event.source,
+            open_id: event.user.open_id().map(Cow::Borrowed),
+            user_hash: None,
+            command: event.origin.as_ref().map(|origin| Cow::Borrowed(origin.command.as_str())),
+            rule: event.origin.as_ref().map(|origin| origin.rule),
             message: None,
             medal_name: None,
             medal_level: None,
@@ -158,6 +181,7 @@ impl<'a> Wire<'a> {
             end_time: None,
             ids: None,
             estimated: None,
+            explains: None,
             title: None,
             area_name: None,
             live_key: None,
@@ -234,6 +258,7 @@ impl<'a> From<&'a Event> for Wire<'a> {
                 price: Some(guard.paid.cny()),
                 paid_gold: Some(guard.paid),
                 estimated: Some(guard.estimated),
+                explains: guard.explains,
                 ..wire
             },
             Body::Enter(medal) | Body::Follow(medal) | Body::Share(medal) | Body::Like(medal) => wire.wearing(medal),
@@ -316,6 +341,7 @@ impl TryFrom<Wire<'_>> for Event {
                 unit: need("unit", wire.unit)?.into_owned(),
                 paid: need("paid_gold", wire.paid_gold)?,
                 estimated: wire.estimated.unwrap_or(false),
+                explains: wire.explains,
             }),
             Kind::Enter => Body::Enter(medal),
             Kind::Follow => Body::Follow(medal),
@@ -338,13 +364,19 @@ impl TryFrom<Wire<'_>> for Event {
                 guards: wire.guards,
             }),
         };
+        let alias = match (wire.open_id, wire.user_hash) {
+            (Some(open_id), _) => Some(Alias::OpenId(open_id.into_owned())),
+            (None, hash) => hash.map(Alias::Hash),
+        };
+        let origin = wire.command.map(|command| Origin { command: command.into_owned(), rule: wire.rule.unwrap_or(0) });
         Ok(Event {
             id: wire.id,
             room_id: wire.room_id,
             timestamp_ms: wire.timestamp_ms,
             received_ms: wire.received_ms,
             source: wire.source,
-            user: User { uid: wire.uid, username: wire.username.into_owned(), masked: wire.masked },
+            user: User { uid: wire.uid, username: wire.username.into_owned(), masked: wire.masked, alias },
+            origin,
             body,
         })
     }
@@ -356,6 +388,15 @@ impl Serialize for Event {
     }
 }
 
+/// An event as our own stores keep it: with what stands for a masked user, so that heads can be counted.
+pub struct Kept<'a>(pub &'a Event);
+
+impl Serialize for Kept<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire { user_hash: self.0.user.hash(), ..Wire::from(self.0) }.serialize(serializer)
+    }
+}
+
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
         Event::try_from(Wire::deserialize(deserializer)?).map_err(D::Error::missing_field)
@@ -363,107 +404,5 @@ impl<'de> Deserialize<'de> for Event {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn event(body: Body) -> Event {
-        Event {
-            id: EventId::of(1_700_000_000_123, &["x"]),
-            room_id: RoomId(21452505),
-            timestamp_ms: 1_700_000_000_123,
-            received_ms: 1_700_000_000_456,
-            source: Source::Live,
-            user: User { uid: Uid(42), username: "小\"猫".into(), masked: false },
-            body,
-        }
-    }
-
-    #[test]
-    fn a_gift_is_written_as_the_contract_says() {
-        let gift = event(Body::Gift(Gift {
-            gift_id: 31036,
-            gift_name: "小花花".into(),
-            num: 10,
-            coin_type: CoinType::Gold,
-            price: Gold(100),
-            paid: Gold(1000),
-            value: Gold(1000),
-            blind_box: None,
-            receiver: Some(Receiver { uid: Uid(7), username: "主播".into() }),
-            medal: Some(Medal { name: "猫粮".into(), level: 21 }),
-        }));
-        let expected = json!({
-            "id": gift.id.to_string(), "kind": "gift", "room_id": 21452505, "timestamp": 1_700_000_000,
-            "timestamp_ms": 1_700_000_000_123_i64, "received_ms": 1_700_000_000_456_i64, "uid": 42,
-            "username": "小\"猫", "masked": false, "source": "live", "gift_id": 31036, "gift_name": "小花花",
-            "num": 10, "coin_type": "gold", "price": 0.1, "total_price": 1.0, "price_gold": 100,
-            "paid_gold": 1000, "value_gold": 1000, "blind_box": null,
-            "receiver": {"uid": 7, "username": "主播"}, "medal_name": "猫粮", "medal_level": 21,
-        });
-        assert_eq!(serde_json::to_value(&gift).expect("serialises"), expected);
-    }
-
-    #[test]
-    fn every_kind_comes_back_as_it_went() {
-        let medal = Some(Medal { name: "a".into(), level: 3 });
-        let notice = RoomNotice { title: Some("t".into()), live_key: Some("k".into()), ..RoomNotice::default() };
-        let bodies = [
-            Body::Danmaku(Danmaku {
-                message: "你好\n\u{202e}".into(),
-                reply_to: Some("b".into()),
-                ..Danmaku::default()
-            }),
-            Body::Gift(Gift {
-                gift_id: 1,
-                gift_name: "盲盒".into(),
-                num: 1,
-                coin_type: CoinType::Gold,
-                price: Gold(16_001),
-                paid: Gold(15_003),
-                value: Gold(16_001),
-                blind_box: Some(BlindBox { name: "心动盲盒".into(), price: Gold(15_003) }),
-                receiver: None,
-                medal: medal.clone(),
-            }),
-            Body::SuperChat(SuperChat {
-                super_chat_id: 9,
-                message: "加油".into(),
-                paid: Gold(30_000),
-                start_time: 1,
-                end_time: 61,
-            }),
-            Body::SuperChatDelete { ids: vec![1, 2] },
-            Body::Guard(Guard { guard_level: 3, num: 1, unit: "月".into(), paid: Gold(138_000), estimated: true }),
-            Body::Enter(medal.clone()),
-            Body::Follow(None),
-            Body::Share(None),
-            Body::Like(medal),
-            Body::Live(notice.clone()),
-            Body::Preparing(RoomNotice::default()),
-            Body::CutOff(notice.clone()),
-            Body::Warning(notice.clone()),
-            Body::RoomLock(notice.clone()),
-            Body::RoomChange(notice),
-            Body::Gauge(Gauge { watched: Some(5), ..Gauge::default() }),
-        ];
-        assert_eq!(bodies.iter().map(Body::kind).collect::<Vec<_>>(), Kind::ALL);
-        for body in bodies {
-            let before = event(body);
-            let text = serde_json::to_string(&before).expect("serialises");
-            let after: Event = serde_json::from_str(&text).expect("reads back");
-            assert_eq!(after, before, "{text}");
-            let value: Value = serde_json::from_str(&text).expect("is JSON");
-            assert_eq!(value["kind"], before.kind().as_str());
-        }
-    }
-
-    #[test]
-    fn a_missing_field_is_named() {
-        let mut value = serde_json::to_value(event(Body::SuperChatDelete { ids: vec![] })).expect("serialises");
-        value["ids"].take();
-        let error = serde_json::from_value::<Event>(value).expect_err("ids are needed");
-        assert!(error.to_string().contains("ids"), "{error}");
-    }
-}
+#[path = "wire_tests.rs"]
+mod tests;

@@ -27,6 +27,7 @@ impl Arrival {
             received_ms: self.received_ms,
             source: Source::Live,
             user,
+            origin: None,
             body,
         }
     }

@@ -19,7 +19,7 @@ use super::{
     guards::GuardMessage,
     ignored, interact,
     lenient::{Int, Row, Text},
-    pb, room,
+    openplatform, pb, redpocket, room,
     signal::{self, Signal},
     superchat,
 };
@@ -100,6 +100,8 @@ struct Envelope<'a> {
 pub struct Message<'a> {
     whole: &'a str,
     data: Option<&'a str>,
+    /// The command, without a suffix.
+    pub name: &'a str,
     /// When and where it came.
     pub arrival: Arrival,
     /// The upstream's number of the message; empty if it has none.
@@ -192,17 +194,18 @@ fn decode_text(whole: &str, arrival: Arrival, wrapping: u32) -> Decoded {
             _ => Decoded::Malformed(Malformed::new("", "no cmd")),
         };
     };
-    let message = Message {
-        whole,
-        data: object(envelope.data),
-        arrival,
-        msg_id: envelope.msg_id.0.as_deref().unwrap_or(""),
-        send_time: envelope.send_time.positive(),
-    };
     let name = cmd.split(':').next().unwrap_or_default().trim();
     if name.is_empty() {
         return Decoded::Malformed(Malformed::new("", "no cmd"));
     }
+    let message = Message {
+        whole,
+        data: object(envelope.data),
+        name,
+        arrival,
+        msg_id: envelope.msg_id.0.as_deref().unwrap_or(""),
+        send_time: envelope.send_time.positive(),
+    };
     match dispatch(name, &message, envelope.info.0) {
         Ok(decoded) => decoded,
         Err(error) => Decoded::Malformed(Malformed::new(name, error)),
@@ -215,7 +218,6 @@ fn object(raw: Option<&RawValue>) -> Option<&str> {
 
 fn dispatch(name: &str, message: &Message, info: danmaku::Info) -> Result<Decoded, Unreadable> {
     let events = match name {
-        "DANMU_MSG" => danmaku::decode(message, info),
         "SEND_GIFT" | "SEND_GIFT_V2" => gift::decode(message),
         "SUPER_CHAT_MESSAGE" | "SUPER_CHAT_MESSAGE_JPN" => superchat::decode(message),
         "SUPER_CHAT_MESSAGE_DELETE" => superchat::decode_delete(message),
@@ -226,11 +228,19 @@ fn dispatch(name: &str, message: &Message, info: danmaku::Info) -> Result<Decode
         "WATCHED_CHANGE" | "ONLINE_RANK_COUNT" | "LIKE_INFO_V3_UPDATE" | "ROOM_REAL_TIME_MESSAGE_UPDATE" => {
             gauge::decode(name, message)
         }
+        "WELCOME" | "WELCOME_GUARD" => interact::decode_welcome(message),
+        "POPULARITY_RED_POCKET_NEW" | "POPULARITY_RED_POCKET_V2_NEW" => redpocket::decode(message),
+        "DANMU_MSG" => return danmaku::decode(message, info),
         "GUARD_BUY" => return guard::decode_buy(message).map(Decoded::Guard),
         "USER_TOAST_MSG" | "USER_TOAST_MSG_V2" => return guard::decode_toast(message).map(Decoded::Guard),
         "STOP_LIVE_ROOM_LIST" => return signal::decode_stopped(message).map(Decoded::Signal),
         "LOG_IN_NOTICE" => return Ok(Decoded::Signal(Signal::Anonymous)),
         "DANMU_MSG_MIRROR" => return Ok(Decoded::Signal(Signal::MirroredChat)),
+        _ if let Some(open) = name.strip_prefix("LIVE_OPEN_PLATFORM_")
+            && let Some(decoded) = openplatform::decode(open, message) =>
+        {
+            return decoded;
+        }
         _ if ignored::contains(name) => return Ok(Decoded::Ignored),
         _ => return Ok(Decoded::Unknown(shortened(name))),
     }?;

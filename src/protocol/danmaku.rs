@@ -9,14 +9,16 @@
 use serde::{Deserialize, de::SeqAccess};
 
 use super::{
-    command::{Events, Message, Unreadable},
+    command::{Decoded, Message, Unreadable},
     lenient::{Cells, Embedded, Int, Object, Row, Text, cell, skip},
+    signal::Signal,
     user::{UserInfo, worn},
 };
-use crate::domain::{Body, Danmaku};
+use crate::domain::{Alias, Body, Danmaku};
 
-/// Decodes a chat line, whose `info` is read already if it lies beside `cmd`.
-pub fn decode(message: &Message, mut info: Info) -> Events {
+/// Decodes a chat line, whose `info` is read already if it lies beside `cmd`; one that is shown here for another
+/// room is a signal.
+pub fn decode(message: &Message, mut info: Info) -> Result<Decoded, Unreadable> {
     if info == Info::default() {
         info = message.data::<Line>().transpose()?.unwrap_or_default().info.0;
     }
@@ -24,8 +26,14 @@ pub fn decode(message: &Message, mut info: Info) -> Events {
         info;
     let more = head.more.or_default();
     let extra = more.extra.0.unwrap_or_default();
+    if extra.is_mirror.is_set() {
+        return Ok(Decoded::Signal(Signal::MirroredChat));
+    }
     let text = text.0.or(extra.content.0).ok_or(Unreadable::Missing("text"))?;
-    let (user, worn_now) = more.user.or_default().user(sender.uid, sender.name);
+    let (mut user, worn_now) = more.user.or_default().user(sender.uid, sender.name);
+    if user.masked {
+        user.alias = hash_in(&head.hash, extra.user_hash).map(Alias::Hash);
+    }
     let check = check.or_default();
     let sent = head.sent.positive().or(check.ts.positive()).or(message.send_time);
     let timestamp_ms = message.arrival.time_ms(sent);
@@ -54,7 +62,13 @@ pub fn decode(message: &Message, mut info: Info) -> Events {
         emoticon_url: head.emoticon.or_default().url.filled(),
         reply_to: extra.reply_uname.filled().filter(|_| extra.reply_mid.is_set()),
     });
-    Ok(vec![message.arrival.event(timestamp_ms, user, body, facts)])
+    Ok(Decoded::Events(vec![message.arrival.event(timestamp_ms, user, body, facts)]))
+}
+
+/// The CRC-32 of the sender's number, of which one place has the hexadecimal and the other the decimal digits.
+fn hash_in(hexadecimal: &Text, decimal: Int) -> Option<u32> {
+    let hash = hexadecimal.0.as_deref().and_then(|digits| u32::from_str_radix(digits.trim(), 16).ok());
+    hash.or_else(|| u32::try_from(decimal.positive()?).ok()).filter(|hash| *hash != 0)
 }
 
 /// Copies of one line, sent by clicking.
@@ -198,12 +212,15 @@ struct Extra {
     id_str: Text,
     reply_mid: Int,
     reply_uname: Text,
+    user_hash: Int,
+    is_mirror: Int,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Signal;
     use crate::{
-        domain::{Body, Danmaku, Event, Medal, Uid},
+        domain::{Alias, Body, Danmaku, Event, Medal, Uid},
         protocol::{
             arrival::tests::HERE,
             command::{Decoded, decode},
@@ -305,7 +322,30 @@ mod tests {
     fn a_masked_sender_is_masked() {
         let (event, _) = line(r#"{"cmd":"DANMU_MSG","info":[[0,1,25,1,1780000000123,7,0,"h"],"x",[0,"小***"]]}"#);
         assert!(event.user.masked);
-        assert_eq!(event.user.username, "小***");
+        assert_eq!((event.user.username.as_str(), event.user.alias), ("小***", None));
+    }
+
+    #[test]
+    fn a_hash_stands_for_a_masked_sender_and_for_no_other() {
+        let with = |uid: i64, hash: &str, extra: &str| {
+            let extra = format!(r#"{{"extra":"{{\"content\":\"x\"{extra}}}"}}"#);
+            let head = format!(r#"[0,1,25,1,1780000000123,7,0,{hash},0,0,0,"",0,"{{}}","{{}}",{extra}]"#);
+            event(&format!(r#"{{"cmd":"DANMU_MSG","info":[{head},"x",[{uid},"小***"]]}}"#)).user.alias
+        };
+        let hash = Some(Alias::Hash(0xcbf4_3926));
+        assert_eq!(with(0, "\"cbf43926\"", ""), hash);
+        assert_eq!(with(0, "null", r#",\"user_hash\":\"3421780262\""#), hash);
+        assert_eq!(with(0, "\"CBF43926\"", r#",\"user_hash\":1"#), hash);
+        for other in ["\"\"", "\"xyz\"", "null", "\"00000000\"", "\"ffffffffff\""] {
+            assert_eq!(with(0, other, ""), None, "{other}");
+        }
+        assert_eq!(with(123_456_789, "\"cbf43926\"", ""), None);
+    }
+
+    #[test]
+    fn a_line_that_says_it_is_mirrored_is_no_chat_of_this_room() {
+        let json = MODERN.replace(r#"{\"content\""#, r#"{\"is_mirror\":true,\"content\""#);
+        assert_eq!(decode(json.as_bytes(), HERE), Decoded::Signal(Signal::MirroredChat));
     }
 
     #[test]

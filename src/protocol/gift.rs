@@ -37,10 +37,14 @@ pub fn decode(message: &Message) -> Events {
         *place += 1;
         let timestamp_ms = message.arrival.time_ms(item.timestamp.positive().or(message.send_time));
         let body = Body::Gift(item.gift(giver.medal.clone())?);
-        Ok(message.arrival.event(timestamp_ms, giver.user.clone(), body, &facts))
+        let event = message.arrival.event(timestamp_ms, giver.user.clone(), body, &facts);
+        Ok(purchase::read_from(message.name, event))
     });
     events.collect()
 }
+
+/// 辣条: never for sale, but with a price in messages of 2017, which do not say whether a gift is.
+const LATIAO: i64 = 1;
 
 /// Who gave.
 struct Giver {
@@ -90,7 +94,7 @@ impl Item {
         let worth_something = self.price.positive().or(self.total_coin.positive()).is_some();
         let coin_type = match self.coin_type.0.as_deref().map(str::trim) {
             Some(name) if name.eq_ignore_ascii_case("gold") => CoinType::Gold,
-            None | Some("") if worth_something => CoinType::Gold,
+            None | Some("") if worth_something && self.gift_id != LATIAO => CoinType::Gold,
             _ => CoinType::Silver,
         };
         let free = coin_type == CoinType::Silver;
@@ -342,6 +346,16 @@ mod tests {
     }
 
     #[test]
+    fn in_messages_of_2017_only_one_gift_is_known_to_be_free() {
+        let paid = |gift_id: i64| {
+            let json =
+                format!(r#"{{"cmd":"SEND_GIFT","data":{{"giftId":{gift_id},"giftName":"x","num":5,"price":100}}}}"#);
+            events(&json)[0].paid()
+        };
+        assert_eq!((paid(1), paid(6)), (Gold::ZERO, Gold(500)));
+    }
+
+    #[test]
     fn a_gift_without_a_possible_time_is_of_when_it_came() {
         for timestamp in
             ["0", "-5", "1000000000000000", "100000000000000000", "253402300800000", "9223372036854775807", "1e300"]
@@ -400,7 +414,11 @@ mod tests {
             v1(r#""num":10,"price":100,"discount_price":90,"total_coin":900,"coin_type":"gold","tid":"77","rnd":"77",
             "timestamp":1780000000,"uid":66,"uname":"小猫","receive_user_info":{"uid":5,"uname":"主播"},
             "medal_info":{"medal_name":"","medal_level":0},"batch_combo_id":"x","super_gift_num":10"#);
-        assert_eq!(v2(&sent(vec![item("77")])), old);
+        let mut new = v2(&sent(vec![item("77")]));
+        let commands = [&old, &new].map(|events| events[0].origin.clone().map(|origin| origin.command));
+        assert_eq!(commands, ["SEND_GIFT", "SEND_GIFT_V2"].map(|command| Some(command.to_owned())));
+        new[0].origin.clone_from(&old[0].origin);
+        assert_eq!(new, old);
         assert_eq!((old[0].timestamp_ms, old[0].user.uid), (1_780_000_000_000, Uid(66)));
         assert_eq!(gift(&old[0]).receiver, Some(Receiver { uid: Uid(5), username: "主播".into() }));
     }

@@ -15,7 +15,7 @@ use super::{
 /// Decodes the message that knows the list price only.
 pub fn decode_buy(message: &Message) -> Result<GuardMessage, Unreadable> {
     let fields: Fields = message.payload()?;
-    assemble(message, fields, |_| Part::Buy)
+    assemble(message, "GUARD_BUY", fields, |_| Part::Buy)
 }
 
 /// Decodes a toast of either version, which knows the price paid and the order.
@@ -23,7 +23,8 @@ pub fn decode_toast(message: &Message) -> Result<GuardMessage, Unreadable> {
     let mut fields: Fields = message.payload()?;
     let guard = fields.guard_info.0.take().unwrap_or_default();
     let pay = fields.pay_info.0.take().unwrap_or_default();
-    let echo = fields.option.0.take().unwrap_or_default().source == Int(Some(GIVEN_BY_SOMEBODY));
+    let source = fields.option.0.take().unwrap_or_default().source.or(fields.source);
+    let echo = source == Int(Some(GIVEN_BY_SOMEBODY));
     fields.guard_level = fields.guard_level.or(guard.guard_level);
     fields.start_time = fields.start_time.or(guard.start_time);
     fields.num = fields.num.or(pay.num);
@@ -31,13 +32,20 @@ pub fn decode_toast(message: &Message) -> Result<GuardMessage, Unreadable> {
     fields.price = fields.price.or(pay.price);
     fields.payflow_id = std::mem::take(&mut fields.payflow_id).or(pay.payflow_id);
     fields.gift_id = fields.gift_id.or(fields.gift_info.0.take().unwrap_or_default().gift_id);
-    assemble(message, fields, |payflow_id| if echo { Part::Echo { payflow_id } } else { Part::Toast { payflow_id } })
+    let command = if message.name == "USER_TOAST_MSG" { "USER_TOAST_MSG" } else { "USER_TOAST_MSG_V2" };
+    let part = |payflow_id| if echo { Part::Echo { payflow_id } } else { Part::Toast { payflow_id } };
+    assemble(message, command, fields, part)
 }
 
-/// `option.source` of the second toast that a gifted guard brings.
+/// `source` of the second toast that a gifted guard brings.
 const GIVEN_BY_SOMEBODY: i64 = 2;
 
-fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part) -> Result<GuardMessage, Unreadable> {
+fn assemble(
+    message: &Message,
+    command: &'static str,
+    fields: Fields,
+    part: impl FnOnce(String) -> Part,
+) -> Result<GuardMessage, Unreadable> {
     let sender = fields.sender_uinfo.0.or(fields.uinfo.0).unwrap_or_default();
     let (user, _) = sender.user(fields.uid, fields.username.or(fields.uname));
     // The gifts 10001 to 10003 are the guards of level 1 to 3.
@@ -46,7 +54,8 @@ fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part
     let guard_level = guard_level.ok_or(Unreadable::Missing("guard_level"))?;
     let num = purchase::number(fields.num)?;
     let price = purchase::gold("price", fields.price)?.filter(|price| !price.is_zero());
-    purchase::total("price", price.unwrap_or_else(|| list_price(guard_level)), num)?;
+    let unit = fields.unit.filled().unwrap_or_else(|| "月".into());
+    purchase::total("price", price.unwrap_or_else(|| list_price(guard_level, 1, &unit)), num)?;
     let start = fields.start_time.positive();
     Ok(GuardMessage {
         arrival: message.arrival,
@@ -54,8 +63,9 @@ fn assemble(message: &Message, fields: Fields, part: impl FnOnce(String) -> Part
         user,
         guard_level,
         num,
-        unit: fields.unit.filled().unwrap_or_else(|| "月".into()),
+        unit,
         price,
+        command,
         part: part(fields.payflow_id.number().unwrap_or_default()),
     })
 }
@@ -80,6 +90,7 @@ struct Fields {
     payflow_id: Text,
     start_time: Int,
     gift_id: Int,
+    source: Int,
     sender_uinfo: Object<UserInfo>,
     uinfo: Object<UserInfo>,
     guard_info: Object<GuardInfo>,
@@ -141,13 +152,15 @@ mod tests {
         let toast = GuardMessage {
             arrival: HERE,
             timestamp_ms: 1_780_000_000_000,
-            user: User { uid: Uid(66), username: "小猫".into(), masked: false },
+            user: User { uid: Uid(66), username: "小猫".into(), masked: false, alias: None },
             guard_level: 3,
             num: 1,
             unit: "月".into(),
             price: Some(Gold(138_000)),
+            command: "USER_TOAST_MSG",
             part: Part::Toast { payflow_id: "26".into() },
         };
+        let second = GuardMessage { command: "USER_TOAST_MSG_V2", ..toast.clone() };
         let v1 = r#"{"cmd":"USER_TOAST_MSG","data":{"uid":66,"username":"小猫","guard_level":3,"num":1,"unit":"月",
             "price":138000,"payflow_id":"26","op_type":2,"start_time":1780000000,"source":0}}"#;
         let v2 = r#"{"cmd":"USER_TOAST_MSG_V2","data":{"sender_uinfo":{"uid":66,"base":{"name":"小猫"}},
@@ -155,12 +168,15 @@ mod tests {
             "group_guard_info":null,"pay_info":{"payflow_id":"26","price":138000,"num":1,"unit":"月"},
             "gift_info":{"gift_id":10003},"option":{"source":0}}}"#;
         assert_eq!(read(v1), toast);
-        assert_eq!(read(v2), toast);
+        assert_eq!(read(v2), second);
         let echo = Part::Echo { payflow_id: "26".into() };
-        assert_eq!(read(&v2.replace("\"source\":0", "\"source\":2")), GuardMessage { part: echo, ..toast.clone() });
+        assert_eq!(read(&v2.replace("\"source\":0", "\"source\":2")), GuardMessage { part: echo, ..second });
         let buy = r#"{"cmd":"GUARD_BUY","data":{"uid":66,"username":"小猫","guard_level":3,"num":1,"price":198000,
             "gift_id":10003,"gift_name":"舰长","start_time":1780000000,"end_time":1780000000}}"#;
-        assert_eq!(read(buy), GuardMessage { price: Some(Gold(198_000)), part: Part::Buy, ..toast });
+        assert_eq!(
+            read(buy),
+            GuardMessage { price: Some(Gold(198_000)), command: "GUARD_BUY", part: Part::Buy, ..toast }
+        );
     }
 
     #[test]

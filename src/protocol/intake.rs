@@ -22,6 +22,8 @@ pub struct Intake {
     pub stopped_rooms: Vec<RoomId>,
     /// The upstream said that we are not signed in (`LOG_IN_NOTICE`): it masks users and withholds messages.
     pub anonymous: bool,
+    /// The Open Live platform ended this session (`INTERACTION_END`): if it is ours, close and start again.
+    pub ended_session: Option<String>,
     /// Chat lines of the room itself: with `others` what a detector of thinning compares.
     pub chat: u64,
     /// Other facts about the room: gifts, entries, numbers.
@@ -63,11 +65,12 @@ const STOPPED_TOLD: usize = 4096;
 impl Intake {
     /// Empties it and keeps the buffers.
     pub fn clear(&mut self) {
-        let Intake { events, guards, stopped_rooms, anonymous, chat, others, mirrored, .. } = self;
+        let Intake { events, guards, stopped_rooms, anonymous, ended_session, chat, others, mirrored, .. } = self;
         events.clear();
         guards.clear();
         stopped_rooms.clear();
         *anonymous = false;
+        *ended_session = None;
         let Intake { unknown, unknown_untold, ignored, malformed, malformed_untold, messages, .. } = self;
         unknown.clear();
         malformed.clear();
@@ -136,6 +139,7 @@ impl FrameIntake<'_> {
             }
             Signal::Anonymous => self.out.anonymous = true,
             Signal::MirroredChat => self.out.mirrored += 1,
+            Signal::SessionEnded(game_id) => self.out.ended_session = Some(game_id),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Entries, follows, shares and likes: `INTERACT_WORD` (JSON), `INTERACT_WORD_V2` (protobuf) and
-//! `LIKE_INFO_V3_CLICK`.
+//! Entries, follows, shares and likes: `INTERACT_WORD` (JSON), `INTERACT_WORD_V2` (protobuf),
+//! `LIKE_INFO_V3_CLICK`, and the `WELCOME`s of before 2020.
 //!
 //! Not here: `ENTRY_EFFECT`, which announces an entry that comes by itself or not at all. Invariant: a kind
 //! of interaction that we do not know becomes no event rather than a wrong one.
@@ -20,7 +20,7 @@ pub fn decode(message: &Message) -> Events {
         Some(word) => from_protobuf(word),
         None => message.payload()?,
     };
-    let Word { uid, uname, msg_type, timestamp, trigger_time, fans_medal, uinfo } = word;
+    let Word { uid, uname, msg_type, timestamp, trigger_time, fans_medal, uinfo, .. } = word;
     let (user, worn) = uinfo.or_default().user(uid, uname);
     let Some(msg_type) = msg_type.0 else { return Err(Unreadable::Missing("msg_type")) };
     let Some(body) = body(msg_type, worn.or_else(|| fans_medal.or_default().worn())) else { return Ok(Vec::new()) };
@@ -48,6 +48,18 @@ pub fn decode_like(message: &Message) -> Events {
     Ok(vec![message.arrival.event(message.sent_ms(), user, body, &["like", &uid, &name, message.msg_id])])
 }
 
+/// Decodes the entry of a VIP or guard as it was told before 2020, when nobody else's was.
+pub fn decode_welcome(message: &Message) -> Events {
+    let welcome: Word = message.payload()?;
+    let (user, _) = welcome.uinfo.or_default().user(welcome.uid, welcome.uname.or(welcome.username));
+    if user.masked && user.username.is_empty() {
+        return Err(Unreadable::Missing("user"));
+    }
+    let (uid, name) = (user.uid.to_string(), user.username.clone());
+    let facts = ["welcome", &uid, &name, message.msg_id];
+    Ok(vec![message.arrival.event(message.sent_ms(), user, Body::Enter(None), &facts)])
+}
+
 /// What the numbers of `msg_type` mean.
 fn body(msg_type: i64, medal: Option<Medal>) -> Option<Body> {
     match msg_type {
@@ -65,6 +77,7 @@ fn body(msg_type: i64, medal: Option<Medal>) -> Option<Body> {
 struct Word {
     uid: Int,
     uname: Text,
+    username: Text,
     msg_type: Int,
     timestamp: Int,
     trigger_time: Int,
@@ -76,6 +89,7 @@ fn from_protobuf(word: pb::InteractWord) -> Word {
     Word {
         uid: Int(Some(word.uid)),
         uname: word.uname.into(),
+        username: Text(None),
         msg_type: Int(Some(word.msg_type)),
         timestamp: Int(Some(word.timestamp)),
         trigger_time: Int(Some(word.trigger_time)),
@@ -165,6 +179,17 @@ mod tests {
     fn a_masked_entry_has_no_number() {
         let event = one(&v2(&pb::InteractWord { uid: 0, uname: "小***".into(), ..word() }));
         assert_eq!((event.user.uid, event.user.masked), (Uid(0), true));
+    }
+
+    #[test]
+    fn the_entries_of_before_2020_are_entries() {
+        for (json, uid, name) in [
+            (r#"{"cmd":"WELCOME","data":{"uid":5,"uname":"甲","isadmin":0,"svip":1},"roomid":7}"#, 5, "甲"),
+            (r#"{"cmd":"WELCOME_GUARD","data":{"uid":"6","username":"乙","guard_level":3}}"#, 6, "乙"),
+        ] {
+            let event = one(json);
+            assert_eq!((event.kind(), event.user.uid, event.user.username.as_str()), (Kind::Enter, Uid(uid), name));
+        }
     }
 
     #[test]

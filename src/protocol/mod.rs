@@ -45,14 +45,20 @@ mod guard;
 mod ignored;
 mod interact;
 mod lenient;
+mod openplatform;
 mod pb;
 mod purchase;
+mod redpocket;
 mod room;
 mod signal;
 mod superchat;
 mod user;
 
 pub mod guards;
+
+#[cfg(any(test, fuzzing))]
+#[path = "torture_tests.rs"]
+pub mod torture;
 
 pub use api::{Account, Anchor, Buvid, Seal, StreamHost, StreamTicket};
 pub use arrival::Arrival;

@@ -5,7 +5,7 @@
 //! end of `i64`.
 
 use super::{command::Unreadable, lenient::Int};
-use crate::domain::Gold;
+use crate::domain::{Event, Gold, Origin};
 
 /// CNY 1,000,000,000, in gold. The dearest thing on sale costs less than CNY 20,000.
 pub const MAX_GOLD: i64 = 1_000_000_000_000;
@@ -29,6 +29,15 @@ pub fn gold(what: &'static str, amount: Int) -> Result<Option<Gold>, Unreadable>
 pub fn total(what: &'static str, price: Gold, num: i64) -> Result<Gold, Unreadable> {
     let total = price.times(num);
     if total.0 > MAX_GOLD { Err(Unreadable::AbsurdTotal { what, price: price.0, num }) } else { Ok(total) }
+}
+
+/// Version of the rules by which money is read from messages. Raised with every change of what a message is worth.
+pub const RULE: i64 = 1;
+
+/// A purchase that was read from `command`.
+pub fn read_from(command: &str, mut event: Event) -> Event {
+    event.origin = Some(Origin { command: command.to_owned(), rule: RULE });
+    event
 }
 
 fn within(what: &'static str, value: Int, max: i64) -> Result<(), Unreadable> {

@@ -21,6 +21,8 @@ pub enum Signal {
     Anonymous,
     /// A chat line of another room that is shown here as well.
     MirroredChat,
+    /// The Open Live platform ended this session and pushes nothing more for it.
+    SessionEnded(String),
 }
 
 /// Decodes the list of rooms that have stopped; an empty one is one.

@@ -7,41 +7,59 @@
 use serde::Deserialize;
 
 use super::{
+    arrival::Arrival,
     command::{Events, Message, Unreadable},
     lenient::{Int, List, Object, Text, Thousandths},
     purchase,
     user::UserInfo,
 };
-use crate::domain::{Body, SuperChat, User};
+use crate::domain::{Body, Event, Gold, SuperChat, User};
 
 /// Decodes a paid message, in Chinese or Japanese.
 pub fn decode(message: &Message) -> Events {
-    let paid: PaidMessage = message.payload()?;
+    event(message.payload()?, message.arrival, message.send_time, message.name).map(|event| vec![event])
+}
+
+/// Reads one that stands in the list of those on display.
+pub fn decode_item(json: &str, arrival: Arrival) -> Result<Event, Unreadable> {
+    event(serde_json::from_str(json)?, arrival, None, "SuperChat/getMessageList")
+}
+
+fn event(paid: PaidMessage, arrival: Arrival, send_time: Option<i64>, command: &str) -> Result<Event, Unreadable> {
     if paid.id.positive().is_none() && paid.price.0.is_none() {
         return Err(Unreadable::Missing("id or price"));
     }
     let price = purchase::gold("price in gold", Int(paid.price.0))?.unwrap_or_default();
     let shown = paid.user_info.or_default();
     let (user, _) = paid.uinfo.or_default().user(paid.uid, shown.uname.or(paid.uname));
-    let start = paid.start_time.positive().or(paid.ts.positive()).or(message.send_time);
-    let timestamp_ms = message.arrival.time_ms(start);
-    let start_time = timestamp_ms / 1000;
-    let longest = start_time.saturating_add(LONGEST_DISPLAY_S);
-    let end_time = paid.end_time.0.filter(|end| (start_time..=longest).contains(end));
-    let seconds = paid.time.not_negative().unwrap_or(0).min(LONGEST_DISPLAY_S);
-    let super_chat = SuperChat {
-        super_chat_id: paid.id.or_zero(),
-        message: paid.message.or(paid.message_jpn).or_empty(),
-        paid: price,
-        start_time,
-        end_time: end_time.unwrap_or(start_time.saturating_add(seconds)),
-    };
+    let start = paid.start_time.positive().or(paid.ts.positive()).or(send_time);
+    let timestamp_ms = arrival.time_ms(start);
+    let text = paid.message.or(paid.message_jpn).or_empty();
+    let super_chat = on_display(paid.id.or_zero(), text, price, timestamp_ms / 1000, paid.end_time, paid.time);
     let facts = match super_chat.super_chat_id {
         0 => vec![user.uid.to_string(), user.username.clone(), super_chat.message.clone(), paid.token.or_empty()],
         id => vec![id.to_string()],
     };
     let facts: Vec<&str> = std::iter::once("super_chat").chain(facts.iter().map(String::as_str)).collect();
-    Ok(vec![message.arrival.event(timestamp_ms, user, Body::SuperChat(super_chat), &facts)])
+    let event = arrival.event(timestamp_ms, user, Body::SuperChat(super_chat), &facts);
+    Ok(purchase::read_from(command, event))
+}
+
+/// A paid message on display from `start_time` (unix s) to `end_time`, or for so many `seconds` where that is no
+/// possible time.
+pub(super) fn on_display(
+    super_chat_id: i64,
+    message: String,
+    paid: Gold,
+    start_time: i64,
+    end_time: Int,
+    seconds: Int,
+) -> SuperChat {
+    let longest = start_time.saturating_add(LONGEST_DISPLAY_S);
+    let end_time = end_time.0.filter(|end| (start_time..=longest).contains(end));
+    let seconds = seconds.not_negative().unwrap_or(0).min(LONGEST_DISPLAY_S);
+    let end_time = end_time.unwrap_or(start_time.saturating_add(seconds));
+    SuperChat { super_chat_id, message, paid, start_time, end_time }
 }
 
 /// A display that ends later than that after its start is a wrong time. Real ones last two hours at most.
@@ -94,7 +112,7 @@ struct Deleted {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Event, Gold, Uid},
+        domain::{Event, Uid},
         protocol::{
             arrival::tests::HERE,
             command::{Decoded, decode},
@@ -123,7 +141,7 @@ mod tests {
     #[test]
     fn a_paid_message_and_its_twin_are_one_fact() {
         let (chinese, japanese) = (event(CHINESE), event(JAPANESE));
-        assert_eq!(chinese, japanese);
+        assert_eq!((chinese.id, &chinese.user, &chinese.body), (japanese.id, &japanese.user, &japanese.body));
         assert_eq!((chinese.timestamp_ms, chinese.user.uid), (1_780_000_000_000, Uid(321)));
         let expected = SuperChat {
             super_chat_id: 4200001,

@@ -58,7 +58,7 @@ impl UserInfo {
         let uid = uid.or(self.uid).positive().and_then(|uid| u64::try_from(uid).ok()).unwrap_or(0);
         let username = username.or(self.base.or_default().name).or_empty();
         let medal = self.medal.or_default();
-        (User { uid: Uid(uid), username, masked: uid == 0 }, worn(medal.name, medal.level))
+        (User { uid: Uid(uid), username, masked: uid == 0, alias: None }, worn(medal.name, medal.level))
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
             ("{}", 0, "", None),
         ] {
             let (user, worn) = read(json);
-            assert_eq!(user, User { uid: Uid(uid), username: name.into(), masked: uid == 0 }, "{json}");
+            assert_eq!(user, User { uid: Uid(uid), username: name.into(), masked: uid == 0, alias: None }, "{json}");
             assert_eq!(worn, medal.map(|(name, level)| Medal { name: name.into(), level }), "{json}");
         }
     }

@@ -80,6 +80,8 @@ pub struct Streamer {
     pub schedule: Schedule,
     /// In very large rooms the platform hides some names even from people who are logged in.
     pub hides_names: bool,
+    /// Visitors get masked names here, and miss this share of all messages.
+    pub withheld: Option<f64>,
     /// Regulars known by name; more are made up.
     pub regulars: &'static [&'static str],
 }
@@ -116,6 +118,7 @@ pub const CAST: &[Streamer] = &[
         gifts: GiftForm::Protobuf,
         schedule: Schedule::Steady,
         hides_names: false,
+        withheld: None,
         regulars: &[
             "半糖去冰",
             "汽水瓶盖收藏家",
@@ -144,6 +147,7 @@ pub const CAST: &[Streamer] = &[
         gifts: GiftForm::Json,
         schedule: Schedule::Steady,
         hides_names: true,
+        withheld: None,
         regulars: &[
             "柠檬园园长",
             "草丛里的老六",
@@ -172,6 +176,7 @@ pub const CAST: &[Streamer] = &[
         gifts: GiftForm::Json,
         schedule: Schedule::Steady,
         hides_names: false,
+        withheld: None,
         regulars: &["线代使我快乐", "二战上岸版", "图书馆靠窗第三桌", "单词背到abandon", "猫老师的助教"],
     },
     Streamer {
@@ -191,6 +196,7 @@ pub const CAST: &[Streamer] = &[
         gifts: GiftForm::Switching,
         schedule: Schedule::OnAndOff,
         hides_names: false,
+        withheld: None,
         regulars: &["链条上油了吗", "工位上的登山者", "牦牛亲友团", "下坡不捏刹", "山那边的人家", "背包里的搪瓷缸"],
     },
     Streamer {
@@ -210,6 +216,7 @@ pub const CAST: &[Streamer] = &[
         gifts: GiftForm::Switching,
         schedule: Schedule::Steady,
         hides_names: false,
+        withheld: Some(0.45),
         regulars: &["香菜保卫战", "减肥明天开始", "蒜末小料碗", "锅气鉴定师", "冰箱里只有光", "碗比脸大"],
     },
     Streamer {
@@ -229,6 +236,7 @@ pub const CAST: &[Streamer] = &[
         gifts: GiftForm::Protobuf,
         schedule: Schedule::OffAir,
         hides_names: false,
+        withheld: None,
         regulars: &["失眠俱乐部会长", "值夜班的灯塔", "第七封信", "路灯下的影子", "收音机杂音"],
     },
 ];
@@ -252,6 +260,7 @@ pub const EXTRAS: &[Streamer] = &[
         gifts: GiftForm::Switching,
         schedule: Schedule::Steady,
         hides_names: false,
+        withheld: None,
         regulars: &["保底从不缺席", "宝箱雷达", "体力溢出了", "白给团副团长"],
     },
     Streamer {
@@ -271,6 +280,7 @@ pub const EXTRAS: &[Streamer] = &[
         gifts: GiftForm::Json,
         schedule: Schedule::Steady,
         hides_names: false,
+        withheld: None,
         regulars: &["图层忘记命名", "压感笔失灵", "松果储备中"],
     },
     Streamer {
@@ -290,6 +300,7 @@ pub const EXTRAS: &[Streamer] = &[
         gifts: GiftForm::Protobuf,
         schedule: Schedule::OnAndOff,
         hides_names: false,
+        withheld: None,
         regulars: &["卤蛋不加蛋", "夜市常客", "三更不眠人"],
     },
     Streamer {
@@ -309,6 +320,7 @@ pub const EXTRAS: &[Streamer] = &[
         gifts: GiftForm::Json,
         schedule: Schedule::Steady,
         hides_names: false,
+        withheld: None,
         regulars: &["五十二赫兹", "潮汐锁定", "变调夹不见了"],
     },
 ];

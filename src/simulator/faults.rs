@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::crowd::OverCap;
+
 /// Calls that are to fail, be slow, or both.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +34,8 @@ pub(super) struct Order {
 }
 
 /// All switches.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Faults {
     /// Calls that fail. The first that fits counts.
     pub refusals: Vec<Refusal>,
@@ -42,6 +45,39 @@ pub(super) struct Faults {
     pub token_lasts_s: Option<u64>,
     /// So many stream hosts where nothing listens stand in front of the list.
     pub dead_hosts: u16,
+    /// Whoever connects is cut before a word.
+    pub down: bool,
+    /// Whoever connects waits for an answer to the authentication in vain.
+    pub deaf: bool,
+    /// Whoever is connected hears nothing any more, not even an answer to heartbeats.
+    pub mute: bool,
+    /// A refused authentication is answered with `{"code":-101}` before the cut.
+    pub says_refused: bool,
+    /// How long a connection stays, ms; then it is cut.
+    pub cut_every_ms: Option<u64>,
+    /// How long the WebSocket handshake takes longer, ms.
+    pub slow_handshake_ms: u64,
+    /// Share of frames that are followed by a broken one.
+    pub garbage: f64,
+    /// How many connections an account may hold.
+    pub account_cap: Option<usize>,
+    /// What happens beyond that.
+    pub over_cap: OverCap,
+}
+
+/// What is wrong in one room.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[serde(default)]
+pub(super) struct Flaws {
+    /// Its connections hear nothing any more, not even an answer to heartbeats.
+    pub silent: bool,
+    /// The share of chat that comes through, for everybody; all of it if absent.
+    pub keep: Option<f64>,
+    /// Visitors get no names and numbers, and miss this share of all messages. Absent: they see everything.
+    pub withheld: Option<f64>,
+    /// Gifts come as protobuf, or as JSON; as the room likes it if absent.
+    pub protobuf: Option<bool>,
 }
 
 impl Faults {

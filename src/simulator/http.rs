@@ -1,7 +1,7 @@
 //! The HTTP side: the endpoints a viewer's page asks, all host roles under one address.
 //!
 //! Here is what all calls have in common: each is counted by name, and refused if the switchboard says so. The
-//! endpoints themselves are in `identity`, `passport`, `room_api` and `live_api`; the simulator's own ones, under
+//! endpoints themselves are in `identity`, `passport`, `room_api`, `live_api` and `open_live`; the simulator's own ones, under
 //! `/sim`, are neither counted nor refused.
 
 use actix_web::{
@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{
     asking::login_of,
     envelope::{refuse, suspect},
-    identity, live_api, passport, pictures, room_api,
+    identity, live_api, open_live, passport, pictures, room_api,
     world::{World, lock, now_ms},
 };
 
@@ -28,6 +28,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .configure(passport::routes)
         .configure(room_api::routes)
         .configure(live_api::routes)
+        .configure(open_live::routes)
         .route("/bfs/face/{uid}.svg", web::get().to(face))
         .route("/bfs/cover/{room}.svg", web::get().to(cover))
         .route("/bfs/{kind:emote|gift}/{name}.svg", web::get().to(badge))

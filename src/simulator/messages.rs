@@ -1,8 +1,8 @@
 //! How chat, entries and likes look on the wire, in today's shapes.
 //!
 //! A [`Desk`] writes the messages of one room at one moment; an [`Outgoing`] is one message as JSON text
-//! together with the [`Fact`] it tells, if it tells a new one. Copies, twins and summaries carry no fact:
-//! that is what lets the simulator say the truth about what a viewer should have counted.
+//! together with the [`Fact`]s it tells: a purchase carries its number, so that copies and twins count once. That
+//! is what lets the simulator say the truth about what a viewer should have counted.
 //! Purchases are in [`super::purchases`], what happens to the room itself in [`super::notices`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,7 @@ use rand::{RngExt, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
 use super::{
+    books::Fact,
     cast::Streamer,
     proto::{Contribution, EntryMedal, InteractWord, NameAndFace, Nothing, Official, UserBase, UserGuard, UserInfo},
     proto::{UserMedal, Wealth},
@@ -24,25 +25,12 @@ use super::{
 pub(super) struct Outgoing {
     /// As it goes out.
     pub json: String,
-    /// What it tells that no message before told.
-    pub fact: Fact,
+    /// What it tells. Copies tell the same again: the books know it by its number.
+    pub facts: Vec<Fact>,
+    /// The open platform says nothing of it, or says it with another message.
+    pub web_only: bool,
     /// What the HTTP side can be asked for afterwards.
     pub shelf: Option<Shelf>,
-}
-
-/// What a viewer should count, in distinct facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fact {
-    /// Nothing to count, or counted before.
-    Nothing,
-    /// One chat line.
-    Danmaku,
-    /// Gifts, counted by transaction.
-    Gifts { transactions: u64, paid: i64 },
-    /// One paid message.
-    SuperChat { paid: i64 },
-    /// One guard bought.
-    Guard { paid: i64 },
 }
 
 /// Something kept for the HTTP side.
@@ -57,17 +45,17 @@ pub(super) enum Shelf {
 impl Outgoing {
     /// A message that tells nothing to count.
     pub fn plain(message: &Value) -> Outgoing {
-        Outgoing { json: message.to_string(), fact: Fact::Nothing, shelf: None }
+        Outgoing { json: message.to_string(), facts: Vec::new(), web_only: false, shelf: None }
     }
 
-    /// A message that tells `fact`.
-    pub fn telling(message: &Value, fact: Fact) -> Outgoing {
-        Outgoing { json: message.to_string(), fact, shelf: None }
+    /// A message that tells `facts`.
+    pub fn telling(message: &Value, facts: Vec<Fact>) -> Outgoing {
+        Outgoing { json: message.to_string(), facts, web_only: false, shelf: None }
     }
 
-    /// The same message sent again: nothing new.
+    /// The same purchase told again; nothing new for the HTTP side.
     pub fn again(&self) -> Outgoing {
-        Outgoing { json: self.json.clone(), fact: Fact::Nothing, shelf: None }
+        Outgoing { shelf: None, ..self.clone() }
     }
 }
 
@@ -215,7 +203,21 @@ impl Desk<'_> {
             "guard_level": viewer.guard, "id_str": id_str, "check_info": check, "dm_type": u8::from(line.sticker),
             "emoticon": picture, "user": user, "reply": {"reply_mid": reply_mid, "reply_uname": reply_name},
         });
-        Outgoing { json: message.to_string(), fact: Fact::Danmaku, shelf: Some(Shelf::Danmaku(kept)) }
+        Outgoing {
+            json: message.to_string(),
+            facts: vec![Fact::Danmaku],
+            web_only: false,
+            shelf: Some(Shelf::Danmaku(kept)),
+        }
+    }
+
+    /// `DANMU_MSG_MIRROR`: a line of another room that broadcasts together with this one. Counts nothing here.
+    pub fn mirrored(&mut self, viewer: &Viewer, line: &Line) -> Outgoing {
+        let said = self.danmaku(viewer, line);
+        let json =
+            said.json.replacen("DANMU_MSG:4:0:2:2:2:0", "DANMU_MSG", 1).replacen("DANMU_MSG", "DANMU_MSG_MIRROR", 1);
+        let json = json.replacen(r#"\"is_mirror\":false"#, r#"\"is_mirror\":true"#, 1);
+        Outgoing { json, facts: Vec::new(), web_only: false, shelf: None }
     }
 
     /// `INTERACT_WORD_V2`: 1 came in, 2 followed, 3 shared.

@@ -4,15 +4,19 @@
 //! process, `simulate` serves it alone. Its rooms are invented and lively; what it has told can be asked
 //! for at `/sim/truth`, and `/sim/room/{id}/…` makes things happen.
 //!
-//! `world` is what the platform knows, `accounts` who can log in, `faults` what goes wrong on purpose, `tally` who
-//! knocked. Its doors are `http` (`identity`, `passport`, `room_api`, `live_api`) and `stream`; `control` and
-//! `switches` are the doors for tests and people, with a table of all endpoints under `/sim`. `script` and
-//! `scenes` decide what happens in a room, with the people of `cast` and `viewers` and the words of
-//! `vocabulary`; `messages`, `purchases`, `notices` and `proto` give it today's shapes; `pictures` draws.
+//! `world` is what the platform knows, `books` what it told, `accounts` who can log in, `crowd` who is connected,
+//! `faults` what goes wrong on purpose, `tally` who knocked. Its doors are `http` (`identity`, `passport`,
+//! `room_api`, `live_api`, `open_live`) and `stream`; `control` and `switches` are the doors for tests and people,
+//! each with a table of its endpoints under `/sim`. `script`, `scenes` and `storm` decide what happens in a room,
+//! with the people of `cast` and `viewers` and the words of `vocabulary`; `messages`, `purchases`, `super_chats`,
+//! `guards`, `red_pockets`, `notices` and `proto` give it today's shapes. `batch` makes frames of it, for visitors
+//! through `mask`, for the open platform through `open_messages`; `garbage` is wrong on purpose, `pictures` draws.
 //!
 //! Nothing here uses `protocol`: packets, signatures and protobuf shapes are written a second time from the
 //! notes, so that an error in one of the two shows.
 
+mod books;
+mod crowd;
 mod world;
 
 mod asking;
@@ -20,6 +24,8 @@ mod envelope;
 mod http;
 mod identity;
 mod live_api;
+mod open_live;
+mod open_messages;
 mod passport;
 mod room_api;
 mod signature;
@@ -28,7 +34,10 @@ mod tally;
 mod wire;
 
 mod accounts;
+mod batch;
 mod faults;
+mod garbage;
+mod mask;
 
 mod cast;
 mod scenes;
@@ -38,10 +47,14 @@ mod vocabulary;
 mod words_calm;
 mod words_loud;
 
+mod guards;
 mod messages;
 mod notices;
 mod proto;
 mod purchases;
+mod red_pockets;
+mod storm;
+mod super_chats;
 
 mod control;
 mod pictures;
@@ -58,8 +71,8 @@ use std::{
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web};
 use tokio::{sync::watch, task::JoinHandle};
 
+pub use books::{Gold, Truth};
 use world::World;
-pub use world::{PaidGold, Truth};
 
 /// How the simulator runs.
 #[derive(Clone, Debug)]
@@ -162,6 +175,11 @@ impl Simulator {
         self.world.base.clone()
     }
 
+    /// The page on which a person makes things happen.
+    pub fn control_url(&self) -> String {
+        format!("{}/sim", self.world.base)
+    }
+
     /// The rooms of the default list.
     pub fn rooms(&self) -> Vec<SimulatedRoom> {
         self.list(true)
@@ -201,6 +219,8 @@ impl Simulator {
     }
 }
 
+#[cfg(test)]
+mod fault_tests;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]

@@ -93,13 +93,11 @@ impl Desk<'_> {
             "roomid": self.streamer.room_id, "fans": stage.fans, "fans_club": stage.fans / 60, "red_notice": -1}}))
     }
 
-    /// `STOP_LIVE_ROOM_LIST`: rooms all over the site that stopped, this one among them if it did.
-    pub fn stopped_rooms(&mut self, stage: &Stage) -> Outgoing {
+    /// `STOP_LIVE_ROOM_LIST`: rooms all over the site that stopped, those of this world among them.
+    pub fn stopped_rooms(&mut self, off_air: &[u64]) -> Outgoing {
         let mut rooms: Vec<u64> =
             (0..self.dice.random_range(58..160)).map(|_| self.dice.random_range(20_000_000..29_000_000)).collect();
-        if !stage.live {
-            rooms.push(self.streamer.room_id);
-        }
+        rooms.extend(off_air);
         Outgoing::plain(&json!({"cmd": "STOP_LIVE_ROOM_LIST", "data": {"room_id_list": rooms}}))
     }
 

@@ -1,10 +1,8 @@
-//! How gifts, super chats and guards look on the wire, in both of today's forms.
+//! How gifts look on the wire, in both of today's forms.
 //!
 //! One click is one [`Click`] whatever the form; a blind box opened several times at once is several clicks
 //! of one message in protobuf and several messages in JSON. What was paid is said here and nowhere else:
 //! boxes count at the price of the box, free gifts and gifts out of the bag count nothing.
-
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost::Message as _;
@@ -12,7 +10,8 @@ use rand::{RngExt, seq::IndexedRandom};
 use serde_json::{Value, json};
 
 use super::{
-    messages::{Desk, Fact, Outgoing, Shelf, add, guard_title, medal_info, serial},
+    books::{Fact, Price, Ware},
+    messages::{Desk, Outgoing, add, medal_info, serial},
     proto::{BagGift, BlindGift, GiftItem, GiftMedal, GiftPicture, Receiver, SendGift, Wealth},
     viewers::Viewer,
 };
@@ -105,7 +104,7 @@ pub(super) struct Click {
     pub gift: GiftKind,
     pub num: i64,
     pub origin: Origin,
-    pub tid: String,
+    pub tid: u64,
     /// Groups the clicks of a combo.
     pub combo_id: String,
     /// Clicks and pieces so far in the combo.
@@ -126,7 +125,7 @@ impl Click {
             desk.now_s(),
             desk.dice.random_range(0..10_000)
         );
-        Click { gift, num, origin, tid: tid.to_string(), combo_id, clicks: 1, pieces: num }
+        Click { gift, num, origin, tid, combo_id, clicks: 1, pieces: num }
     }
 
     /// The next click of the same combo.
@@ -159,6 +158,21 @@ impl Click {
             Origin::Silver | Origin::Bag => 0,
             _ => self.total_coin(),
         }
+    }
+
+    /// For the books: what was paid, what the list says, and what the streamer got for it.
+    fn fact(&self) -> Fact {
+        let price = match self.origin {
+            Origin::Silver | Origin::Bag => Price::FREE,
+            Origin::Box(from) => {
+                Price { list: from.gift.price * self.num, paid: self.paid(), value: self.gift.price * self.num }
+            }
+            Origin::Bought | Origin::Discounted(_) => {
+                let list = self.gift.price * self.num;
+                Price { list, paid: self.paid(), value: list }
+            }
+        };
+        Fact::Bought { ware: Ware::Gift, number: self.tid, price, estimated: false }
     }
 
     fn coin_type(&self) -> &'static str {
@@ -226,7 +240,7 @@ impl Desk<'_> {
         add(
             &mut data,
             json!({
-                "rcost": 20_000_000 + self.now_s() % 1_000_000, "remain": 0, "rnd": click.tid, "tid": click.tid, "send_master": null,
+                "rcost": 20_000_000 + self.now_s() % 1_000_000, "remain": 0, "rnd": click.tid.to_string(), "tid": click.tid.to_string(), "send_master": null,
                 "receive_user_info": {"uid": self.streamer.uid, "uname": self.streamer.name},
                 "receiver_uinfo": self.streamer_user(), "sender_uinfo": self.user(viewer),
                 "silver": 0, "super": 0, "super_batch_gift_num": if silver { 0 } else { click.clicks },
@@ -239,7 +253,7 @@ impl Desk<'_> {
         if click.paid() > 0 {
             self.must_arrive(&mut message);
         }
-        Outgoing::telling(&message, Fact::Gifts { transactions: 1, paid: click.paid() })
+        Outgoing::telling(&message, vec![click.fact()])
     }
 
     /// `SEND_GIFT_V2`: all clicks of one moment in one message.
@@ -274,11 +288,10 @@ impl Desk<'_> {
         };
         let pb = STANDARD.encode(gift.encode_to_vec());
         let mut message = json!({"cmd": "SEND_GIFT_V2", "danmu": {"area": 1}, "data": {"dmscore": 140, "pb": pb}});
-        let paid = clicks.iter().map(Click::paid).sum();
-        if paid > 0 {
+        if clicks.iter().any(|click| click.paid() > 0) {
             self.must_arrive(&mut message);
         }
-        Outgoing::telling(&message, Fact::Gifts { transactions: clicks.len() as u64, paid })
+        Outgoing::telling(&message, clicks.iter().map(Click::fact).collect())
     }
 
     fn item(&self, click: &Click) -> GiftItem {
@@ -291,7 +304,7 @@ impl Desk<'_> {
             discount_price: click.unit(),
             total_coin: click.total_coin(),
             coin_type: click.coin_type().to_owned(),
-            tid: click.tid.clone(),
+            tid: click.tid.to_string(),
             timestamp: self.now_s(),
             super_batch_gift_num: click.clicks,
             batch_combo_id: click.combo_id.clone(),
@@ -320,119 +333,6 @@ impl Desk<'_> {
         }}))
     }
 
-    /// `SUPER_CHAT_MESSAGE`, and its twin `SUPER_CHAT_MESSAGE_JPN` with everything in older types.
-    pub fn super_chat(&mut self, viewer: &Viewer, text: &str, price: i64) -> (Outgoing, Outgoing) {
-        let seconds = match price {
-            ..30 => 5,
-            30..50 => 60,
-            50..100 => 120,
-            100..500 => 300,
-            500..1000 => 1800,
-            1000..2000 => 3600,
-            _ => 7200,
-        };
-        let colors = match price {
-            ..50 => ("#EDF5FF", "#2A60B2", "#7497CD"),
-            50..100 => ("#DBFFFD", "#427D9E", "#7DA4BD"),
-            100..500 => ("#FFF1C5", "#E2B52B", "#CEA136"),
-            _ => ("#FFEAD2", "#E09443", "#D68A3A"),
-        };
-        let (now, token) = (self.now_s(), format!("{:08X}", self.dice.random::<u32>()));
-        let id = super_chat_id(self.now_ms);
-        let face = self.face(viewer.uid);
-        let user_info = json!({"face": face, "face_frame": "", "guard_level": viewer.guard, "is_main_vip": 0, "is_svip": 0, "is_vip": 0,
-            "level_color": "#61c05a", "manager": u8::from(viewer.moderator), "name_color": "#00D1F1", "title": "0",
-            "uname": viewer.shown_name(), "user_level": viewer.level});
-        let mut medal = medal_info(viewer.medal.as_ref());
-        medal["medal_color"] = json!("#3FB4F6");
-        let medal = if viewer.medal.is_some() { medal } else { Value::Null };
-        let mut data = json!({
-            "background_bottom_color": colors.1, "background_color": colors.0, "background_color_end": colors.1,
-            "background_color_start": colors.2, "background_icon": "", "background_image": "",
-            "background_price_color": colors.2, "color_point": 0.7, "dmscore": 1512, "end_time": now + seconds,
-            "gift": {"gift_id": 12000, "gift_name": "醒目留言", "num": 1}, "id": id, "is_mystery": false, "is_ranked": 0,
-            "is_send_audit": 0, "medal_info": medal, "message": text, "message_font_color": "#A3F6FF", "message_trans": "",
-        });
-        add(
-            &mut data,
-            json!({
-                "price": price, "rate": 1000, "start_time": now, "time": seconds, "token": token, "trans_mark": 0, "ts": now,
-                "uid": viewer.shown_uid(), "uinfo": self.user(viewer), "user_info": user_info,
-                "group_medal": {"is_lighted": 0, "medal_id": 0, "name": ""},
-            }),
-        );
-        let shelf = Some(Shelf::SuperChat(data.clone()));
-        let mut message = json!({"cmd": "SUPER_CHAT_MESSAGE", "data": data, "is_report": true});
-        self.must_arrive(&mut message);
-        let fact = Fact::SuperChat { paid: price * 1000 };
-        let first = Outgoing { json: message.to_string(), fact, shelf };
-        let twin = json!({"cmd": "SUPER_CHAT_MESSAGE_JPN", "roomid": self.streamer.room_id.to_string(), "data": {
-            "id": id.to_string(), "uid": viewer.shown_uid().to_string(), "price": price, "rate": 1000, "message": text,
-            "message_jpn": "", "is_ranked": 0, "background_image": "", "background_color": colors.0, "background_icon": "",
-            "background_price_color": colors.2, "background_bottom_color": colors.1, "ts": now, "token": token,
-            "medal_info": medal, "user_info": user_info, "time": seconds - 1, "start_time": now, "end_time": now + seconds,
-            "gift": {"num": 1, "gift_id": 12000, "gift_name": "醒目留言"},
-        }});
-        (first, Outgoing::plain(&twin))
-    }
-
-    /// `SUPER_CHAT_MESSAGE_DELETE`: taken off the display; the money stays paid.
-    pub fn super_chat_withdrawn(&mut self, id: &Value) -> Outgoing {
-        let room = self.streamer.room_id;
-        Outgoing::plain(&json!({"cmd": "SUPER_CHAT_MESSAGE_DELETE", "data": {"ids": [id]}, "roomid": room}))
-    }
-
-    /// What one guard purchase says: some of its three messages, in the order asked for. The first carries
-    /// the fact; alone, `GUARD_BUY` can only tell the list price.
-    pub fn guard(&mut self, viewer: &Viewer, offer: GuardOffer, parts: &[GuardPart]) -> Vec<Outgoing> {
-        let now = self.now_s();
-        let title = guard_title(offer.level);
-        let payflow = format!("{}{:013}", super::world::shanghai(now).replace(['-', ' ', ':'], ""), serial());
-        let verb = if offer.renewal { "续费" } else { "开通" };
-        let name = viewer.shown_name();
-        let toast = format!(
-            "<%{name}%> 在主播{}的直播间{verb}了{title}，今天是TA陪伴主播的第{}天",
-            self.streamer.name,
-            self.dice.random_range(1..900)
-        );
-        let op_type = if offer.renewal { 2 } else { 1 };
-        let gift_id = 10_000 + offer.level;
-        let only_list = parts.iter().all(|part| *part == GuardPart::Buy);
-        let paid = if only_list { list_price(offer.level) } else { offer.price };
-        let mut sent: Vec<Outgoing> = Vec::new();
-        for part in parts {
-            let mut message = match part {
-                GuardPart::Buy => json!({"cmd": "GUARD_BUY", "data": {
-                    "uid": viewer.shown_uid(), "username": name, "guard_level": offer.level, "num": 1, "price": list_price(offer.level),
-                    "gift_id": gift_id, "gift_name": title, "start_time": now, "end_time": now}}),
-                GuardPart::Toast => json!({"cmd": "USER_TOAST_MSG", "data": {
-                    "anchor_show": true, "color": "#00D1F1", "dmscore": 408, "effect_id": 397, "end_time": now, "face_effect_id": 44,
-                    "gift_id": gift_id, "group_name": "", "group_op_type": 0, "group_role_name": "", "guard_level": offer.level,
-                    "is_group": 0, "is_show": 0, "num": 1, "op_type": op_type, "payflow_id": payflow, "price": offer.price,
-                    "role_name": title, "room_effect_id": 590, "source": 0, "start_time": now, "svga_block": 0,
-                    "target_guard_count": self.streamer.guards, "toast_msg": toast, "uid": viewer.shown_uid(), "unit": offer.unit,
-                    "user_show": true, "username": name}}),
-                GuardPart::ToastV2 | GuardPart::Given => json!({"cmd": "USER_TOAST_MSG_V2", "data": {
-                    "sender_uinfo": {"uid": viewer.shown_uid(), "base": {"name": name, "face": self.face(viewer.uid)}},
-                    "receiver_uinfo": {"uid": self.streamer.uid, "base": {"name": self.streamer.name, "face": self.face(self.streamer.uid)}},
-                    "guard_info": {"guard_level": offer.level, "role_name": title, "room_guard_count": self.streamer.guards,
-                                   "op_type": op_type, "start_time": now, "end_time": now + 2_592_000},
-                    "group_guard_info": null,
-                    "pay_info": {"payflow_id": payflow, "price": offer.price, "num": 1, "unit": offer.unit},
-                    "gift_info": {"gift_id": gift_id}, "effect_info": {"effect_id": 5846, "room_effect_id": 5843, "face_effect_id": 44},
-                    "toast_msg": toast,
-                    "option": {"anchor_show": true, "user_show": true, "is_group": 0, "is_show": 0,
-                               "source": if *part == GuardPart::Given { 2 } else { 0 }, "svga_block": 0, "color": "#00D1F1"}}}),
-            };
-            if *part != GuardPart::Buy {
-                self.must_arrive(&mut message);
-            }
-            let fact = if sent.is_empty() { Fact::Guard { paid } } else { Fact::Nothing };
-            sent.push(Outgoing::telling(&message, fact));
-        }
-        sent
-    }
-
     fn gift_picture(&self, gift: &GiftKind) -> String {
         format!("{}/bfs/gift/{}.svg", self.base, gift.name)
     }
@@ -444,43 +344,5 @@ impl Desk<'_> {
                "base": {"face": face, "is_mystery": false, "name": self.streamer.name, "name_color": 0, "name_color_str": "",
                         "official_info": {"desc": "", "role": 1, "title": "直播优质主播", "type": 0},
                         "origin_info": {"face": face, "name": self.streamer.name}, "risk_ctrl_info": null}})
-    }
-}
-
-/// The next number of a super chat: follows the clock, so that it is new after a restart too.
-fn super_chat_id(now_ms: i64) -> i64 {
-    static LAST: AtomicI64 = AtomicI64::new(0);
-    let by_clock = 18_000_000 + (now_ms - 1_780_000_000_000).max(0) / 100;
-    let last = LAST.update(Ordering::Relaxed, Ordering::Relaxed, |last| by_clock.max(last + 1));
-    by_clock.max(last + 1)
-}
-
-/// What was bought.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct GuardOffer {
-    pub level: u64,
-    /// Gold really paid.
-    pub price: i64,
-    /// `月`, or a card for days such as `*3天`.
-    pub unit: &'static str,
-    pub renewal: bool,
-}
-
-/// The messages one purchase may produce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GuardPart {
-    Buy,
-    Toast,
-    ToastV2,
-    /// A second `USER_TOAST_MSG_V2` that says the guard was a present; the page hides it.
-    Given,
-}
-
-/// List price of a month in gold.
-pub(super) fn list_price(level: u64) -> i64 {
-    match level {
-        1 => 19_998_000,
-        2 => 1_998_000,
-        _ => 198_000,
     }
 }

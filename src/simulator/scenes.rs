@@ -6,11 +6,13 @@
 use rand::{RngExt, seq::IndexedRandom};
 
 use super::{
+    guards::{GuardOffer, GuardPart, list_price},
     messages::{Line, Outgoing, Shelf, guard_title},
-    purchases::{BOXES, Click, FREE, GuardOffer, GuardPart, LARGE, MIDDLE, Origin, SMALL, list_price, open_boxes},
+    purchases::{BOXES, Click, FREE, LARGE, MIDDLE, Origin, SMALL, open_boxes},
     script::{Plan, Script},
     viewers::Viewer,
     vocabulary::{ABOARD, GREETINGS, GUARD_GREETINGS, NOISE, STICKERS, THANKS},
+    world::lock,
 };
 
 impl Script {
@@ -189,7 +191,7 @@ impl Script {
 
     /// Sends clicks in the form the room uses now.
     fn give(&mut self, viewer: &Viewer, clicks: &[Click], sent: &mut Vec<Outgoing>) {
-        let protobuf = self.protobuf;
+        let protobuf = lock(&self.room.flaws).protobuf.unwrap_or(self.protobuf);
         self.with_desk(|_, desk| {
             if protobuf {
                 sent.push(desk.gift_protobuf(viewer, clicks));
@@ -296,6 +298,55 @@ impl Script {
             let after = 40.0 * self.dice.random_range(0.0..0.95f64).powf(1.5);
             let viewer = self.somebody();
             self.plan(after, Plan::Say(viewer, line));
+        }
+    }
+
+    /// A red pocket: bought, told again while it runs, and won; its phrase floods the chat.
+    pub(super) fn red_pocket(&mut self, sent: &mut Vec<Outgoing>) {
+        let viewer = self.somebody();
+        let phrase = "老板大气！点点红包抽礼物";
+        let batteries = *[20, 20, 70, 100].choose(&mut self.dice).unwrap_or(&20);
+        let winners: Vec<Viewer> = (0..5).map(|_| self.somebody()).collect();
+        let (bought, running, won) =
+            self.with_desk(|_, desk| desk.red_pocket(&viewer, batteries, phrase, 30, &winners));
+        sent.push(bought);
+        for after in [0.5, 10.0, 20.0] {
+            self.plan(after, Plan::Send(running.clone()));
+        }
+        self.plan(31.0, Plan::Send(won));
+        let people = (self.room.streamer.lines_per_second * 20.0) as usize + 4;
+        for _ in 0..people {
+            let line = Line { text: phrase.to_owned(), lottery: true, ..Line::default() };
+            let after = self.dice.random_range(1.0..28.0);
+            let viewer = self.somebody();
+            self.plan(after, Plan::Say(viewer, line));
+        }
+    }
+
+    /// The streamer is connected with another, whose chat shows here for a moment.
+    pub(super) fn mirrored(&mut self) {
+        let words = self.room.streamer.words;
+        for place in 0..self.dice.random_range(2..6) {
+            let viewer = self.newcomer();
+            let line = self.fill(words.idle, "");
+            let message = self.with_desk(|_, desk| desk.mirrored(&viewer, &line));
+            self.plan(f64::from(place) * 0.7, Plan::Send(message));
+        }
+    }
+
+    /// What a storm brings within one step.
+    pub(super) fn blow(&mut self, [lines, entries, others]: [usize; 3], sent: &mut Vec<Outgoing>) {
+        for _ in 0..lines {
+            let (viewer, line) = (self.somebody(), self.fill(self.room.streamer.words.idle, ""));
+            sent.push(self.with_desk(|_, desk| desk.danmaku(&viewer, &line)));
+        }
+        for _ in 0..entries {
+            let viewer = self.newcomer();
+            sent.push(self.with_desk(|_, desk| desk.interact(&viewer, 1)));
+        }
+        for _ in 0..others {
+            let viewer = self.somebody();
+            sent.push(self.with_desk(|_, desk| desk.like(&viewer)));
         }
     }
 

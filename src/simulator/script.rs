@@ -58,9 +58,20 @@ pub(super) async fn play(room: Arc<Room>, world: Arc<World>) {
             // Nobody is there: sleep until somebody comes or somebody outside puts something in.
             let _ = timeout(Duration::from_secs(5), room.wake.notified()).await;
             before = Instant::now();
-        } else if pace > 0.0 {
+        } else {
             let elapsed = before.elapsed().as_secs_f64();
             before = Instant::now();
+            let due = lock(&room.storm).as_mut().and_then(|storm| storm.blow(elapsed));
+            if let Some(due) = due {
+                let mut messages = Vec::new();
+                script.blow(due, &mut messages);
+                room.put(messages);
+            }
+            if pace <= 0.0 {
+                room.flush();
+                continue;
+            }
+            script.off_air = world.off_air();
             let messages = script.advance(elapsed, elapsed * pace);
             room.put(messages);
         }
@@ -83,6 +94,8 @@ pub(super) struct Script {
     pub aboard: HashSet<u64>,
     /// When regulars came in last; nobody comes in twice within minutes.
     pub came_in: HashMap<u64, f64>,
+    /// Rooms of this world that are off the air, as everybody is told now and then.
+    pub off_air: Vec<u64>,
     /// The last line, for those who repeat it.
     pub last_line: String,
     base: String,
@@ -100,6 +113,8 @@ pub(super) struct Next {
     pub guard: f64,
     title: f64,
     raffle: f64,
+    red_pocket: f64,
+    mirror: f64,
     cycle: f64,
     form: f64,
     unknown: f64,
@@ -118,6 +133,8 @@ impl Script {
             guard: dice.random_range(30.0..110.0),
             title: dice.random_range(150.0..260.0),
             raffle: dice.random_range(200.0..400.0),
+            red_pocket: dice.random_range(80.0..260.0),
+            mirror: dice.random_range(60.0..300.0),
             cycle: dice.random_range(140.0..220.0),
             form: 90.0,
             unknown: dice.random_range(30.0..90.0),
@@ -134,6 +151,7 @@ impl Script {
             crowd,
             aboard: HashSet::new(),
             came_in: HashMap::new(),
+            off_air: Vec::new(),
             last_line: String::new(),
             base,
             plans: Vec::new(),
@@ -216,6 +234,7 @@ impl Script {
             }
             let target = self.room.streamer.online as f64;
             let (growth, drift) = (self.dice.random_range(0.0..0.02), self.dice.random_range(-0.02..0.02));
+            let off_air = self.off_air.clone();
             let stage = {
                 let mut stage = lock(&self.room.stage);
                 match number {
@@ -235,7 +254,7 @@ impl Script {
                 1 => desk.online_count(&stage),
                 2 => desk.likes(&stage),
                 3 => desk.online_rank(regulars),
-                4 => desk.stopped_rooms(&stage),
+                4 => desk.stopped_rooms(&off_air),
                 _ => desk.real_time(&stage),
             }));
         }
@@ -288,6 +307,14 @@ impl Script {
         if self.clock > self.next.raffle {
             self.next.raffle = self.clock + self.dice.random_range(420.0..700.0);
             self.raffle(sent);
+        }
+        if self.clock > self.next.red_pocket {
+            self.next.red_pocket = self.clock + self.dice.random_range(240.0..600.0);
+            self.red_pocket(sent);
+        }
+        if self.clock > self.next.mirror {
+            self.next.mirror = self.clock + self.dice.random_range(120.0..400.0);
+            self.mirrored();
         }
         if self.clock > self.next.unknown {
             self.next.unknown = self.clock + self.dice.random_range(60.0..180.0);

@@ -3,6 +3,7 @@
 //! Written from the protocol notes for the checking side, on purpose apart from what the product signs with:
 //! an error in one of the two shows. Pure; how old a signature may be is for the caller to say.
 
+use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::RngExt;
@@ -60,11 +61,9 @@ pub(super) fn md5_hex(bytes: &[u8]) -> String {
 
 /// HMAC-SHA256 in lower hex.
 pub(super) fn hmac_sha256(key: &[u8], message: &[u8]) -> String {
-    // Keys here are shorter than a block of 64 bytes.
-    let pad = |with: u8| (0..64).map(|at| key.get(at).copied().unwrap_or(0) ^ with).collect::<Vec<u8>>();
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
-    let outer = Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize();
-    hex(&outer)
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(message);
+    hex(&mac.finalize().into_bytes())
 }
 
 /// Bytes in lower hex.

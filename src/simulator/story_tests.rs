@@ -10,9 +10,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use prost::Message as _;
 use serde_json::Value;
 
-use super::{PaidGold, SimulatorOptions, Truth, messages::Fact, proto, script::Script, world::World};
+use super::{
+    Gold, SimulatorOptions, Truth,
+    books::{Books, Fact, Price, Ware},
+    proto,
+    script::Script,
+    world::World,
+};
 use crate::{
-    domain::{Event, EventId, Kind, RoomId},
+    domain::{Body, Event, EventId, RoomId},
     protocol::{Arrival, Decoded, GuardMerge, decode},
 };
 
@@ -23,28 +29,35 @@ async fn the_story_tells_the_truth() {
     for room in &world.rooms[..5] {
         let mut script = Script::new(room.clone(), world.base.clone(), 7);
         let mut said = Counts::default();
-        let mut truth = Truth::default();
+        let mut books = Books::default();
         let mut reader = Reader::default();
         for tick in 0..3000 {
             let sent = script.advance(0.2, 0.2);
-            let lines = sent.iter().filter(|message| message.json.contains("DANMU_MSG")).count();
+            let lines = sent.iter().filter(|message| message.json.contains("\"cmd\":\"DANMU_MSG\"")).count();
             assert!(lines <= 4, "{lines} lines in a tick");
             for message in sent {
                 let value: Value = serde_json::from_str(&message.json).expect("is JSON");
                 commands.insert(value["cmd"].as_str().expect("a command").split(':').next().unwrap_or("").to_owned());
                 said.read(&value);
                 reader.read(room.streamer.room_id, &message.json, Duration::from_millis(tick * 200));
-                truth.add(message.fact);
+                message.facts.iter().for_each(|fact| books.enter(*fact));
             }
         }
-        assert_eq!(said.truth(), truth, "{}", room.name);
-        assert_eq!(reader.truth(), truth, "{} as the product reads it", room.name);
+        let truth = books.truth();
+        assert!(
+            truth.list_gold.gift > 0 && truth.value_gold.gift > 0 && truth.list_gold.guard >= truth.paid_gold.guard
+        );
+        // Lists and values are told by no message on its own.
+        let paid = Truth { list_gold: Gold::default(), value_gold: Gold::default(), ..truth };
+        assert_eq!(said.truth(), paid, "{}", room.name);
+        assert_eq!(reader.truth(), paid, "{} as the product reads it", room.name);
     }
     let mut missing = Vec::new();
     for command in "DANMU_MSG SEND_GIFT SEND_GIFT_V2 COMBO_SEND SUPER_CHAT_MESSAGE SUPER_CHAT_MESSAGE_JPN GUARD_BUY \
         USER_TOAST_MSG USER_TOAST_MSG_V2 INTERACT_WORD_V2 ENTRY_EFFECT LIKE_INFO_V3_CLICK LIKE_INFO_V3_UPDATE \
         WATCHED_CHANGE ONLINE_RANK_COUNT ONLINE_RANK_V3 ROOM_REAL_TIME_MESSAGE_UPDATE STOP_LIVE_ROOM_LIST ROOM_CHANGE \
-        LIVE PREPARING ANCHOR_LOT_START ANCHOR_LOT_END SIM_NEW_COMMAND"
+        LIVE PREPARING ANCHOR_LOT_START ANCHOR_LOT_END POPULARITY_RED_POCKET_NEW POPULARITY_RED_POCKET_START \
+        POPULARITY_RED_POCKET_WINNER_LIST DANMU_MSG_MIRROR SIM_NEW_COMMAND"
         .split_whitespace()
     {
         if !commands.contains(command) {
@@ -59,7 +72,7 @@ async fn the_story_tells_the_truth() {
 struct Reader {
     seen: HashSet<EventId>,
     guards: GuardMerge,
-    truth: Truth,
+    books: Books,
 }
 
 impl Reader {
@@ -83,19 +96,21 @@ impl Reader {
         if !self.seen.insert(event.id) {
             return;
         }
-        let paid = event.paid().0;
-        self.truth.add(match event.kind() {
-            Kind::Danmaku => Fact::Danmaku,
-            Kind::Gift => Fact::Gifts { transactions: 1, paid },
-            Kind::SuperChat => Fact::SuperChat { paid },
-            Kind::Guard => Fact::Guard { paid },
-            _ => Fact::Nothing,
-        });
+        let ware = match &event.body {
+            Body::Danmaku(_) => return self.books.enter(Fact::Danmaku),
+            Body::Gift(gift) if gift.gift_id == 13_000 => Ware::RedPocket,
+            Body::Gift(_) => Ware::Gift,
+            Body::SuperChat(_) => Ware::SuperChat,
+            Body::Guard(_) => Ware::Guard,
+            _ => return,
+        };
+        let price = Price { paid: event.paid().0, ..Price::FREE };
+        self.books.enter(Fact::Bought { ware, number: self.seen.len() as u64, price, estimated: false });
     }
 
     fn truth(mut self) -> Truth {
         self.guards.flush().iter().for_each(|event| self.count(event));
-        self.truth
+        self.books.truth()
     }
 }
 
@@ -108,6 +123,8 @@ struct Counts {
     /// What a toast said, else the list price.
     guards: HashMap<u64, (bool, i64)>,
     gift_gold: i64,
+    /// Batteries by number.
+    red_pockets: HashMap<i64, i64>,
 }
 
 impl Counts {
@@ -141,6 +158,10 @@ impl Counts {
                 let id = data["id"].as_i64().or_else(|| data["id"].as_str()?.parse().ok()).expect("a number");
                 self.super_chats.insert(id, data["price"].as_i64().expect("a number") * 1000);
             }
+            "POPULARITY_RED_POCKET_NEW" => {
+                let lot = data["lot_id"].as_i64().expect("a number");
+                self.red_pockets.insert(lot, data["price"].as_i64().expect("a number"));
+            }
             "GUARD_BUY" => self.board(&data["uid"], false, &data["price"]),
             "USER_TOAST_MSG" => self.board(&data["uid"], true, &data["price"]),
             "USER_TOAST_MSG_V2" if data["option"]["source"] == 0 => {
@@ -165,11 +186,14 @@ impl Counts {
             gifts: self.transactions.len() as u64,
             super_chats: self.super_chats.len() as u64,
             guards: self.guards.len() as u64,
-            paid_gold: PaidGold {
+            red_pockets: self.red_pockets.len() as u64,
+            paid_gold: Gold {
                 gift: self.gift_gold,
                 super_chat: self.super_chats.values().sum(),
                 guard: self.guards.values().map(|(_, price)| price).sum(),
+                red_pocket: self.red_pockets.values().sum::<i64>() * 100,
             },
+            ..Truth::default()
         }
     }
 }

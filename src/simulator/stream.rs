@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use rand::{RngExt, seq::IndexedRandom};
+use rand::{RngExt, seq::IteratorRandom};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::{
@@ -30,6 +30,9 @@ use tokio_tungstenite::{
 };
 
 use super::{
+    batch::Eyes,
+    garbage::{self, WAYS},
+    open_messages::interaction_end,
     wire::{AUTH, AUTH_REPLY, HEARTBEAT, HEARTBEAT_REPLY, MESSAGE, packet, read},
     world::{Room, World, lock, now_ms},
 };
@@ -68,30 +71,84 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>, mut stop: wa
 
 /// One connection, from handshake to cut. Leaving drops the socket: no close frame, as upstream.
 async fn converse(socket: TcpStream, world: &World) {
+    let faults = lock(&world.faults).clone();
+    if faults.down {
+        return;
+    }
     // Only delays frames when it fails.
     let _ = socket.set_nodelay(true);
+    sleep(Duration::from_millis(faults.slow_handshake_ms)).await;
     let Some((mut socket, user_agent)) = shake_hands(socket).await else { return };
-    let Ok(Some(Ok(Message::Binary(frame)))) = timeout(AUTH_WITHIN, socket.next()).await else { return };
-    let Some((room, protover)) = admit(&frame, world, &user_agent) else { return };
+    let Ok(Some(Ok(Message::Binary(first)))) = timeout(AUTH_WITHIN, socket.next()).await else { return };
+    if faults.deaf {
+        return listen_in_vain(&mut socket).await;
+    }
+    let Some(guest) = admit(&first, world, &user_agent) else {
+        if faults.says_refused {
+            // The cut follows whether they hear it or not.
+            let _ = write(&mut socket, packet(1, AUTH_REPLY, br#"{"code":-101}"#).into()).await;
+        }
+        return;
+    };
+    entertain(&mut socket, world, guest).await;
+}
+
+/// Reads until the client gives up.
+async fn listen_in_vain(socket: &mut WebSocketStream<TcpStream>) {
+    while let Some(Ok(_)) = socket.next().await {}
+}
+
+/// Somebody who was let in.
+struct Guest {
+    room: Arc<Room>,
+    uid: u64,
+    eyes: Eyes,
+    /// The session, if they came through the open platform.
+    game_id: Option<String>,
+}
+
+/// From the welcome to the cut.
+async fn entertain(socket: &mut WebSocketStream<TcpStream>, world: &World, guest: Guest) {
+    let Guest { room, uid, mut eyes, game_id } = guest;
+    let (cap, cut_every) = {
+        let faults = lock(&world.faults);
+        (faults.account_cap.map(|cap| (cap, faults.over_cap)), faults.cut_every_ms)
+    };
+    let seat = world.crowd.enter(room.streamer.room_id, uid, cap);
+    eyes.thinned = seat.thinned;
     let mut batches = room.enter();
     let mut greeting = packet(1, AUTH_REPLY, br#"{"code":0}"#);
-    if world.options.pace > 0.0 {
+    // Rooms that hide nothing from visitors stand for what somebody logged in would see.
+    if eyes.visitor && !eyes.open && lock(&room.flaws).withheld.is_some() {
         let notice = json!({"cmd": "LOG_IN_NOTICE", "data": {"notice_msg": "为保护用户隐私，未登录无法查看他人昵称",
             "image_web": "", "image_app": ""}});
         greeting.extend(packet(0, MESSAGE, notice.to_string().as_bytes()));
     }
-    if !write(&mut socket, greeting.into()).await {
+    if !write(socket, greeting.into()).await {
         return;
     }
     let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
-    let cut_at = world.options.cut_every.map_or(far, |every| Instant::now() + every);
+    let cut_at = cut_every.map_or(far, |every| Instant::now() + Duration::from_millis(every));
     let mut last_heartbeat = Instant::now();
     loop {
         let frame = select! {
             () = sleep_until(last_heartbeat + HEARTBEAT_WITHIN) => return,
             () = sleep_until(cut_at) => return,
+            () = seat.go.notified() => return,
             batch = batches.recv() => match batch {
-                Ok(batch) => batch.frame(protover),
+                Ok(_) if is_silent(world, &room) => continue,
+                Ok(batch) => match &game_id {
+                    Some(game_id) if !lock(&world.open_sessions).is_alive(game_id, now_ms()) => {
+                        let end = packet(0, MESSAGE, interaction_end(game_id, now_ms() / 1000).as_bytes());
+                        let _ = write(socket, end.into()).await;
+                        return listen_in_vain(socket).await;
+                    }
+                    _ => {
+                        room.hear(&batch, eyes);
+                        let Some(frame) = batch.frame(eyes) else { continue };
+                        frame
+                    }
+                },
                 // Too slow, or the room is gone.
                 Err(RecvError::Lagged(_) | RecvError::Closed) => return,
             },
@@ -99,6 +156,9 @@ async fn converse(socket: TcpStream, world: &World) {
                 Some(Ok(Message::Binary(frame))) => match answer(&frame) {
                     Some(reply) => {
                         last_heartbeat = Instant::now();
+                        if is_silent(world, &room) {
+                            continue;
+                        }
                         reply
                     }
                     None => return,
@@ -107,13 +167,24 @@ async fn converse(socket: TcpStream, world: &World) {
                 _ => return,
             },
         };
-        if !write(&mut socket, frame).await {
+        if !write(socket, frame).await {
             return;
         }
-        if world.options.garbage && rand::rng().random_bool(0.03) && !write(&mut socket, garbage()).await {
-            return;
+        let share = lock(&world.faults).garbage.clamp(0.0, 1.0);
+        if share > 0.0 && rand::rng().random_bool(share) {
+            // The bomb is only sent when asked for: it takes long to make.
+            let ways = WAYS.iter().filter(|way| **way != "bomb").choose(&mut rand::rng());
+            if let Some(frame) = ways.and_then(|way| garbage::frame(way))
+                && !write(socket, frame).await
+            {
+                return;
+            }
         }
     }
+}
+
+fn is_silent(world: &World, room: &Room) -> bool {
+    lock(&world.faults).mute || lock(&room.flaws).silent
 }
 
 /// The WebSocket handshake; there is nothing but `/sub`. Returns the user agent with the socket.
@@ -144,16 +215,21 @@ struct Auth {
     key: String,
 }
 
-/// The room and packing of a first frame that is a good authentication.
-fn admit(frame: &[u8], world: &World, user_agent: &str) -> Option<(Arc<Room>, u16)> {
+/// Who a first frame is from, if it is a good authentication.
+fn admit(frame: &[u8], world: &World, user_agent: &str) -> Option<Guest> {
     let (AUTH, body) = *read(frame)?.first()? else { return None };
+    if let Some((game_id, room)) = lock(&world.open_sessions).of_auth_body(body) {
+        let eyes = Eyes { visitor: true, open: true, thinned: false, protover: 2 };
+        return Some(Guest { room: world.room_by_long_id(room)?.clone(), uid: 0, eyes, game_id: Some(game_id) });
+    }
     let auth: Auth = serde_json::from_slice(body).ok()?;
     let room = world.room_by_long_id(auth.roomid)?;
     if !world.admits(&auth.key, auth.uid, user_agent) {
         tracing::debug!(room.id = auth.roomid, "the simulator refuses a token");
         return None;
     }
-    Some((room.clone(), auth.protover))
+    let eyes = Eyes { visitor: auth.uid == 0, open: false, thinned: false, protover: auth.protover };
+    Some(Guest { room: room.clone(), uid: auth.uid, eyes, game_id: None })
 }
 
 /// The answer to a frame that holds a heartbeat; `None` for anything else, a second authentication above
@@ -173,16 +249,4 @@ fn answer(frame: &[u8]) -> Option<Bytes> {
 
 async fn write(socket: &mut WebSocketStream<TcpStream>, frame: Bytes) -> bool {
     matches!(timeout(READ_WITHIN, socket.send(Message::Binary(frame))).await, Ok(Ok(())))
-}
-
-/// A frame that is wrong in one of several ways.
-fn garbage() -> Bytes {
-    const WAYS: [&[u8]; 5] = [
-        b"\x00\x00\x00",
-        b"\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00",
-        b"\x00\x00\xff\xff\x00\x10\x00\x03\x00\x00\x00\x05\x00\x00\x00\x00not brotli",
-        b"\x00\x00\x00\x1a\x00\x10\x00\x03\x00\x00\x00\x05\x00\x00\x00\x00not brotli",
-        b"\x00\x00\x00\x14\x00\x10\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\xff\xfe[]",
-    ];
-    Bytes::from_static(WAYS.choose(&mut rand::rng()).copied().unwrap_or(WAYS[0]))
 }

@@ -4,13 +4,17 @@
 //!
 //! | call | body | what it does |
 //! |---|---|---|
+//! | GET `/sim` | | the control page, for people; it uses nothing but these endpoints |
+//! | GET `/sim/state` | | every room with its books, flaws and connections |
 //! | GET `/sim/calls?since_ms=` | | calls by name and connections since then, and the most within one second |
-//! | POST `/sim/faults` | any of `refusals`, `bad_tokens`, `token_lasts_s`, `dead_hosts` | sets these switches |
+//! | GET `/sim/crowd` | | connections by room and account |
+//! | POST `/sim/cut` | `count`, `room_id` | cuts so many connections (or all) at once, of that room or any |
+//! | GET, POST `/sim/faults` | any of `refusals`, `bad_tokens`, `token_lasts_s`, `dead_hosts`, `down`, `deaf`, `mute`, `says_refused`, `cut_every_ms`, `slow_handshake_ms`, `garbage`, `account_cap`, `over_cap` (`kick_oldest`, `kick_newest`, `thin_newest`) | sets these switches, the others stay |
 //! | POST `/sim/faults/refuse` | `call`, `code`, and if wanted `times`, `account`, `delay_ms` | adds a refusal |
 //! | POST `/sim/faults/clear` | | all switches off |
 //! | POST `/sim/keys/rotate` | | new signing keys; signatures with the old ones are refused |
 //! | POST `/sim/tokens/revoke` | | no stream token given out so far is accepted |
-//! | GET `/sim/accounts` | | who could log in, and how often they are; QR codes that are open |
+//! | GET `/sim/accounts` | | who could log in, and their logins with all secrets; QR codes that are open |
 //! | POST `/sim/accounts` | `name` | somebody more with an account |
 //! | POST `/sim/account/{uid}` | any of `under_risk_control`, `should_refresh` | changes an account |
 //! | POST `/sim/account/{uid}/log_out` | | their cookies are worth nothing |
@@ -20,10 +24,11 @@
 use actix_web::{HttpResponse, web};
 use rand::rngs::ThreadRng;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     accounts::Accounts,
+    cast::Seal,
     faults::{Faults, Refusal},
     signature::PageKeys,
     world::{World, lock, now_ms},
@@ -32,7 +37,11 @@ use super::{
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
+        .route("/sim", web::get().to(page))
+        .route("/sim/state", web::get().to(state))
         .route("/sim/calls", web::get().to(calls))
+        .route("/sim/crowd", web::get().to(crowd))
+        .route("/sim/cut", web::post().to(cut))
         .route("/sim/faults", web::get().to(faults))
         .route("/sim/faults", web::post().to(set))
         .route("/sim/faults/refuse", web::post().to(refuse))
@@ -46,6 +55,24 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/sim/qr/{step:scan|confirm|expire}", web::post().to(qr));
 }
 
+async fn page() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(include_str!("page.html"))
+}
+
+async fn state(world: web::Data<World>) -> HttpResponse {
+    let census = world.crowd.census();
+    let rooms = world.rooms.iter().filter(|room| room.seal == Seal::Open).map(|room| {
+        let stage = lock(&room.stage).clone();
+        let id = room.streamer.room_id;
+        let connections: usize = census.iter().filter(|group| group.room_id == id).map(|group| group.connections).sum();
+        json!({"room_id": id, "short_id": room.streamer.short_id, "uid": room.streamer.uid, "name": room.name,
+            "title": stage.title, "live": stage.live, "connections": connections, "flaws": &*lock(&room.flaws),
+            "told": room.told(), "heard": room.heard()})
+    });
+    let connections: usize = census.iter().map(|group| group.connections).sum();
+    HttpResponse::Ok().json(json!({"rooms": rooms.collect::<Vec<_>>(), "connections": connections}))
+}
+
 #[derive(Deserialize)]
 struct Since {
     #[serde(default)]
@@ -53,41 +80,41 @@ struct Since {
 }
 
 async fn calls(world: web::Data<World>, query: web::Query<Since>) -> HttpResponse {
-    HttpResponse::Ok().json(lock(&world.tally).since(query.since_ms))
+    HttpResponse::Ok().json(lock(&world.tally).since(query.since_ms, now_ms()))
+}
+
+async fn crowd(world: web::Data<World>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"connections": world.crowd.census()}))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cut {
+    count: Option<usize>,
+    room_id: Option<u64>,
+}
+
+async fn cut(world: web::Data<World>, body: Option<web::Json<Cut>>) -> HttpResponse {
+    let Cut { count, room_id } = body.map(web::Json::into_inner).unwrap_or_default();
+    HttpResponse::Ok().json(json!({"cut": world.crowd.cut(room_id, count.unwrap_or(usize::MAX))}))
 }
 
 async fn faults(world: web::Data<World>) -> HttpResponse {
     HttpResponse::Ok().json(&*lock(&world.faults))
 }
 
-/// Switches to set; what is absent stays.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Switches {
-    refusals: Option<Vec<Refusal>>,
-    bad_tokens: Option<u32>,
-    /// `null` is for ever.
-    #[serde(default, deserialize_with = "present")]
-    token_lasts_s: Option<Option<u64>>,
-    dead_hosts: Option<u16>,
-}
-
-/// A field that is there, `null` or not.
-fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
-}
-
-async fn set(world: web::Data<World>, body: web::Json<Switches>) -> HttpResponse {
-    let body = body.into_inner();
+/// Sets the switches that are there; the others stay.
+async fn set(world: web::Data<World>, body: web::Json<Map<String, Value>>) -> HttpResponse {
     let mut faults = lock(&world.faults);
-    let Switches { refusals, bad_tokens, token_lasts_s, dead_hosts } = body;
-    *faults = Faults {
-        refusals: refusals.unwrap_or_else(|| faults.refusals.clone()),
-        bad_tokens: bad_tokens.unwrap_or(faults.bad_tokens),
-        token_lasts_s: token_lasts_s.unwrap_or(faults.token_lasts_s),
-        dead_hosts: dead_hosts.unwrap_or(faults.dead_hosts),
-    };
-    HttpResponse::Ok().json(&*faults)
+    let mut switches = json!(&*faults);
+    switches.as_object_mut().into_iter().for_each(|all| all.extend(body.0.clone()));
+    match serde_json::from_value(switches) {
+        Ok(new) => {
+            *faults = new;
+            HttpResponse::Ok().json(&*faults)
+        }
+        Err(error) => wrong(&error.to_string()),
+    }
 }
 
 async fn refuse(world: web::Data<World>, body: web::Json<Refusal>) -> HttpResponse {
@@ -120,7 +147,10 @@ async fn accounts(world: web::Data<World>) -> HttpResponse {
 fn describe(accounts: &Accounts) -> Value {
     let users = accounts.users().iter().map(|user| {
         let mut entry = json!(user);
-        entry["logins"] = json!(accounts.logins_of(user.uid).count());
+        let logins = accounts
+            .logins_of(user.uid)
+            .map(|login| json!({"sessdata": login.sessdata, "csrf": login.csrf, "refresh_token": login.refresh_token}));
+        entry["logins"] = json!(logins.collect::<Vec<_>>());
         entry
     });
     let codes = accounts.open_codes(now_ms()).into_iter().map(|(key, by)| json!({"key": key, "scanned_by": by}));
@@ -185,6 +215,10 @@ async fn qr(world: web::Data<World>, step: web::Path<String>, body: Option<web::
 
 pub(super) fn done() -> HttpResponse {
     HttpResponse::Ok().json(json!({}))
+}
+
+pub(super) fn wrong(why: &str) -> HttpResponse {
+    HttpResponse::BadRequest().json(json!({"error": why}))
 }
 
 pub(super) fn nothing(what: &str) -> HttpResponse {

@@ -23,10 +23,16 @@ pub(super) struct Summary {
     pub calls: BTreeMap<String, u64>,
     /// Calls within the busiest 1000 ms.
     pub calls_in_busiest_second: usize,
+    /// From the first call to the last, ms.
+    pub calls_span_ms: i64,
     /// Connections that were opened, let in or not.
     pub connects: usize,
     /// Connections within the busiest 1000 ms.
     pub connects_in_busiest_second: usize,
+    /// From the first connection to the last, ms.
+    pub connects_span_ms: i64,
+    /// The simulator's clock, unix ms: what comes from here on can be asked for by it.
+    pub now_ms: i64,
 }
 
 impl Tally {
@@ -41,7 +47,7 @@ impl Tally {
     }
 
     /// What happened from `since_ms` on.
-    pub fn since(&self, since_ms: i64) -> Summary {
+    pub fn since(&self, since_ms: i64, now_ms: i64) -> Summary {
         let mut calls = BTreeMap::new();
         let mut moments = Vec::new();
         for (at, name) in self.calls.iter().filter(|(at, _)| *at >= since_ms) {
@@ -52,8 +58,11 @@ impl Tally {
         Summary {
             calls,
             calls_in_busiest_second: busiest_second(&moments),
+            calls_span_ms: span(&moments),
             connects: connects.len(),
             connects_in_busiest_second: busiest_second(&connects),
+            connects_span_ms: span(&connects),
+            now_ms,
         }
     }
 }
@@ -63,6 +72,10 @@ fn keep<T>(moments: &mut VecDeque<T>, moment: T) {
         moments.pop_front();
     }
     moments.push_back(moment);
+}
+
+fn span(moments: &[i64]) -> i64 {
+    moments.last().zip(moments.first()).map_or(0, |(last, first)| last - first)
 }
 
 /// The most moments, in order, that lie within 1000 ms.
@@ -91,9 +104,10 @@ mod tests {
         tally.called("nav", 10);
         tally.called("nav", 20);
         tally.called("spi", 2000);
-        let all = tally.since(0);
+        let all = tally.since(0, 9000);
         assert_eq!((all.connects, all.connects_in_busiest_second), (7, 4), "900 to 1899");
+        assert_eq!((all.connects_span_ms, all.calls_span_ms, all.now_ms), (5000, 1990, 9000));
         assert_eq!((all.calls["nav"], all.calls["spi"], all.calls_in_busiest_second), (2, 1, 2));
-        assert_eq!(tally.since(1900).connects, 2);
+        assert_eq!(tally.since(1900, 9000).connects, 2);
     }
 }

@@ -1,26 +1,22 @@
 //! What the fake platform knows: its rooms, who is let in, and what it has told.
 //!
 //! A [`Room`] collects messages in an outbox; its script empties it a few times a second into one
-//! [`Batch`], which every connection of the room receives. A batch is packed once for each protocol
-//! version, however many connections want it.
+//! [`Batch`], which every connection of the room receives.
 //!
-//! Invariant: a fact counts as told when it went out while somebody who is authenticated listened, and
-//! never twice.
+//! Invariant: a fact counts as told when it went out while somebody who is authenticated listened, and as heard
+//! when somebody was sent it; neither twice.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    io::Write as _,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use bytes::Bytes;
 use chrono::{DateTime, FixedOffset, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, broadcast};
@@ -28,121 +24,20 @@ use tokio::sync::{Notify, broadcast};
 use super::{
     SimulatorOptions,
     accounts::{Accounts, Login},
+    batch::{Batch, Eyes},
+    books::{Books, Truth},
     cast::{CAST, EXTRAS, SEALED, Schedule, Seal, Streamer},
-    faults::Faults,
-    messages::{Desk, Fact, Outgoing, Shelf, serial},
+    crowd::Crowd,
+    faults::{Faults, Flaws},
+    messages::{Desk, Outgoing, Shelf, serial},
+    open_live,
     signature::PageKeys,
+    storm::Storm,
     tally::Tally,
-    wire::{MESSAGE, packet},
 };
 
 /// A token begins with the time it was given out at, and noise; its seal follows.
 const TOKEN_HEAD: usize = 88;
-
-/// What a viewer of a room should have counted, copies and twins left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Truth {
-    /// Chat lines, those of raffles included.
-    pub danmaku: u64,
-    /// Gifts by transaction, free ones included.
-    pub gifts: u64,
-    /// Paid messages.
-    pub super_chats: u64,
-    /// Guards bought.
-    pub guards: u64,
-    /// What was paid.
-    pub paid_gold: PaidGold,
-}
-
-/// Gold paid, by kind. A guard of which only the list price was sent counts at that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PaidGold {
-    /// For gifts and boxes.
-    pub gift: i64,
-    /// For super chats.
-    pub super_chat: i64,
-    /// For guards.
-    pub guard: i64,
-}
-
-impl Truth {
-    pub(super) fn add(&mut self, fact: Fact) {
-        match fact {
-            Fact::Nothing => {}
-            Fact::Danmaku => self.danmaku += 1,
-            Fact::Gifts { transactions, paid } => {
-                self.gifts += transactions;
-                self.paid_gold.gift += paid;
-            }
-            Fact::SuperChat { paid } => {
-                self.super_chats += 1;
-                self.paid_gold.super_chat += paid;
-            }
-            Fact::Guard { paid } => {
-                self.guards += 1;
-                self.paid_gold.guard += paid;
-            }
-        }
-    }
-}
-
-/// Messages that go out together.
-pub(super) struct Batch {
-    messages: Vec<String>,
-    /// Small and alone: sent unpacked.
-    bare: bool,
-    frames: [OnceLock<Bytes>; 3],
-}
-
-impl Batch {
-    fn new(messages: Vec<String>) -> Batch {
-        let bare = messages.len() == 1 && messages[0].len() < 700 && serial().is_multiple_of(2);
-        Batch { messages, bare, frames: Default::default() }
-    }
-
-    /// The batch as one WebSocket frame, for a client that asked for `protover`.
-    pub fn frame(&self, protover: u16) -> Bytes {
-        let place = match protover {
-            _ if self.bare => 0,
-            3 => 2,
-            2 => 1,
-            _ => 0,
-        };
-        self.frames[place].get_or_init(|| self.pack(place)).clone()
-    }
-
-    fn pack(&self, place: usize) -> Bytes {
-        // Usually one packed packet; two in one frame when there is much to say.
-        let per_packet = if self.messages.len() > 6 { self.messages.len().div_ceil(2).min(100) } else { 100 };
-        let mut frame = Vec::new();
-        for messages in self.messages.chunks(per_packet) {
-            let mut run = Vec::new();
-            for message in messages {
-                run.extend(packet(0, MESSAGE, message.as_bytes()));
-            }
-            match place {
-                0 => frame.extend(run),
-                1 => frame.extend(packet(2, MESSAGE, &zlib(&run))),
-                _ => frame.extend(packet(3, MESSAGE, &brotli(&run))),
-            }
-        }
-        frame.into()
-    }
-}
-
-fn zlib(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-    // Writing to a Vec cannot fail.
-    let _ = encoder.write_all(bytes);
-    encoder.finish().unwrap_or_default()
-}
-
-fn brotli(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 4, 20);
-    // Writing to a Vec cannot fail.
-    let _ = encoder.write_all(bytes);
-    encoder.into_inner()
-}
 
 /// A room as it stands now.
 #[derive(Clone, Debug)]
@@ -171,7 +66,14 @@ pub(super) struct Room {
     pub wake: Notify,
     outbox: Mutex<Vec<Outgoing>>,
     audience: broadcast::Sender<Arc<Batch>>,
-    truth: Mutex<Truth>,
+    /// What is wrong here.
+    pub flaws: Mutex<Flaws>,
+    /// What comes on top of the story.
+    pub storm: Mutex<Option<Storm>>,
+    /// What was told while anybody listened, and what anybody was sent.
+    told: Mutex<Books>,
+    heard: Mutex<Books>,
+    sent: AtomicU64,
     danmaku: Mutex<VecDeque<Value>>,
     super_chats: Mutex<Vec<Value>>,
 }
@@ -198,7 +100,11 @@ impl Room {
             wake: Notify::new(),
             outbox: Mutex::default(),
             audience: broadcast::Sender::new(256),
-            truth: Mutex::default(),
+            flaws: Mutex::new(Flaws { withheld: streamer.withheld, ..Flaws::default() }),
+            storm: Mutex::default(),
+            told: Mutex::default(),
+            heard: Mutex::default(),
+            sent: AtomicU64::new(0),
             danmaku: Mutex::default(),
             super_chats: Mutex::default(),
         }
@@ -228,33 +134,52 @@ impl Room {
         if messages.is_empty() {
             return;
         }
-        let mut facts = Vec::with_capacity(messages.len());
-        let mut texts = Vec::with_capacity(messages.len());
-        for message in messages {
-            facts.push(message.fact);
-            texts.push(message.json);
-            match message.shelf {
+        for message in &messages {
+            match &message.shelf {
                 Some(Shelf::Danmaku(line)) => {
                     let mut lines = lock(&self.danmaku);
-                    lines.push_back(line);
+                    lines.push_back(line.clone());
                     if lines.len() > 10 {
                         lines.pop_front();
                     }
                 }
-                Some(Shelf::SuperChat(super_chat)) => lock(&self.super_chats).push(super_chat),
+                Some(Shelf::SuperChat(super_chat)) => lock(&self.super_chats).push(super_chat.clone()),
                 None => {}
             }
         }
-        // Held while sending: who has heard a message finds it counted.
-        let mut truth = lock(&self.truth);
-        if self.audience.send(Arc::new(Batch::new(texts))).is_ok() {
-            facts.into_iter().for_each(|fact| truth.add(fact));
+        if !self.has_audience() {
+            return;
         }
+        {
+            let mut told = lock(&self.told);
+            messages.iter().flat_map(|message| &message.facts).for_each(|fact| told.enter(*fact));
+        }
+        let before = self.sent.fetch_add(messages.len() as u64, Ordering::Relaxed);
+        let batch = Batch::new(messages, before, &lock(&self.flaws), self.streamer);
+        // The last listener may have gone just now.
+        let _ = self.audience.send(Arc::new(batch));
     }
 
-    /// What was told here.
-    pub fn truth(&self) -> Truth {
-        *lock(&self.truth)
+    /// Sends a frame of something else to everybody in the room.
+    pub fn send_raw(&self, bytes: bytes::Bytes) {
+        // Nobody may be there.
+        let _ = self.audience.send(Arc::new(Batch::raw(bytes, self.streamer)));
+    }
+
+    /// Somebody is about to be sent what these eyes see of a batch.
+    pub fn hear(&self, batch: &Batch, eyes: Eyes) {
+        let mut heard = lock(&self.heard);
+        batch.news(eyes).into_iter().for_each(|fact| heard.enter(fact));
+    }
+
+    /// What was told here while anybody listened.
+    pub fn told(&self) -> Truth {
+        lock(&self.told).truth()
+    }
+
+    /// What somebody was sent of that.
+    pub fn heard(&self) -> Truth {
+        lock(&self.heard).truth()
     }
 
     /// The last chat lines, oldest first.
@@ -303,6 +228,8 @@ pub(super) struct World {
     pub accounts: Mutex<Accounts>,
     pub faults: Mutex<Faults>,
     pub tally: Mutex<Tally>,
+    pub crowd: Crowd,
+    pub open_sessions: open_live::Shared,
     /// Tokens of other generations are worth nothing.
     token_generation: AtomicU64,
     by_number: HashMap<u64, usize>,
@@ -347,7 +274,12 @@ impl World {
             }
         }
         let page_keys = Mutex::new(PageKeys::draw(&mut dice));
-        let faults = Faults { dead_hosts: u16::from(options.dead_first_host), ..Faults::default() };
+        let faults = Faults {
+            dead_hosts: u16::from(options.dead_first_host),
+            cut_every_ms: options.cut_every.and_then(|every| u64::try_from(every.as_millis()).ok()),
+            garbage: if options.garbage { 0.03 } else { 0.0 },
+            ..Faults::default()
+        };
         World {
             options,
             base,
@@ -357,6 +289,8 @@ impl World {
             accounts: Mutex::default(),
             faults: Mutex::new(faults),
             tally: Mutex::default(),
+            crowd: Crowd::default(),
+            open_sessions: Mutex::default(),
             token_generation: AtomicU64::new(0),
             by_number,
             secret: rand::rng().random(),
@@ -425,10 +359,16 @@ impl World {
         hash.chain_update(user_agent.as_bytes()).finalize().to_vec()
     }
 
-    /// What was told in each room that ever had a listener and something to tell.
+    /// What somebody was sent of each room, where that is anything.
     pub fn truth(&self) -> BTreeMap<u64, Truth> {
-        let told = self.rooms.iter().map(|room| (room.streamer.room_id, room.truth()));
-        told.filter(|(_, truth)| *truth != Truth::default()).collect()
+        let heard = self.rooms.iter().map(|room| (room.streamer.room_id, room.heard()));
+        heard.filter(|(_, truth)| *truth != Truth::default()).collect()
+    }
+
+    /// Rooms of this world that are not on air: the ends the whole site hears of.
+    pub fn off_air(&self) -> Vec<u64> {
+        let off = self.rooms.iter().filter(|room| !lock(&room.stage).live);
+        off.map(|room| room.streamer.room_id).collect()
     }
 }
 

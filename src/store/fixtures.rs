@@ -33,13 +33,14 @@ pub(super) fn event(room: u64, n: i64, body: Body) -> Event {
         timestamp_ms: T0 + n,
         received_ms: T0 + n + 50,
         source: Source::Live,
-        user: User { uid: Uid(1000 + n as u64), username: format!("用户{n}"), masked: false },
+        user: User { uid: Uid(1000 + n as u64), username: format!("用户{n}"), masked: false, alias: None },
+        origin: None,
         body,
     }
 }
 
 pub(super) fn by(mut event: Event, uid: u64) -> Event {
-    event.user = User { uid: Uid(uid), username: format!("user {uid}"), masked: uid == 0 };
+    event.user = User { uid: Uid(uid), username: format!("user {uid}"), masked: uid == 0, alias: None };
     event
 }
 
@@ -85,7 +86,7 @@ pub(super) fn super_chat(room: u64, n: i64, number: i64, paid: i64) -> Event {
 }
 
 pub(super) fn guard(room: u64, n: i64, paid: i64) -> Event {
-    let body = Guard { guard_level: 3, num: 1, unit: "月".into(), paid: Gold(paid), estimated: false };
+    let body = Guard { guard_level: 3, num: 1, unit: "月".into(), paid: Gold(paid), estimated: false, explains: None };
     event(room, n, Body::Guard(body))
 }
 
@@ -139,16 +140,22 @@ pub(super) fn assert_sums_equal_rows(database: &Database) {
         assert_eq!(totals.gifts, rows(&count("giftdata"), room));
         assert_eq!(totals.super_chats, rows(&count("superchat"), room));
         assert_eq!(totals.guards, rows(&count("guard"), room));
-        assert_eq!(totals.gift_gold.0, rows(&paid("giftdata"), room));
+        let gifts = |others: bool| rows(&format!("{} AND to_other = {others}", paid("giftdata")), room);
+        assert_eq!((totals.gift_gold.0, totals.others_gold.0), (gifts(false), gifts(true)));
         assert_eq!(totals.super_chat_gold.0, rows(&paid("superchat"), room));
         assert_eq!(totals.guard_gold.0, rows(&paid("guard"), room));
-        let interacting = "SELECT uid FROM live_data_danmakudata WHERE room_id = ROOM AND NOT masked AND NOT lottery
-             UNION SELECT uid FROM live_data_giftdata WHERE room_id = ROOM AND NOT masked
-             UNION SELECT uid FROM live_data_superchat WHERE room_id = ROOM AND NOT masked
-             UNION SELECT uid FROM live_data_guard WHERE room_id = ROOM AND NOT masked";
-        assert_eq!(totals.users, rows(&format!("SELECT count(*) AS n FROM ({interacting})"), room));
+        let interacting =
+            "SELECT uid FROM live_data_danmakudata WHERE room_id = ROOM AND NOT masked AND uid <> 0 AND NOT lottery
+             UNION SELECT uid FROM live_data_giftdata WHERE room_id = ROOM AND NOT masked AND uid <> 0
+             UNION SELECT uid FROM live_data_superchat WHERE room_id = ROOM AND NOT masked AND uid <> 0
+             UNION SELECT uid FROM live_data_guard WHERE room_id = ROOM AND NOT masked AND uid <> 0";
+        let aliases = "SELECT count(*) AS n FROM blm_roomalias AS masked WHERE room_id = ROOM AND interactions > 0
+             AND NOT EXISTS (SELECT 1 FROM blm_roomuser AS known WHERE known.room_id = ROOM
+             AND known.alias = masked.alias AND known.interactions > 0)";
+        let known = rows(&format!("SELECT count(*) AS n FROM ({interacting})"), room);
+        assert_eq!(totals.users, known + rows(aliases, room));
         let masked = "SELECT (SELECT count(*) FROM live_data_danmakudata WHERE room_id = ROOM AND masked)
-             + (SELECT count(*) FROM live_data_giftdata WHERE room_id = ROOM AND masked AND paid_gold > 0)
+             + (SELECT count(*) FROM live_data_giftdata WHERE room_id = ROOM AND masked)
              + (SELECT count(*) FROM live_data_superchat WHERE room_id = ROOM AND masked)
              + (SELECT count(*) FROM live_data_guard WHERE room_id = ROOM AND masked) AS n";
         assert_eq!(totals.masked, rows(masked, room));
@@ -177,20 +184,25 @@ pub(super) fn assert_sums_equal_rows(database: &Database) {
         let known = "SELECT count(*) AS n FROM live_data_danmakudata WHERE room_id = ROOM AND NOT masked";
         let known = format!("{known} AND uid IN ({interacting})");
         assert_eq!(users.iter().map(|user| user.danmaku).sum::<i64>(), rows(&known, room));
-        let paid =
-            ["giftdata", "superchat", "guard"].map(|table| rows(&format!("{} AND NOT masked", paid(table)), room));
+        let paid = ["giftdata", "superchat", "guard"]
+            .map(|table| rows(&format!("{} AND NOT masked AND uid <> 0", paid(table)), room));
+        let others =
+            "SELECT sum(paid_gold) AS n FROM live_data_giftdata WHERE room_id = ROOM AND NOT masked AND to_other";
+        let others = rows(others, room);
         let payers = database.top_users(room, TopBy::Paid, usize::MAX).unwrap();
-        assert_eq!(payers.iter().map(|user| user.paid_gold.0).sum::<i64>(), paid.iter().sum::<i64>());
+        assert_eq!(payers.iter().map(|user| user.paid_gold.0).sum::<i64>(), paid.iter().sum::<i64>() - others);
     }
     let all = "SELECT (SELECT count(*) FROM live_data_danmakudata) + (SELECT count(*) FROM live_data_giftdata) AS n";
     let system = database.system_totals().unwrap();
     assert_eq!(system.danmaku + system.gifts, number(database, all));
     let people = "SELECT count(DISTINCT uid) AS n FROM (
-         SELECT uid FROM live_data_danmakudata WHERE NOT masked AND NOT lottery
-         UNION ALL SELECT uid FROM live_data_giftdata WHERE NOT masked
-         UNION ALL SELECT uid FROM live_data_superchat WHERE NOT masked
-         UNION ALL SELECT uid FROM live_data_guard WHERE NOT masked)";
-    assert_eq!(system.users, number(database, people));
+         SELECT uid FROM live_data_danmakudata WHERE NOT masked AND uid <> 0 AND NOT lottery
+         UNION ALL SELECT uid FROM live_data_giftdata WHERE NOT masked AND uid <> 0
+         UNION ALL SELECT uid FROM live_data_superchat WHERE NOT masked AND uid <> 0
+         UNION ALL SELECT uid FROM live_data_guard WHERE NOT masked AND uid <> 0)";
+    let aliases = "SELECT count(DISTINCT alias) AS n FROM blm_roomalias WHERE interactions > 0
+         AND alias NOT IN (SELECT alias FROM blm_roomuser WHERE interactions > 0 AND alias IS NOT NULL)";
+    assert_eq!(system.users, number(database, people) + number(database, aliases));
 }
 
 /// A redis-server on loopback that keeps nothing on disk and ends with this value.
@@ -203,27 +215,35 @@ pub(super) struct RedisServer {
 impl RedisServer {
     pub(super) fn start(password: Option<&str>) -> RedisServer {
         // Between finding a free port and the server taking it, somebody else may: then try another.
-        for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let folder = tempfile::tempdir().unwrap();
-            let mut command = Command::new("redis-server");
-            command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
-            command.arg("--dir").arg(folder.path());
-            if let Some(password) = password {
-                command.args(["--requirepass", password]);
-            }
-            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(
-                "redis-server cannot be started: these tests need one; install it (Debian: apt-get install redis-server)",
-            );
-            // Its own word, and not a connection to the port: that might be somebody else's server.
-            let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-            if said.any(|line| line.contains("Ready to accept connections")) {
-                return RedisServer { child, port, _folder: folder };
-            }
-            let _ = child.kill();
-            let _ = child.wait();
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let started = (0..5).find_map(|_| RedisServer::try_start(free(), password));
+        started.expect("redis-server did not come up on five free ports")
+    }
+
+    /// An empty one on the port of one that is gone.
+    pub(super) fn start_on(port: u16) -> RedisServer {
+        RedisServer::try_start(port, None).expect("the port is free again")
+    }
+
+    fn try_start(port: u16, password: Option<&str>) -> Option<RedisServer> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
+        command.arg("--dir").arg(folder.path());
+        if let Some(password) = password {
+            command.args(["--requirepass", password]);
         }
-        panic!("redis-server did not come up on five free ports")
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(
+            "redis-server cannot be started: these tests need one; install it (Debian: apt-get install redis-server)",
+        );
+        // Its own word, and not a connection to the port: that might be somebody else's server.
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        if said.any(|line| line.contains("Ready to accept connections")) {
+            return Some(RedisServer { child, port, _folder: folder });
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+        None
     }
 
     pub(super) fn url(&self) -> String {

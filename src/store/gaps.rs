@@ -1,7 +1,10 @@
 //! What was not received, and what could not be read.
 //!
 //! A **gap** is an interval in which a monitored room had no connection; at most one is open per room,
-//! and one that a killed program left open is closed by the next connection. An unknown command is
+//! and one that a killed program left open is closed by the next connection. Two reasons are of another kind:
+//! a room that is off air and waits without a connection ([`OFF_AIR`]) misses nothing, and one that is
+//! [`THINNED`] has a connection that brings too little. A gap that changes its kind ends, and another begins,
+//! so that neither takes the other's time. An unknown command is
 //! counted, with one example, so that nothing the upstream adds stays invisible.
 
 use diesel::prelude::*;
@@ -12,6 +15,27 @@ use super::{
     sqlite::{Database, QueryError, failed},
 };
 use crate::domain::RoomId;
+
+/// Nothing is on air, and no connection is wanted: no hole in what is known of the room.
+pub const OFF_AIR: &str = "off air";
+/// Connected, but most of the chat is withheld: what was stored of this time is a lower bound.
+pub const THINNED: &str = "thinned";
+
+/// What kind of gap a reason makes.
+fn kind_of(reason: &str) -> u8 {
+    match reason {
+        OFF_AIR => 1,
+        THINNED => 2,
+        _ => 0,
+    }
+}
+
+impl Gap {
+    /// Whether something may have been missed: all but waiting for a broadcast.
+    pub fn is_hole(&self) -> bool {
+        self.reason != OFF_AIR
+    }
+}
 
 /// Text kept of an unknown command, in characters; one is enough to write a decoder by.
 const SAMPLE_CHARS: usize = 4000;
@@ -67,6 +91,10 @@ pub struct GapNews {
 /// In a gap that is open already, counts one more attempt.
 fn open_gap(writer: &mut SqliteConnection, room: RoomId, from_ms: i64, reason: &str) -> QueryResult<()> {
     let open = gap::table.filter(gap::room_id.eq(room.0 as i64)).filter(gap::to_ms.is_null());
+    let known: Option<String> = open.select(gap::reason).first(writer).optional()?;
+    if known.is_some_and(|known| kind_of(&known) != kind_of(reason)) {
+        close_gap(writer, room, from_ms)?;
+    }
     let again = diesel::update(open).set((gap::attempts.eq(gap::attempts + 1), gap::reason.eq(reason)));
     if again.execute(writer)? > 0 {
         return Ok(());

@@ -226,3 +226,30 @@ fn a_merged_purchase_is_on_one_page_when_pages_are_turned() {
     }
     assert_eq!(rows(&database)[0].timestamp_ms, T0 + 20_000);
 }
+
+#[test]
+fn a_guard_that_was_given_is_one_row_once_it_is_clear_what_explains_what() {
+    let estimate = buy(0, 7);
+    let receipt = toast(500, 6);
+    let mut explaining = receipt.clone();
+    if let Body::Guard(guard) = &mut explaining.body {
+        guard.explains = Some(estimate.id);
+    }
+    for events in [
+        vec![&estimate, &receipt, &explaining],
+        vec![&receipt, &estimate, &explaining],
+        vec![&estimate, &explaining],
+        vec![&explaining, &estimate],
+        vec![&estimate, &receipt, &explaining, &explaining, &receipt, &estimate],
+    ] {
+        let events: Vec<Event> = events.into_iter().cloned().collect();
+        for way in [Way::OneBatch, Way::OneEach, Way::Reopened] {
+            let (outcome, rows) = record(&events, way);
+            assert_eq!(rows, std::slice::from_ref(&receipt), "{way:?}");
+            assert_eq!(outcome.received(), events.len() as u64, "{way:?}");
+        }
+    }
+    let another = buy(900, 7);
+    let (_, rows) = record(&[estimate, receipt, explaining, another], Way::OneEach);
+    assert_eq!(rows.len(), 2, "one receipt explains one estimate");
+}

@@ -10,40 +10,57 @@
 
 // The live stores.
 pub mod embedded;
+pub mod outbox;
+mod queue;
 pub mod redis;
 mod spool;
 pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
+mod lock;
+mod purchase_rows;
 mod rows;
 mod schema;
 pub mod sqlite;
 
 // How events get into it.
+mod backfill;
 pub mod dead_letters;
+pub mod django;
 mod guards;
+mod heads;
 pub mod record;
 mod sums;
 pub mod tasks;
 
 // What else is kept there.
+pub mod books;
 pub mod gaps;
 pub mod rooms;
 
 // What is asked of it.
 pub mod queries;
+mod search;
 pub mod series;
+pub mod walk;
+
+// How it is kept in order.
+pub mod backup;
+pub mod housekeeper;
+pub mod retention;
+pub mod upkeep;
 
 #[cfg(test)]
 mod contract_tests;
 #[cfg(test)]
 mod fixtures;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::Serialize;
 use thiserror::Error;
+use tokio::sync::Notify;
 
 use crate::domain::{Event, Gold, RoomId, RoomInfo};
 
@@ -78,6 +95,9 @@ pub enum RecentList {
     /// Gifts, paid and free.
     Gifts,
 }
+
+/// Events looked at together while counting them.
+const EVENTS_A_LOOK: usize = 10_000;
 
 /// Chat lines kept per room: what a room's page shows at first, and some scrolling.
 pub const DANMAKU_KEPT: usize = 500;
@@ -156,17 +176,21 @@ pub struct RoomTotals {
     pub super_chats: i64,
     /// Guard purchases.
     pub guards: i64,
-    /// Distinct known users who chatted (raffle phrases aside) or gave something, be it free. A lower bound
-    /// while users are masked.
+    /// Distinct users who chatted (raffle phrases aside) or gave something, be it free: known ones, and those for
+    /// whom a hash or an open_id stands. A lower bound if anybody is unidentified.
     pub users: i64,
-    /// Chat lines and purchases whose user was masked.
+    /// Chat lines, gifts, super chats and guards whose user was masked.
     pub masked: i64,
-    /// Paid for gifts.
+    /// Those among them (raffle phrases aside) for whose user nothing stands.
+    pub unidentified: i64,
+    /// Paid for gifts to the room's streamer.
     pub gift_gold: Gold,
     /// Paid for super chats.
     pub super_chat_gold: Gold,
     /// Paid for guards.
     pub guard_gold: Gold,
+    /// Paid here for gifts to other streamers: no income of this room.
+    pub others_gold: Gold,
     /// When the newest event of the room happened, unix ms; 0 when there is none.
     pub last_event_ms: i64,
 }
@@ -180,6 +204,15 @@ pub trait LiveStore: Send + Sync + 'static {
     /// How to feed it well.
     fn batching(&self) -> Batching;
 
+    /// The outbox in front of it, if it needs one.
+    fn outbox(&self) -> Option<&outbox::Outbox> {
+        None
+    }
+
+    /// Brings on what waits in the outbox, ringing `bell` when something arrived, until `finish` says true and
+    /// nothing can be done now. At once, without an outbox.
+    async fn forward(&self, _bell: &Notify, _finish: &(dyn Fn() -> bool + Sync)) {}
+
     /// Adds a batch to the stream and to the recent lists of its rooms. Durable when it returns.
     async fn append(&self, events: &[Arc<Event>]) -> Result<(), StoreError>;
 
@@ -190,6 +223,26 @@ pub trait LiveStore: Send + Sync + 'static {
 
     /// Lets go of everything up to and including `position`: it is in the history now.
     async fn forget_through(&self, position: &Position) -> Result<(), StoreError>;
+
+    /// How many events of each room stand after `position`, those in an outbox included. For a start, when
+    /// nothing moves yet; what cannot be read is passed over.
+    async fn left(&self, position: Option<&Position>) -> Result<BTreeMap<RoomId, u64>, StoreError> {
+        let mut rooms = BTreeMap::new();
+        let mut position = position.cloned();
+        loop {
+            match self.read_after(position.as_ref(), EVENTS_A_LOOK).await {
+                Err(StoreError::Unreadable { position: bad, .. }) => position = Some(Position(bad)),
+                Err(error) => return Err(error),
+                Ok(batches) => {
+                    let Some(last) = batches.last() else { return Ok(rooms) };
+                    position = Some(last.position.clone());
+                    for event in batches.iter().flat_map(|batch| &batch.events) {
+                        *rooms.entry(event.room_id).or_default() += 1;
+                    }
+                }
+            }
+        }
+    }
 
     /// How many events stand after `position`.
     async fn backlog(&self, position: Option<&Position>) -> Result<u64, StoreError>;

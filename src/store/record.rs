@@ -21,9 +21,10 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
-    Batch, Position, RoomTotals, StoreKind, dead_letters,
+    Batch, Position, RoomTotals, StoreKind, backfill, dead_letters,
     guards::store_guard,
-    rows::{DanmakuRow, GaugeRow, GiftRow, InteractionRow, RoomEventRow, SuperChatRow, minute_of},
+    purchase_rows::{GiftRow, SuperChatRow},
+    rows::{DanmakuRow, GaugeRow, InteractionRow, RoomEventRow, minute_of},
     schema::{
         blm_cursor, blm_ledger, live_data_danmakudata, live_data_gauge, live_data_giftdata, live_data_interaction,
         live_data_liveroom, live_data_roomevent, live_data_superchat,
@@ -33,7 +34,7 @@ use super::{
     tasks,
 };
 use crate::{
-    domain::{Body, Event, EventId, RoomId},
+    domain::{Body, Event, EventId, RoomId, Uid},
     supervise::faults::{self, Point},
 };
 
@@ -120,8 +121,8 @@ impl Database {
         let mut writer = self.writer()?;
         writer
             .immediate_transaction(|writer| {
-                let mut run = Run::default();
-                make_rooms(writer, events.iter().map(|event| event.room_id))?;
+                let streamers = make_rooms(writer, events.iter().map(|event| event.room_id))?;
+                let mut run = Run::of(streamers);
                 let (bad, good): (Vec<&Event>, Vec<&Event>) =
                     events.iter().partition(|event| aside.contains_key(&event.id));
                 for chunk in good.chunks(ROWS_A_STATEMENT) {
@@ -135,7 +136,7 @@ impl Database {
                 let recorded = Recorded { totals: sums.write(writer)?, rooms };
                 add_to_ledger(writer, &recorded.rooms)?;
                 set_cursor(writer, store, &last.position)?;
-                tasks::log_run(writer, started, recorded.outcome(), last_error.as_deref())?;
+                tasks::log_run(writer, tasks::LIVE_SYNC, started, recorded.outcome(), last_error.as_deref())?;
                 tasks::count(writer, recorded_danmaku_and_gifts, recorded.outcome().dead_letter, last_error)?;
                 // Nothing about the data: the whole transaction fails, and may be repeated.
                 faults::reach(Point::SqliteCommit, 0).map_err(|_| DieselError::RollbackTransaction)?;
@@ -144,12 +145,35 @@ impl Database {
             .map_err(|source| RecordError::Transaction { events: events.len(), source })
     }
 
+    /// Stores what `next` takes from another program's database, until it gives nothing, all of it or none. Sums
+    /// are as for what is received; the ledger and the task, which are about receiving, stay as they are.
+    pub(super) fn import(&self, mut next: impl FnMut() -> QueryResult<Vec<Event>>) -> Result<Recorded, QueryError> {
+        let started = Utc::now().naive_utc();
+        let imported = self.writer()?.immediate_transaction(|writer| {
+            let mut run = Run::default();
+            loop {
+                let events = next()?;
+                if events.is_empty() {
+                    break;
+                }
+                make_rooms(writer, events.iter().map(|event| event.room_id))?;
+                for chunk in events.iter().collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
+                    run.store(writer, chunk)?;
+                }
+            }
+            let Run { sums, rooms, last_error } = run;
+            let recorded = Recorded { totals: sums.write(writer)?, rooms };
+            tasks::log_run(writer, tasks::IMPORT, started, recorded.outcome(), last_error.as_deref())?;
+            Ok(recorded)
+        });
+        imported.map_err(super::sqlite::failed("take over the other database"))
+    }
+
     /// Does what storing `events` would do and takes it back, for whoever looks for the one that panics.
     pub fn rehearse(&self, events: &[Event]) -> Result<(), QueryError> {
         let events: Vec<&Event> = events.iter().collect();
         let rehearsed = self.writer()?.immediate_transaction(|writer| {
-            let mut run = Run::default();
-            make_rooms(writer, events.iter().map(|event| event.room_id))?;
+            let mut run = Run::of(make_rooms(writer, events.iter().map(|event| event.room_id))?);
             run.store(writer, &events)?;
             run.sums.write(writer)?;
             Err::<(), _>(DieselError::RollbackTransaction)
@@ -181,6 +205,8 @@ pub(super) enum Fate {
     Known,
     /// It took over the row of this earlier event, which told of the same purchase.
     Replaces(Box<Event>),
+    /// The rows knew it, but not that this other event told of the same purchase, whose row is gone now.
+    Absorbs(Box<Event>),
 }
 
 /// What has happened so far within one transaction.
@@ -192,9 +218,14 @@ struct Run {
 }
 
 impl Run {
+    /// Nothing yet; the rooms' streamers are these.
+    fn of(streamers: HashMap<RoomId, Uid>) -> Run {
+        Run { sums: Sums::of(streamers), ..Run::default() }
+    }
+
     /// Stores `events`, or all but those that the tables refuse.
     fn store(&mut self, writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<()> {
-        match writer.transaction(|writer| store_rows(writer, events)) {
+        match writer.transaction(|writer| store_rows(writer, events, self.sums.streamers())) {
             Ok(fates) => {
                 for (event, fate) in events.iter().zip(fates) {
                     let outcome = self.rooms.entry(event.room_id).or_default();
@@ -209,6 +240,10 @@ impl Run {
                             outcome.duplicate += 1;
                             self.sums.remove(&earlier);
                             self.sums.add(event);
+                        }
+                        Fate::Absorbs(other) => {
+                            outcome.duplicate += 1;
+                            self.sums.remove(&other);
                         }
                     }
                 }
@@ -258,20 +293,26 @@ fn is_about_the_data(error: &DieselError) -> bool {
     }
 }
 
-/// Makes the row that others refer to, for every room that has none yet.
-pub(super) fn make_rooms(writer: &mut SqliteConnection, rooms: impl Iterator<Item = RoomId>) -> QueryResult<()> {
+/// Makes the row that others refer to, for every room that has none yet; gives the rooms' streamers, as far as known.
+pub(super) fn make_rooms(
+    writer: &mut SqliteConnection,
+    rooms: impl Iterator<Item = RoomId>,
+) -> QueryResult<HashMap<RoomId, Uid>> {
     let rooms: HashSet<RoomId> = rooms.collect();
+    let mut streamers = HashMap::with_capacity(rooms.len());
     for room in rooms {
         let id = live_data_liveroom::room_id.eq(room.0 as i64);
-        let known: bool =
-            diesel::select(diesel::dsl::exists(live_data_liveroom::table.filter(id))).get_result(writer)?;
-        if !known {
+        let known: Option<i64> =
+            live_data_liveroom::table.filter(id).select(live_data_liveroom::uid).first(writer).optional()?;
+        if let Some(streamer) = known {
+            streamers.insert(room, Uid(streamer as u64));
+        } else {
             diesel::insert_into(live_data_liveroom::table)
                 .values((id, live_data_liveroom::title.eq(""), live_data_liveroom::uname.eq("")))
                 .execute(writer)?;
         }
     }
-    Ok(())
+    Ok(streamers)
 }
 
 /// Inserts the rows of one table whose id is not there yet, and marks them in `fates`.
@@ -302,7 +343,11 @@ macro_rules! insert_new {
 }
 
 /// Writes what is new among `events`, and says what became of each.
-fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<Vec<Fate>> {
+fn store_rows(
+    writer: &mut SqliteConnection,
+    events: &[&Event],
+    streamers: &HashMap<RoomId, Uid>,
+) -> QueryResult<Vec<Fate>> {
     let mut fates = vec![Fate::Known; events.len()];
     let mut danmaku = Vec::new();
     let mut gifts = Vec::new();
@@ -315,9 +360,15 @@ fn store_rows(writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<V
         events.iter().try_for_each(|event| faults::reach(Point::SqliteRow, event.room_id.0).map_err(injected))?;
     }
     for (at, event) in events.iter().enumerate() {
+        if backfill::is_on_record(writer, event, &events[..at])? {
+            continue;
+        }
         match &event.body {
             Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
-            Body::Gift(body) => gifts.push((at, event.id, GiftRow::new(event, body))),
+            Body::Gift(body) => {
+                let streamer = streamers.get(&event.room_id).copied().unwrap_or_default();
+                gifts.push((at, event.id, GiftRow::new(event, body, streamer)));
+            }
             Body::SuperChat(body) => super_chats.push((at, event.id, SuperChatRow::new(event, body))),
             Body::Guard(body) => fates[at] = store_guard(writer, event, body)?,
             Body::Enter(medal) | Body::Follow(medal) | Body::Share(medal) | Body::Like(medal) => {

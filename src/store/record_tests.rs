@@ -44,6 +44,8 @@ fn what_was_recorded_is_read_back_and_counted() {
         guards: 1,
         users: 3,
         masked: 1,
+        unidentified: 1,
+        others_gold: Gold::ZERO,
         gift_gold: Gold(15_003),
         super_chat_gold: Gold(30_000),
         guard_gold: Gold(138_000),
@@ -131,7 +133,7 @@ fn hostile_values_are_stored_and_come_back() {
         let mut event = danmaku(u64::MAX, 0, "\u{0}%_\\'\"\u{202e}𝄞");
         event.id = EventId::of(ms, &[&n.to_string()]);
         (event.timestamp_ms, event.received_ms) = (ms, ms);
-        event.user = User { uid: Uid(u64::MAX), username: "x".repeat(100_000), masked: false };
+        event.user = User { uid: Uid(u64::MAX), username: "x".repeat(100_000), masked: false, alias: None };
         events.push(event);
     }
     for n in 0..3 {

@@ -3,13 +3,17 @@
 //! Events lie twice: in the stream `blm:stream`, one entry a batch (`n` events, `e` their JSON list),
 //! until they are in the history, and in the capped lists of their rooms, for other programs and the
 //! pages. Both are written in one MULTI, so a batch is there or it is not. A lost answer may have been a
-//! success: the batch comes again, the history knows its events, and [`LiveStore::recent`] shows each once.
+//! success: what comes through the outbox (`outbox.rs`) has a number that becomes the entry's id, so it is
+//! known then; otherwise the history knows the events, and [`LiveStore::recent`] shows each once.
 //!
 //! The server may be shared. Nothing is deleted that was not written here, and a list may hold lines of
-//! others: what cannot be read as an event is passed over.
+//! others: what cannot be read as an event is passed over. A key of ours that somebody else made, with
+//! another type, is left as it is: every command used here refuses it.
+
+mod connect;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -17,20 +21,20 @@ use std::{
 use async_trait::async_trait;
 use chrono::Utc;
 use deadpool_redis::{
-    Connection, Manager, Pool, PoolError, Runtime,
+    Connection, Pool, PoolError,
     redis::{
-        AsyncConnectionConfig, ErrorKind, Pipeline, RedisError, Script, ServerErrorKind, cmd, pipe,
+        ErrorKind, Pipeline, RedisError, Script, ServerErrorKind, Value, cmd, from_redis_value_ref, pipe,
         streams::{StreamId, StreamRangeReply},
     },
 };
-use thiserror::Error;
+use rand::RngExt;
+use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{
-    Batch, Batching, DANMAKU_KEPT, GIFTS_KEPT, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals,
-    StoreError, StoreKind,
-};
-use crate::domain::{Event, Kind, RoomId, RoomInfo};
+use self::connect::{PATIENCE, classify, pool};
+pub use self::connect::{RedisAddressError, RedisOptions};
+use super::{Batch, Batching, LiveStore, LiveStoreStatus, Position, RecentList, RoomTotals, StoreError, StoreKind};
+use crate::domain::{Event, Kept, Kind, RoomId, RoomInfo};
 
 /// The stream of batches.
 const STREAM: &str = "blm:stream";
@@ -39,19 +43,16 @@ const STREAM: &str = "blm:stream";
 const ACTIVE: &str = "rooms:active";
 /// Those of them that we put there.
 const ACTIVE_OURS: &str = "blm:active";
-/// Those that we want there; exists within a transaction only.
-const ACTIVE_NOW: &str = "blm:active:now";
+/// How far the sync has come: a hash, because HSET, unlike SET, leaves somebody else's key of that name alone.
+const SYNC: &str = "blm:sync";
+/// Which installation fills the stream.
+const OWNER: &str = "blm:owner";
+/// Another installation may take over when this one has not been heard of for so long, ms.
+const OWNER_GONE_MS: u64 = 15_000;
 
 /// A round trip costs 0.1 ms on the same machine, so batches can be small and fresh (measured: 71,000
 /// events/s at 100 a batch).
 const BATCHING: Batching = Batching { max_events: 256, linger: Duration::from_millis(20) };
-
-/// Connections at the same time: a writer, a reader, a status and one to spare.
-const CONNECTIONS: usize = 4;
-
-/// The longest wait for an answer or a connection. The redis crate's own 500 ms is too short for a
-/// server that is rewriting its log.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Entries of the stream in the first read; doubled from read to read, up to [`MOST_ENTRIES`].
 const FIRST_ENTRIES: usize = 8;
@@ -75,28 +76,30 @@ static COUNT: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// How the server is used.
-#[derive(Clone, Copy, Debug)]
-pub struct RedisOptions {
-    /// A room's lists disappear when nothing was added for so long. A week: longer than most rooms stay
-    /// silent, and short enough that a room that is no longer watched does not stay for ever.
-    pub list_expiry: Duration,
-}
+/// Takes or keeps the place of the one who fills the stream (arguments: who, ms until it is free, a mark). The
+/// mark stays until the server forgets: finding another means that everything else is gone as well.
+static CLAIM: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local owner = redis.call('GET', KEYS[1])
+         if owner and owner ~= ARGV[1] then return false end
+         redis.call('HSETNX', KEYS[2], 'mark', ARGV[3])
+         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+         return redis.call('HGET', KEYS[2], 'mark')",
+    )
+});
 
-impl Default for RedisOptions {
-    fn default() -> RedisOptions {
-        RedisOptions { list_expiry: Duration::from_secs(7 * 24 * 3600) }
-    }
-}
+/// `through` and `mark` of [`SYNC`].
+type SyncFields = (Option<String>, Option<String>);
 
-/// The address cannot be used. Shown without its password.
-#[derive(Debug, Error)]
-#[error(
-    "{address:?} is not the address of a Redis server ({why}): give one such as redis://:password@localhost:6379/0"
-)]
-pub struct RedisAddressError {
-    address: String,
-    why: String,
+/// What the server knows of the stream. Numbers are those of the outbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The newest batch that was ever added; none for an empty server.
+    pub(super) last: Option<i64>,
+    /// Everything up to this one is in the history.
+    pub(super) synced: Option<i64>,
+    /// Changes when the server has forgotten everything.
+    pub(super) mark: Option<String>,
 }
 
 /// A Redis server as live store. Cheap to clone.
@@ -110,18 +113,7 @@ impl RedisStore {
     /// Prepares the use of the server at `url` (`redis://` or `rediss://`). Connects only when something is
     /// asked of it, so the server may come later.
     pub fn connect(url: &str, options: RedisOptions) -> Result<RedisStore, RedisAddressError> {
-        let unusable = |why: String| RedisAddressError { address: without_password(url), why };
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
-        let manager = Manager::new_with_config(url, config).map_err(|error| unusable(error.category().to_owned()))?;
-        let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS)
-            .wait_timeout(Some(PATIENCE))
-            .create_timeout(Some(PATIENCE))
-            .recycle_timeout(Some(PATIENCE))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| unusable(error.to_string()))?;
+        let pool = pool(url)?;
         Ok(RedisStore { pool, options })
     }
 
@@ -133,8 +125,102 @@ impl RedisStore {
         })
     }
 
+    /// Adds a batch with a number of its own, which must be above all before it. Answers how the stream
+    /// stands then, which costs no further round trip.
+    pub(super) async fn append_as(&self, number: i64, events: &[Arc<Event>]) -> Result<Standing, StoreError> {
+        self.add(&id_of(number), events).await
+    }
+
+    /// How the stream stands.
+    pub(super) async fn standing(&self) -> Result<Standing, StoreError> {
+        let mut pipeline = pipe();
+        pipeline.ignore_errors();
+        pipeline.cmd("XINFO").arg("STREAM").arg(STREAM);
+        pipeline.cmd("HMGET").arg(SYNC).arg("through").arg("mark");
+        let mut connection = self.connection().await?;
+        let (stream, sync): (Result<HashMap<String, Value>, RedisError>, Result<SyncFields, RedisError>) =
+            pipeline.query_async(&mut connection).await.map_err(classify("to ask how the stream stands"))?;
+        let last = match stream {
+            Ok(stream) => stream.get("last-generated-id").and_then(|id| from_redis_value_ref::<String>(id).ok()),
+            // There is none.
+            Err(error) if error.detail().is_some_and(|detail| detail.contains("no such key")) => None,
+            Err(error) => return Err(classify("to ask how the stream stands")(error)),
+        };
+        let (synced, mark) = sync.map_err(classify("to ask how far the sync has come"))?;
+        let number = |id: Option<String>| id.as_deref().and_then(number_of);
+        Ok(Standing { last: number(last), synced: number(synced), mark })
+    }
+
+    /// Becomes, or stays, the one who fills the stream; the server's mark. None while somebody else does.
+    pub(super) async fn claim(&self, who: &str) -> Result<Option<String>, StoreError> {
+        CLAIM
+            .key(OWNER)
+            .key(SYNC)
+            .arg(who)
+            .arg(OWNER_GONE_MS)
+            .arg(format!("{:016x}", rand::rng().random::<u64>()))
+            .invoke_async(&mut self.connection().await?)
+            .await
+            .map_err(classify("to say who fills the stream"))
+    }
+
+    async fn add(&self, id: &str, events: &[Arc<Event>]) -> Result<Standing, StoreError> {
+        let mut texts = Vec::with_capacity(events.len());
+        let mut told = Vec::with_capacity(events.len());
+        let mut lists: BTreeMap<String, (usize, Vec<usize>)> = BTreeMap::new();
+        for (at, event) in events.iter().enumerate() {
+            texts.push(json_of(&Kept(event))?);
+            // The lists are for everybody, the stream is for us: what stands for a masked user is not for everybody.
+            told.push(event.user.hash().map(|_| json_of(event.as_ref())).transpose()?);
+            let (list, cap) = match event.kind() {
+                Kind::Danmaku => (RecentList::Danmaku, self.options.danmaku_kept),
+                Kind::Gift => (RecentList::Gifts, self.options.gifts_kept),
+                _ => continue,
+            };
+            lists.entry(list_key(event.room_id, list)).or_insert((cap, Vec::new())).1.push(at);
+        }
+        // MULTI does not undo: when the XADD worked, the batch is in the stream, whatever became of the lists.
+        // Calling that a failure would bring it again and again for as long as somebody else's key of
+        // another type stands where a list should be.
+        let mut pipeline = pipe();
+        pipeline.atomic().ignore_errors();
+        let batch = format!("[{}]", texts.join(","));
+        pipeline.cmd("XADD").arg(STREAM).arg(id).arg("n").arg(events.len()).arg("e").arg(batch);
+        for (key, (cap, members)) in lists {
+            let newest = &members[members.len().saturating_sub(cap)..];
+            let push = pipeline.cmd("LPUSH").arg(&key);
+            for at in newest {
+                push.arg(told[*at].as_ref().unwrap_or(&texts[*at]));
+            }
+            push.ignore();
+            pipeline.cmd("LTRIM").arg(&key).arg(0).arg(cap - 1).ignore();
+            pipeline.cmd("EXPIRE").arg(&key).arg(self.options.list_expiry.as_secs()).ignore();
+        }
+        pipeline.cmd("HMGET").arg(SYNC).arg("through").arg("mark");
+        let (added, sync): (Result<String, RedisError>, Result<SyncFields, RedisError>) =
+            pipeline.query_async(&mut self.connection().await?).await.map_err(|error| self.demoted(error))?;
+        let last = number_of(&added.map_err(|error| self.demoted(error))?);
+        let (synced, mark) = sync.unwrap_or_default();
+        Ok(Standing { last, synced: synced.as_deref().and_then(number_of), mark })
+    }
+
+    /// A server that has become a replica keeps its connections open: they lead to the wrong one now.
+    fn demoted(&self, error: RedisError) -> StoreError {
+        if matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly)) {
+            self.pool.retain(|_, _| false);
+        }
+        classify("to append")(error)
+    }
+
     async fn run(&self, what: &'static str, pipeline: &Pipeline) -> Result<(), StoreError> {
         pipeline.exec_async(&mut self.connection().await?).await.map_err(classify(what))
+    }
+
+    /// Whether the stream stands before `position`: the server came back with less than it had, or with
+    /// nothing. What the outbox brings again must be read then, although its numbers are not new.
+    async fn went_back(&self, position: Option<&Position>) -> Result<bool, StoreError> {
+        let Some(position) = position.and_then(|position| number_of(&position.0)) else { return Ok(false) };
+        Ok(self.standing().await?.last.is_some_and(|last| last < position))
     }
 
     async fn entries(&self, from: &str, count: usize) -> Result<Vec<StreamId>, StoreError> {
@@ -151,33 +237,6 @@ impl RedisStore {
     }
 }
 
-/// `url` as it may be shown: without what stands before an @, and without parameters.
-fn without_password(url: &str) -> String {
-    let (scheme, rest) = match url.split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None => (String::new(), url),
-    };
-    let rest = rest.split('?').next().unwrap_or_default();
-    match rest.rfind('@') {
-        Some(at) => format!("{scheme}***{}", &rest[at..]),
-        // A password whose @ was forgotten.
-        None if rest.starts_with(':') => format!("{scheme}***"),
-        None => format!("{scheme}{rest}"),
-    }
-}
-
-/// Sorts errors into those of the way to the server and those of the server.
-fn classify(what: &'static str) -> impl Fn(RedisError) -> StoreError {
-    move |error| {
-        let starting = matches!(error.kind(), ErrorKind::Server(ServerErrorKind::BusyLoading));
-        if starting || error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
-            StoreError::Unreachable(format!("Redis: {error}"))
-        } else {
-            StoreError::Refused { what, why: error.to_string() }
-        }
-    }
-}
-
 /// The first id after a position: ids are `<ms>-<number>`.
 fn id_after(position: Option<&Position>) -> Result<String, StoreError> {
     let Some(Position(text)) = position else { return Ok("-".to_owned()) };
@@ -191,11 +250,28 @@ fn id_after(position: Option<&Position>) -> Result<String, StoreError> {
     next.ok_or_else(|| StoreError::Refused { what: "a position", why: format!("{text:?} is not one of Redis") })
 }
 
+/// A batch's number as an id of the stream. Numbers are us, so ids look like those that Redis makes.
+fn id_of(number: i64) -> String {
+    format!("{}-{}", number / 1000, number % 1000)
+}
+
+/// The number of an id; one that Redis made itself stands for the last number of its ms that is not above it.
+pub(super) fn number_of(id: &str) -> Option<i64> {
+    let (ms, number) = id.split_once('-')?;
+    let (ms, number) = (ms.parse::<i64>().ok()?, number.parse::<i64>().ok()?);
+    ms.checked_mul(1000)?.checked_add(number.min(999))
+}
+
 fn batch_of(entry: &StreamId) -> Result<Batch, StoreError> {
     let unreadable = |why: String| StoreError::Unreadable { position: entry.id.clone(), why };
     let text: String = entry.get("e").ok_or_else(|| unreadable("it has no field e".to_owned()))?;
     let events: Vec<Event> = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     Ok(Batch { position: Position(entry.id.clone()), events })
+}
+
+fn json_of(event: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(event)
+        .map_err(|error| StoreError::Refused { what: "to write an event", why: error.to_string() })
 }
 
 fn list_key(room: RoomId, list: RecentList) -> String {
@@ -219,46 +295,18 @@ impl LiveStore for RedisStore {
         if events.is_empty() {
             return Ok(());
         }
-        let mut texts = Vec::with_capacity(events.len());
-        let mut lists: BTreeMap<String, (usize, Vec<usize>)> = BTreeMap::new();
-        for (at, event) in events.iter().enumerate() {
-            let text = serde_json::to_string(event)
-                .map_err(|error| StoreError::Refused { what: "to write an event", why: error.to_string() })?;
-            texts.push(text);
-            let (list, cap) = match event.kind() {
-                Kind::Danmaku => (RecentList::Danmaku, DANMAKU_KEPT),
-                Kind::Gift => (RecentList::Gifts, GIFTS_KEPT),
-                _ => continue,
-            };
-            lists.entry(list_key(event.room_id, list)).or_insert((cap, Vec::new())).1.push(at);
-        }
-        // MULTI does not undo: when the XADD worked, the batch is in the stream, whatever became of the lists.
-        // Calling that a failure would bring it again and again for as long as somebody else's key of
-        // another type stands where a list should be.
-        let mut pipeline = pipe();
-        pipeline.atomic().ignore_errors();
-        let batch = format!("[{}]", texts.join(","));
-        pipeline.cmd("XADD").arg(STREAM).arg("*").arg("n").arg(events.len()).arg("e").arg(batch);
-        for (key, (cap, members)) in lists {
-            let newest = &members[members.len().saturating_sub(cap)..];
-            let push = pipeline.cmd("LPUSH").arg(&key);
-            for at in newest {
-                push.arg(&texts[*at]);
-            }
-            push.ignore();
-            pipeline.cmd("LTRIM").arg(&key).arg(0).arg(cap - 1).ignore();
-            pipeline.cmd("EXPIRE").arg(&key).arg(self.options.list_expiry.as_secs()).ignore();
-        }
-        let (added,): (Result<String, RedisError>,) =
-            pipeline.query_async(&mut self.connection().await?).await.map_err(classify("to append"))?;
-        added.map(drop).map_err(classify("to append"))
+        self.add("*", events).await.map(drop)
     }
 
     async fn read_after(&self, position: Option<&Position>, max_events: usize) -> Result<Vec<Batch>, StoreError> {
         let mut from = id_after(position)?;
         let (mut batches, mut events, mut count) = (Vec::new(), 0, FIRST_ENTRIES);
         loop {
-            let entries = self.entries(&from, count).await?;
+            let mut entries = self.entries(&from, count).await?;
+            if entries.is_empty() && batches.is_empty() && self.went_back(position).await? {
+                from = "-".to_owned();
+                entries = self.entries(&from, count).await?;
+            }
             for entry in &entries {
                 let batch = match batch_of(entry) {
                     Ok(batch) => batch,
@@ -281,9 +329,15 @@ impl LiveStore for RedisStore {
     }
 
     async fn forget_through(&self, position: &Position) -> Result<(), StoreError> {
+        // Not in one MULTI: a full server takes no HSET, and must be given room all the same.
         let mut pipeline = pipe();
-        pipeline.cmd("XTRIM").arg(STREAM).arg("MINID").arg(id_after(Some(position))?).ignore();
-        self.run("to trim the stream", &pipeline).await
+        pipeline.ignore_errors();
+        pipeline.cmd("XTRIM").arg(STREAM).arg("MINID").arg(id_after(Some(position))?);
+        pipeline.cmd("HSET").arg(SYNC).arg("through").arg(&position.0);
+        let (trimmed, told): (Result<u64, RedisError>, Result<u64, RedisError>) =
+            pipeline.query_async(&mut self.connection().await?).await.map_err(classify("to trim the stream"))?;
+        trimmed.map_err(classify("to trim the stream"))?;
+        told.map(drop).map_err(classify("to say how far the history has come"))
     }
 
     async fn backlog(&self, position: Option<&Position>) -> Result<u64, StoreError> {
@@ -313,7 +367,7 @@ impl LiveStore for RedisStore {
         let texts: Vec<String> = cmd("LRANGE")
             .arg(list_key(room, list))
             .arg(0)
-            .arg(limit.min(DANMAKU_KEPT.max(GIFTS_KEPT)) - 1)
+            .arg(limit.min(self.options.danmaku_kept.max(self.options.gifts_kept)) - 1)
             .query_async(&mut self.connection().await?)
             .await
             .map_err(classify("to read a list"))?;
@@ -361,18 +415,26 @@ impl LiveStore for RedisStore {
 
     async fn put_active(&self, rooms: &[RoomId]) -> Result<(), StoreError> {
         // Others may have put rooms there as well: only those are taken out that we put in.
+        let ours: BTreeSet<u64> = cmd("SMEMBERS")
+            .arg(ACTIVE_OURS)
+            .query_async(&mut self.connection().await?)
+            .await
+            .map_err(classify("to publish the monitored rooms"))?;
+        let wanted: BTreeSet<u64> = rooms.iter().map(|room| room.0).collect();
+        let gone: Vec<u64> = ours.difference(&wanted).copied().collect();
         let mut pipeline = pipe();
         pipeline.atomic();
-        pipeline.cmd("DEL").arg(ACTIVE_NOW).ignore();
-        if !rooms.is_empty() {
-            let rooms: Vec<u64> = rooms.iter().map(|room| room.0).collect();
-            pipeline.cmd("SADD").arg(ACTIVE_NOW).arg(rooms).ignore();
+        for key in [ACTIVE, ACTIVE_OURS] {
+            if !gone.is_empty() {
+                pipeline.cmd("SREM").arg(key).arg(&gone).ignore();
+            }
+            if !wanted.is_empty() {
+                pipeline.cmd("SADD").arg(key).arg(&wanted).ignore();
+            }
         }
-        pipeline.cmd("SDIFFSTORE").arg(ACTIVE_OURS).arg(ACTIVE_OURS).arg(ACTIVE_NOW).ignore();
-        pipeline.cmd("SDIFFSTORE").arg(ACTIVE).arg(ACTIVE).arg(ACTIVE_OURS).ignore();
-        pipeline.cmd("SUNIONSTORE").arg(ACTIVE).arg(ACTIVE).arg(ACTIVE_NOW).ignore();
-        pipeline.cmd("SUNIONSTORE").arg(ACTIVE_OURS).arg(ACTIVE_NOW).ignore();
-        pipeline.cmd("DEL").arg(ACTIVE_NOW).ignore();
+        if pipeline.is_empty() {
+            return Ok(());
+        }
         self.run("to publish the monitored rooms", &pipeline).await
     }
 

@@ -10,13 +10,17 @@ use serde::Serialize;
 use super::{
     record::make_rooms,
     schema::{
-        blm_deadletter, blm_ledger, blm_roomtotal, blm_roomuser, blm_setting, live_data_danmakudata, live_data_gap,
-        live_data_gauge, live_data_giftdata, live_data_guard, live_data_interaction, live_data_liveroom as room,
-        live_data_minute, live_data_roomevent, live_data_superchat,
+        blm_deadletter, blm_drop, blm_intake, blm_ledger, blm_roomalias, blm_roomtotal, blm_roomuser, blm_setting,
+        live_data_danmakudata, live_data_gap, live_data_gauge, live_data_giftdata, live_data_guard,
+        live_data_interaction, live_data_liveroom as room, live_data_minute, live_data_roomevent, live_data_superchat,
     },
+    search,
     sqlite::{Database, QueryError, failed},
 };
 use crate::domain::{LiveStatus, RoomId, RoomInfo, Uid};
+
+/// Rows of one transaction of an erasing.
+const ERASED_AT_ONCE: usize = 1000;
 
 /// A room as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +31,8 @@ pub struct StoredRoom {
     pub monitored: bool,
     /// Monitored, but a person has paused it.
     pub paused: bool,
+    /// How much it matters when there are not places on accounts for all.
+    pub priority: i64,
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -87,10 +93,10 @@ impl InfoRow {
     }
 }
 
-type Row = (InfoRow, bool, bool);
+type Row = (InfoRow, bool, bool, i64);
 
-fn stored((info, monitored, paused): Row) -> StoredRoom {
-    StoredRoom { info: info.info(), monitored, paused }
+fn stored((info, monitored, paused, priority): Row) -> StoredRoom {
+    StoredRoom { info: info.info(), monitored, paused, priority }
 }
 
 impl Database {
@@ -99,7 +105,7 @@ impl Database {
         let rows: Vec<Row> = room::table
             .filter(room::monitored.eq(true))
             .order(room::id)
-            .select((InfoRow::as_select(), room::monitored, room::paused))
+            .select((InfoRow::as_select(), room::monitored, room::paused, room::priority))
             .load(&mut self.reader()?)
             .map_err(failed("list the monitored rooms"))?;
         Ok(rows.into_iter().map(stored).collect())
@@ -109,7 +115,7 @@ impl Database {
     pub fn room(&self, id: RoomId) -> Result<Option<StoredRoom>, QueryError> {
         let row: Option<Row> = room::table
             .filter(room::room_id.eq(id.0 as i64))
-            .select((InfoRow::as_select(), room::monitored, room::paused))
+            .select((InfoRow::as_select(), room::monitored, room::paused, room::priority))
             .first(&mut self.reader()?)
             .optional()
             .map_err(failed("read a room"))?;
@@ -165,25 +171,83 @@ impl Database {
             .map_err(failed("pause or resume a room"))
     }
 
-    /// Deletes the whole history of a room. The room itself stays on the list if it is monitored.
+    /// How much a room matters, higher more.
+    pub fn set_priority(&self, id: RoomId, priority: i64) -> Result<(), QueryError> {
+        diesel::update(room::table)
+            .filter(room::room_id.eq(id.0 as i64))
+            .set(room::priority.eq(priority))
+            .execute(&mut *self.writer()?)
+            .map(drop)
+            .map_err(failed("keep the priority of a room"))
+    }
+
+    /// Deletes the whole history of a room: first its rows, in small transactions, so that others' are
+    /// stored in between, and then its sums. Killed in between it has to be asked again. The room itself
+    /// stays on the list if it is monitored.
     pub fn erase(&self, id: RoomId) -> Result<(), QueryError> {
         let number = id.0 as i64;
+        while self.erase_chat(number)? == ERASED_AT_ONCE {
+            std::thread::yield_now();
+        }
+        macro_rules! erase_rows {
+            ($($table:ident),*) => {$(
+                loop {
+                    let mut writer = self.writer()?;
+                    let some = $table::table.filter($table::room_id.eq(number)).limit(ERASED_AT_ONCE as i64);
+                    let gone = some
+                        .select($table::id)
+                        .load::<i64>(&mut *writer)
+                        .and_then(|ids| diesel::delete($table::table.filter($table::id.eq_any(ids))).execute(&mut *writer))
+                        .map_err(failed("erase a room"))?;
+                    if gone < ERASED_AT_ONCE {
+                        break;
+                    }
+                }
+            )*};
+        }
+        erase_rows!(live_data_giftdata, live_data_superchat, live_data_guard, live_data_interaction);
         let mut writer = self.writer()?;
         writer
             .immediate_transaction(|writer| {
                 macro_rules! erase_from {
                     ($($table:ident),*) => {$(
-                        diesel::delete($table::table).filter($table::room_id.eq(number)).execute(writer)?;
+                        diesel::delete($table::table.filter($table::room_id.eq(number))).execute(writer)?;
                     )*};
                 }
-                erase_from!(live_data_danmakudata, live_data_giftdata, live_data_superchat, live_data_guard);
-                erase_from!(live_data_interaction, live_data_roomevent, live_data_gauge, live_data_minute);
-                erase_from!(live_data_gap, blm_roomtotal, blm_roomuser, blm_ledger, blm_deadletter);
+                erase_from!(live_data_roomevent, live_data_gauge, live_data_minute);
+                erase_from!(
+                    live_data_gap,
+                    blm_roomtotal,
+                    blm_roomuser,
+                    blm_roomalias,
+                    blm_ledger,
+                    blm_deadletter,
+                    blm_intake,
+                    blm_drop
+                );
                 diesel::delete(room::table)
                     .filter(room::room_id.eq(number))
                     .filter(room::monitored.eq(false))
                     .execute(writer)
                     .map(drop)
+            })
+            .map_err(failed("erase a room"))
+    }
+
+    /// Some chat lines of a room, and what the index knows of them; how many.
+    fn erase_chat(&self, number: i64) -> Result<usize, QueryError> {
+        use live_data_danmakudata as danmaku;
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                let ids: Vec<String> = danmaku::table
+                    .filter(danmaku::room_id.eq(number))
+                    .limit(ERASED_AT_ONCE as i64)
+                    .select(danmaku::event_id)
+                    .load(writer)?;
+                diesel::delete(danmaku::table.filter(danmaku::event_id.eq_any(&ids))).execute(writer)?;
+                search::forget(writer, &ids)?;
+                Ok(ids.len())
             })
             .map_err(failed("erase a room"))
     }

@@ -2,19 +2,14 @@
 //!
 //! Nothing an upstream can say makes a row unstorable: numbers without a sign are stored bit for bit in
 //! SQLite's signed ones, and times outside the years 1970 to 9999 stand at the nearest end, where the
-//! text form still sorts. What is known only to us (id, created_at) is left to the table.
+//! text form still sorts. What is known only to us (id, created_at) is left to the table. Purchases have a file of
+//! their own (`purchase_rows`).
 
 use chrono::{DateTime, NaiveDateTime};
 use diesel::prelude::*;
 
-use super::schema::{
-    live_data_danmakudata, live_data_gauge, live_data_giftdata, live_data_guard, live_data_interaction,
-    live_data_roomevent, live_data_superchat,
-};
-use crate::domain::{
-    BlindBox, Body, CoinType, Danmaku, Event, EventId, Gauge, Gift, Gold, Guard, Kind, Medal, Receiver, RoomId,
-    RoomNotice, Source, SuperChat, Uid, User,
-};
+use super::schema::{live_data_danmakudata, live_data_gauge, live_data_interaction, live_data_roomevent};
+use crate::domain::{Alias, Body, Danmaku, Event, EventId, Gauge, Kind, Medal, RoomId, RoomNotice, Source, Uid, User};
 
 /// The last ms of the year 9999, the last whose text form sorts.
 const LAST_MS: i64 = 253_402_300_799_999;
@@ -37,28 +32,28 @@ pub(super) fn minute_of(ms: i64) -> i64 {
     ms.clamp(0, LAST_MS) / MINUTE_MS * MINUTE_MS
 }
 
-fn medal_of(name: Option<String>, level: i64) -> Option<Medal> {
+pub(super) fn medal_of(name: Option<String>, level: i64) -> Option<Medal> {
     name.map(|name| Medal { name, level })
 }
 
-fn medal_columns(medal: &Option<Medal>) -> (Option<String>, i64) {
+pub(super) fn medal_columns(medal: &Option<Medal>) -> (Option<String>, i64) {
     medal.as_ref().map_or((None, 0), |medal| (Some(medal.name.clone()), medal.level))
 }
 
 /// The columns that every table of events has.
-struct Common<'a> {
-    event_id: &'a str,
-    room_id: i64,
-    timestamp: NaiveDateTime,
-    received_ms: i64,
-    source: &'a str,
-    uid: i64,
-    username: String,
-    masked: bool,
+pub(super) struct Common<'a> {
+    pub(super) event_id: &'a str,
+    pub(super) room_id: i64,
+    pub(super) timestamp: NaiveDateTime,
+    pub(super) received_ms: i64,
+    pub(super) source: &'a str,
+    pub(super) uid: i64,
+    pub(super) username: String,
+    pub(super) masked: bool,
 }
 
 impl Common<'_> {
-    fn into_event(self, body: Body) -> Event {
+    pub(super) fn into_event(self, body: Body) -> Event {
         let timestamp_ms = to_ms(self.timestamp);
         Event {
             // Somebody else wrote this row: it gets an id of its own rather than failing the page.
@@ -66,8 +61,13 @@ impl Common<'_> {
             room_id: RoomId(self.room_id as u64),
             timestamp_ms,
             received_ms: self.received_ms,
-            source: if self.source == Source::Backfill.as_str() { Source::Backfill } else { Source::Live },
-            user: User { uid: Uid(self.uid as u64), username: self.username, masked: self.masked },
+            source: match self.source {
+                "backfill" => Source::Backfill,
+                "import" => Source::Import,
+                _ => Source::Live,
+            },
+            user: User { uid: Uid(self.uid as u64), username: self.username, masked: self.masked, alias: None },
+            origin: None,
             body,
         }
     }
@@ -87,6 +87,8 @@ macro_rules! common {
         }
     };
 }
+
+pub(super) use common;
 
 /// A chat line.
 #[derive(Queryable, Selectable, Insertable)]
@@ -110,6 +112,8 @@ pub(super) struct DanmakuRow {
     lottery: bool,
     emoticon_url: Option<String>,
     reply_to: Option<String>,
+    user_hash: Option<i64>,
+    open_id: Option<String>,
 }
 
 impl DanmakuRow {
@@ -134,6 +138,8 @@ impl DanmakuRow {
             lottery: danmaku.lottery,
             emoticon_url: danmaku.emoticon_url.clone(),
             reply_to: danmaku.reply_to.clone(),
+            user_hash: event.user.hash().map(i64::from),
+            open_id: event.user.open_id().map(str::to_owned),
         }
     }
 }
@@ -151,197 +157,10 @@ impl From<DanmakuRow> for Event {
             emoticon_url: row.emoticon_url,
             reply_to: row.reply_to,
         });
-        common!(row).into_event(body)
-    }
-}
-
-/// A gift.
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = live_data_giftdata, treat_none_as_default_value = false)]
-pub(super) struct GiftRow {
-    event_id: String,
-    room_id: i64,
-    uid: i64,
-    username: String,
-    gift_name: String,
-    gift_id: i64,
-    num: Option<i64>,
-    price: Option<f64>,
-    total_price: Option<f64>,
-    timestamp: NaiveDateTime,
-    medal_name: Option<String>,
-    medal_level: Option<i64>,
-    received_ms: i64,
-    source: String,
-    masked: bool,
-    coin_type: String,
-    price_gold: i64,
-    paid_gold: i64,
-    value_gold: i64,
-    blind_box_name: Option<String>,
-    blind_box_price_gold: Option<i64>,
-    receiver_uid: Option<i64>,
-    receiver_name: Option<String>,
-}
-
-impl GiftRow {
-    pub(super) fn new(event: &Event, gift: &Gift) -> GiftRow {
-        let (medal_name, medal_level) = medal_columns(&gift.medal);
-        GiftRow {
-            event_id: event.id.to_string(),
-            room_id: event.room_id.0 as i64,
-            uid: event.user.uid.0 as i64,
-            username: event.user.username.clone(),
-            gift_name: gift.gift_name.clone(),
-            gift_id: gift.gift_id,
-            num: Some(gift.num),
-            price: Some(gift.price.cny().as_f64()),
-            total_price: Some(gift.paid.cny().as_f64()),
-            timestamp: to_time(event.timestamp_ms),
-            medal_name,
-            medal_level: Some(medal_level),
-            received_ms: event.received_ms,
-            source: event.source.as_str().to_owned(),
-            masked: event.user.masked,
-            coin_type: gift.coin_type.as_str().to_owned(),
-            price_gold: gift.price.0,
-            paid_gold: gift.paid.0,
-            value_gold: gift.value.0,
-            blind_box_name: gift.blind_box.as_ref().map(|blind_box| blind_box.name.clone()),
-            blind_box_price_gold: gift.blind_box.as_ref().map(|blind_box| blind_box.price.0),
-            receiver_uid: gift.receiver.as_ref().map(|receiver| receiver.uid.0 as i64),
-            receiver_name: gift.receiver.as_ref().map(|receiver| receiver.username.clone()),
-        }
-    }
-}
-
-impl From<GiftRow> for Event {
-    fn from(row: GiftRow) -> Event {
-        let body = Body::Gift(Gift {
-            gift_id: row.gift_id,
-            gift_name: row.gift_name,
-            num: row.num.unwrap_or(1),
-            coin_type: if row.coin_type == CoinType::Gold.as_str() { CoinType::Gold } else { CoinType::Silver },
-            price: Gold(row.price_gold),
-            paid: Gold(row.paid_gold),
-            value: Gold(row.value_gold),
-            blind_box: row
-                .blind_box_name
-                .map(|name| BlindBox { name, price: Gold(row.blind_box_price_gold.unwrap_or(0)) }),
-            receiver: row
-                .receiver_uid
-                .map(|uid| Receiver { uid: Uid(uid as u64), username: row.receiver_name.unwrap_or_default() }),
-            medal: medal_of(row.medal_name, row.medal_level.unwrap_or(0)),
-        });
-        common!(row).into_event(body)
-    }
-}
-
-/// A super chat.
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = live_data_superchat, treat_none_as_default_value = false)]
-pub(super) struct SuperChatRow {
-    event_id: String,
-    room_id: i64,
-    uid: i64,
-    username: String,
-    super_chat_id: i64,
-    message: String,
-    price: f64,
-    paid_gold: i64,
-    start_time: i64,
-    end_time: i64,
-    timestamp: NaiveDateTime,
-    received_ms: i64,
-    source: String,
-    masked: bool,
-}
-
-impl SuperChatRow {
-    pub(super) fn new(event: &Event, super_chat: &SuperChat) -> SuperChatRow {
-        SuperChatRow {
-            event_id: event.id.to_string(),
-            room_id: event.room_id.0 as i64,
-            uid: event.user.uid.0 as i64,
-            username: event.user.username.clone(),
-            super_chat_id: super_chat.super_chat_id,
-            message: super_chat.message.clone(),
-            price: super_chat.paid.cny().as_f64(),
-            paid_gold: super_chat.paid.0,
-            start_time: super_chat.start_time,
-            end_time: super_chat.end_time,
-            timestamp: to_time(event.timestamp_ms),
-            received_ms: event.received_ms,
-            source: event.source.as_str().to_owned(),
-            masked: event.user.masked,
-        }
-    }
-}
-
-impl From<SuperChatRow> for Event {
-    fn from(row: SuperChatRow) -> Event {
-        let body = Body::SuperChat(SuperChat {
-            super_chat_id: row.super_chat_id,
-            message: row.message,
-            paid: Gold(row.paid_gold),
-            start_time: row.start_time,
-            end_time: row.end_time,
-        });
-        common!(row).into_event(body)
-    }
-}
-
-/// A guard bought or renewed.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = live_data_guard, treat_none_as_default_value = false)]
-pub(super) struct GuardRow {
-    event_id: String,
-    room_id: i64,
-    uid: i64,
-    username: String,
-    guard_level: i64,
-    num: i64,
-    unit: String,
-    price: f64,
-    paid_gold: i64,
-    estimated: bool,
-    timestamp: NaiveDateTime,
-    received_ms: i64,
-    source: String,
-    masked: bool,
-}
-
-impl GuardRow {
-    pub(super) fn new(event: &Event, guard: &Guard) -> GuardRow {
-        GuardRow {
-            event_id: event.id.to_string(),
-            room_id: event.room_id.0 as i64,
-            uid: event.user.uid.0 as i64,
-            username: event.user.username.clone(),
-            guard_level: guard.guard_level,
-            num: guard.num,
-            unit: guard.unit.clone(),
-            price: guard.paid.cny().as_f64(),
-            paid_gold: guard.paid.0,
-            estimated: guard.estimated,
-            timestamp: to_time(event.timestamp_ms),
-            received_ms: event.received_ms,
-            source: event.source.as_str().to_owned(),
-            masked: event.user.masked,
-        }
-    }
-}
-
-impl From<GuardRow> for Event {
-    fn from(row: GuardRow) -> Event {
-        let body = Body::Guard(Guard {
-            guard_level: row.guard_level,
-            num: row.num,
-            unit: row.unit,
-            paid: Gold(row.paid_gold),
-            estimated: row.estimated,
-        });
-        common!(row).into_event(body)
+        // The hash stays in the table: what is read goes to people.
+        let mut event = common!(row).into_event(body);
+        event.user.alias = row.open_id.map(Alias::OpenId);
+        event
     }
 }
 

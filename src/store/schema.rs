@@ -22,11 +22,45 @@ diesel::table! {
 }
 
 diesel::table! {
+    blm_indexed (what) {
+        what -> Text,
+        through_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    blm_drop (room_id, reason) {
+        room_id -> BigInt,
+        reason -> Text,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    blm_intake (room_id) {
+        room_id -> BigInt,
+        received -> BigInt,
+        repeated -> BigInt,
+        unreadable -> BigInt,
+    }
+}
+
+diesel::table! {
     blm_ledger (room_id) {
         room_id -> BigInt,
         stored -> BigInt,
         duplicate -> BigInt,
         dead_letter -> BigInt,
+    }
+}
+
+diesel::table! {
+    blm_roomalias (room_id, alias) {
+        room_id -> BigInt,
+        alias -> Text,
+        first_ms -> BigInt,
+        last_ms -> BigInt,
+        interactions -> BigInt,
     }
 }
 
@@ -43,6 +77,8 @@ diesel::table! {
         super_chat_gold -> BigInt,
         guard_gold -> BigInt,
         last_event_ms -> BigInt,
+        others_gold -> BigInt,
+        unidentified -> BigInt,
     }
 }
 
@@ -57,6 +93,7 @@ diesel::table! {
         gifts -> BigInt,
         paid_gold -> BigInt,
         interactions -> BigInt,
+        alias -> Nullable<Text>,
     }
 }
 
@@ -64,6 +101,14 @@ diesel::table! {
     blm_setting (key) {
         key -> Text,
         value -> Text,
+    }
+}
+
+diesel::table! {
+    blm_storagesample (at_ms) {
+        at_ms -> BigInt,
+        database_bytes -> BigInt,
+        raw_bytes -> BigInt,
     }
 }
 
@@ -89,6 +134,8 @@ diesel::table! {
         lottery -> Bool,
         emoticon_url -> Nullable<Text>,
         reply_to -> Nullable<Text>,
+        user_hash -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -161,6 +208,10 @@ diesel::table! {
         blind_box_price_gold -> Nullable<BigInt>,
         receiver_uid -> Nullable<BigInt>,
         receiver_name -> Nullable<Text>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
+        to_other -> Bool,
     }
 }
 
@@ -183,6 +234,9 @@ diesel::table! {
         masked -> Bool,
         created_at -> Nullable<Timestamp>,
         estimate_id -> Nullable<Text>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -223,6 +277,7 @@ diesel::table! {
         followers -> BigInt,
         monitored -> Bool,
         paused -> Bool,
+        priority -> BigInt,
     }
 }
 
@@ -239,6 +294,7 @@ diesel::table! {
         gift_gold -> BigInt,
         super_chat_gold -> BigInt,
         guard_gold -> BigInt,
+        others_gold -> BigInt,
     }
 }
 
@@ -297,6 +353,9 @@ diesel::table! {
         source -> Text,
         masked -> Bool,
         created_at -> Nullable<Timestamp>,
+        command -> Nullable<Text>,
+        rule -> Nullable<BigInt>,
+        open_id -> Nullable<Text>,
     }
 }
 
@@ -313,10 +372,13 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     blm_cursor,
     blm_deadletter,
+    blm_indexed,
     blm_ledger,
+    blm_roomalias,
     blm_roomtotal,
     blm_roomuser,
     blm_setting,
+    blm_storagesample,
     live_data_danmakudata,
     live_data_datamigrationlog,
     live_data_gap,

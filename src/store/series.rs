@@ -4,18 +4,20 @@
 //! steps of a trend are added up here, from minutes, so that amounts stop at the largest number instead
 //! of becoming floats. Numbers of different gauges are never added.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
-use diesel::prelude::*;
+use diesel::{dsl::sql, prelude::*, sql_types::Bool};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::{
     RoomTotals,
+    heads::UserRow,
     record::Outcome,
     rows::{GaugeRow, MINUTE_MS},
     schema::{blm_ledger, blm_roomtotal, blm_roomuser, live_data_gauge, live_data_minute},
     sqlite::{Database, QueryError, failed},
-    sums::{MinuteRow, TotalRow, UserRow},
+    sums::{MinuteRow, TotalRow},
 };
 use crate::domain::{Gauge, Gold, RoomId, Uid};
 
@@ -69,12 +71,14 @@ pub struct TrendPoint {
     pub guards: i64,
     /// People who came in, as far as the upstream says.
     pub enters: i64,
-    /// Paid for gifts.
+    /// Paid for gifts to the room's streamer.
     pub gift_gold: Gold,
     /// Paid for super chats.
     pub super_chat_gold: Gold,
     /// Paid for guards.
     pub guard_gold: Gold,
+    /// Paid here for gifts to other streamers: no income of this room.
+    pub others_gold: Gold,
 }
 
 impl TrendPoint {
@@ -92,6 +96,7 @@ impl TrendPoint {
         self.gift_gold += Gold(minute.gift_gold);
         self.super_chat_gold += Gold(minute.super_chat_gold);
         self.guard_gold += Gold(minute.guard_gold);
+        self.others_gold += Gold(minute.others_gold);
     }
 }
 
@@ -105,12 +110,24 @@ pub struct GaugePoint {
     pub gauge: Gauge,
 }
 
+/// The last count of people over all rooms.
+pub(super) struct PeopleCounted {
+    people: i64,
+    at: Instant,
+    took: Duration,
+}
+
+/// A count this quick is not kept.
+const COUNTED_IN_NO_TIME: Duration = Duration::from_millis(20);
+/// How many times as long as it took a count is good for: half a minute with three million people.
+const COUNT_LASTS: u32 = 50;
+
 /// By what users are ranked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TopBy {
     /// Chat lines.
     Danmaku,
-    /// What they paid.
+    /// What they paid to the room's streamer.
     Paid,
 }
 
@@ -131,6 +148,13 @@ pub struct TopUser {
     pub gifts: i64,
     /// Paid for everything.
     pub paid_gold: Gold,
+}
+
+/// A number of people.
+#[derive(QueryableByName)]
+struct Heads {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
 }
 
 impl Database {
@@ -156,15 +180,43 @@ impl Database {
 
     /// Over all rooms. Somebody who is a user of several rooms counts once.
     pub fn system_totals(&self) -> Result<RoomTotals, QueryError> {
-        use blm_roomuser as user;
         let sum = self.all_totals()?.values().fold(RoomTotals::default(), |sum, room| sum.plus(room));
+        Ok(RoomTotals { users: self.people(COUNT_LASTS)?, ..sum })
+    }
+
+    /// Counts people over all rooms again when the last count will soon be too old, so that nobody waits for it.
+    pub fn count_people_ahead(&self) -> Result<(), QueryError> {
+        self.people(COUNT_LASTS / 2).map(drop)
+    }
+
+    /// Users of any room, masked ones by what stands for them. What is counted in no time is counted each time; else the count lasts `lasts`
+    /// times as long as it took, so that counting never takes more than a small share of the time.
+    fn people(&self, lasts: u32) -> Result<i64, QueryError> {
+        use blm_roomuser as user;
+        let last = || self.people_counted().lock().unwrap_or_else(PoisonError::into_inner);
+        // Not held while counting: others go on with the last count.
+        if let Some(count) = &*last()
+            && count.took > COUNTED_IN_NO_TIME
+            && count.at.elapsed() < count.took * lasts
+        {
+            return Ok(count.people);
+        }
+        let at = Instant::now();
         // Spelled out, and not with a bound 0: only so it is the condition of the index.
-        let users = user::table
-            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("interactions > 0"))
+        let known: i64 = user::table
+            .filter(sql::<Bool>("interactions > 0"))
             .select(diesel::dsl::count(user::uid).aggregate_distinct())
             .first(&mut self.reader()?)
             .map_err(failed("count the users"))?;
-        Ok(RoomTotals { users, ..sum })
+        let masked: Heads = diesel::sql_query(
+            "SELECT count(DISTINCT alias) AS n FROM blm_roomalias AS masked WHERE interactions > 0 AND NOT EXISTS
+             (SELECT 1 FROM blm_roomuser AS known WHERE known.alias = masked.alias AND known.interactions > 0)",
+        )
+        .get_result(&mut self.reader()?)
+        .map_err(failed("count the masked users"))?;
+        let people = known + masked.n;
+        *last() = Some(PeopleCounted { people, at, took: at.elapsed() });
+        Ok(people)
     }
 
     /// What happened in a room in `from_ms..to_ms`, oldest first; steps in which nothing did are left out.
@@ -211,19 +263,27 @@ impl Database {
     /// left out.
     pub fn top_users(&self, room: RoomId, by: TopBy, limit: usize) -> Result<Vec<TopUser>, QueryError> {
         use blm_roomuser as user;
-        let query = user::table
-            .filter(user::room_id.eq(room.0 as i64))
-            .filter(user::interactions.gt(0))
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
-            .select(UserRow::as_select());
+        let wanted = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut reader = self.reader()?;
-        let rows = match by {
-            TopBy::Danmaku => {
-                query.filter(user::danmaku.gt(0)).order((user::danmaku.desc(), user::uid)).load(&mut reader)
+        let mut ask = |condition: &str| {
+            let query = user::table
+                .filter(user::room_id.eq(room.0 as i64))
+                .filter(user::interactions.gt(0))
+                // Spelled out: only so it is the condition of an index.
+                .filter(sql::<Bool>(condition))
+                .limit(wanted)
+                .select(UserRow::as_select());
+            match by {
+                TopBy::Danmaku => query.order((user::danmaku.desc(), user::uid)).load(&mut reader),
+                TopBy::Paid => query.order((user::paid_gold.desc(), user::uid)).load(&mut reader),
             }
-            TopBy::Paid => {
-                query.filter(user::paid_gold.gt(0)).order((user::paid_gold.desc(), user::uid)).load(&mut reader)
-            }
+        };
+        let rows: QueryResult<Vec<UserRow>> = match by {
+            TopBy::Paid => ask("paid_gold > 0"),
+            TopBy::Danmaku => match ask("danmaku >= 20") {
+                Ok(rows) if (rows.len() as i64) < wanted => ask("danmaku > 0"),
+                enough => enough,
+            },
         };
         Ok(rows
             .map_err(failed("rank users"))?

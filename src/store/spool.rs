@@ -1,9 +1,10 @@
-//! The embedded store's file: batches in the order they came, until they are in the history.
+//! A queue's file: batches in the order they came, until they are in the history.
 //!
 //! One row a batch, in WAL with synchronous=FULL: when [`Spool::append`] returns, neither a killed
 //! program nor a power cut loses it. Numbers only ever grow, also after everything was deleted
-//! (AUTOINCREMENT), and a file made anew begins above every earlier one (at the time of its making), so
-//! a position that the history remembers never hides a batch that came later.
+//! (AUTOINCREMENT remembers), and whoever opens the file begins at the time of opening, in us, so that a
+//! file made anew begins above every earlier one: a position that the history remembers never hides a
+//! batch that came later, also when the clock was set back.
 //!
 //! The file is locked for as long as it is open: two programs on one spool would each forget the other's
 //! batches.
@@ -18,7 +19,7 @@ use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sqlite::SqliteC
 use thiserror::Error;
 
 use super::StoreError;
-use crate::domain::Event;
+use crate::domain::{Event, Kept};
 
 diesel::table! {
     /// One appended batch.
@@ -96,6 +97,13 @@ pub(super) struct Spooled {
 /// The open file.
 pub(super) struct Spool {
     connection: SqliteConnection,
+    next: i64,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    seq: i64,
 }
 
 #[derive(QueryableByName)]
@@ -126,14 +134,12 @@ impl Spool {
         match layout.user_version {
             LAYOUT => {}
             0 => {
-                let first = Utc::now().timestamp_millis().saturating_mul(1000);
                 connection
                     .batch_execute(&format!(
                         "BEGIN IMMEDIATE;
                          CREATE TABLE batch (
                              seq INTEGER PRIMARY KEY AUTOINCREMENT, events INTEGER NOT NULL, payload TEXT NOT NULL
                          );
-                         INSERT INTO sqlite_sequence (name, seq) VALUES ('batch', {first});
                          PRAGMA user_version = {LAYOUT};
                          COMMIT;"
                     ))
@@ -141,19 +147,56 @@ impl Spool {
             }
             layout => return Err(SpoolError::Newer { path: path.to_path_buf(), layout }),
         }
-        Ok(Spool { connection })
+        let used: Vec<Number> = diesel::sql_query("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
+            .load(&mut connection)
+            .map_err(unreadable)?;
+        let now = Utc::now().timestamp_millis().saturating_mul(1000);
+        let next = used.iter().map(|number| number.seq + 1).max().unwrap_or(0).max(now);
+        Ok(Spool { connection, next })
+    }
+
+    /// Takes the next number without writing a batch.
+    pub(super) fn next_number(&mut self) -> i64 {
+        self.next += 1;
+        self.next - 1
     }
 
     /// Writes a batch and gives back its number and the bytes of its JSON.
     pub(super) fn append(&mut self, events: &[Arc<Event>]) -> Result<(i64, usize), StoreError> {
-        let payload = serde_json::to_string(events)
+        let kept: Vec<Kept> = events.iter().map(|event| Kept(event)).collect();
+        let payload = serde_json::to_string(&kept)
             .map_err(|error| StoreError::Refused { what: "to write a batch", why: error.to_string() })?;
-        let seq = diesel::insert_into(batch::table)
-            .values((batch::events.eq(events.len() as i64), batch::payload.eq(&payload)))
-            .returning(batch::seq)
-            .get_result(&mut self.connection)
+        let seq = self.next;
+        diesel::insert_into(batch::table)
+            .values((batch::seq.eq(seq), batch::events.eq(events.len() as i64), batch::payload.eq(&payload)))
+            .execute(&mut self.connection)
             .map_err(refused("to append"))?;
+        self.next += 1;
         Ok((seq, payload.len()))
+    }
+
+    /// Gives the batches from `first` on new numbers, all above `above`, in the same order; says by how much
+    /// they grew.
+    pub(super) fn renumber(&mut self, first: i64, above: i64) -> Result<i64, StoreError> {
+        // So far that no new number is an old one.
+        let grown = (above - first + 1).max(self.next - first);
+        diesel::update(batch::table.filter(batch::seq.ge(first)))
+            .set(batch::seq.eq(batch::seq + grown))
+            .execute(&mut self.connection)
+            .map_err(refused("to renumber"))?;
+        self.next += grown;
+        Ok(grown)
+    }
+
+    /// Number, events and bytes of every batch, oldest first.
+    pub(super) fn sizes(&mut self) -> Result<Vec<(i64, u64, u64)>, StoreError> {
+        use diesel::sql_types::BigInt;
+        let rows: Vec<(i64, i64, i64)> = batch::table
+            .order(batch::seq)
+            .select((batch::seq, batch::events, sql::<BigInt>("length(CAST(payload AS BLOB))")))
+            .load(&mut self.connection)
+            .map_err(refused("to measure"))?;
+        Ok(rows.into_iter().map(|(seq, events, bytes)| (seq, events as u64, bytes as u64)).collect())
     }
 
     /// The batches after `seq`, oldest first, until they hold `max_events`.

@@ -9,6 +9,7 @@
 //! Not here: what is written ([`super::record`], [`super::rooms`]) and read ([`super::queries`]).
 
 use std::{
+    fs::TryLockError,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -23,6 +24,7 @@ use diesel::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
 
+use super::{lock::DatabaseLock, series::PeopleCounted};
 use crate::supervise::blocking;
 
 /// Every step from an empty file to [`super::schema`].
@@ -32,7 +34,13 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 const READERS: u32 = 4;
 
 /// How long a connection waits for another process's lock, such as a backup's.
-const BUSY_TIMEOUT_MS: u32 = 5000;
+pub(super) const BUSY_TIMEOUT_MS: u32 = 5000;
+
+/// Pages of the log after which a commit writes it back: 16 MiB.
+const LOG_PAGES: u32 = 4000;
+
+/// What the writer keeps in memory of the indexes it adds to, KiB.
+const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
 /// The history. Cheap to clone; every function blocks, so async callers go through [`Database::run`].
 #[derive(Clone)]
@@ -44,6 +52,9 @@ struct Inner {
     path: PathBuf,
     writer: Mutex<SqliteConnection>,
     readers: Pool<ConnectionManager<SqliteConnection>>,
+    people: Mutex<Option<PeopleCounted>>,
+    /// Last field: let go of when the connections are closed.
+    _lock: DatabaseLock,
 }
 
 /// Why the history was not opened. Nothing in the file has changed.
@@ -55,6 +66,21 @@ pub enum OpenError {
     /// Its folder is not there and cannot be made.
     #[error("the folder of the database {path:?} cannot be made: check the path and its permissions")]
     Folder {
+        /// The database.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody is about to put another file in its place.
+    #[error("the database {path:?} is being restored or imported into: wait until that is done")]
+    Held {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file beside it that says who uses it cannot be made.
+    #[error("the file {path:?}.lock cannot be made or locked: check the folder's permissions")]
+    Lock {
         /// The database.
         path: PathBuf,
         /// What the system says.
@@ -151,14 +177,32 @@ pub(super) fn failed(what: &'static str) -> impl Fn(diesel::result::Error) -> Qu
     move |source| QueryError::Failed { what, source }
 }
 
+impl OpenError {
+    fn of_lock(error: TryLockError, path: &Path) -> OpenError {
+        let path = path.to_path_buf();
+        match error {
+            TryLockError::WouldBlock => OpenError::Held { path },
+            TryLockError::Error(source) => OpenError::Lock { path, source },
+        }
+    }
+}
+
 impl Database {
     /// Opens the history at `path`, making the folder, the file and the tables where they are missing.
     pub fn open(path: &Path) -> Result<Database, OpenError> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: path.to_path_buf(), source })?;
         }
+        let lock = DatabaseLock::shared(path).map_err(|error| OpenError::of_lock(error, path))?;
+        let is_new = std::fs::metadata(path).map_or(true, |found| found.len() == 0);
         let mut writer = connect(path)?;
         refuse_strangers(&mut writer, path)?;
+        if is_new {
+            // Possible only before there is a table: freed pages can go back to the system.
+            writer
+                .batch_execute("PRAGMA auto_vacuum = INCREMENTAL")
+                .map_err(|source| OpenError::Unreadable { path: path.to_path_buf(), source })?;
+        }
         let mut writer = set_up_writer(writer, path)?;
         writer
             .run_pending_migrations(MIGRATIONS)
@@ -171,7 +215,13 @@ impl Database {
             .connection_customizer(Box::new(ReadOnly))
             .build(ConnectionManager::new(text(path)?))
             .map_err(|source| OpenError::Readers { path: path.to_path_buf(), source })?;
-        let inner = Inner { path: path.to_path_buf(), writer: Mutex::new(writer), readers };
+        let inner = Inner {
+            path: path.to_path_buf(),
+            writer: Mutex::new(writer),
+            readers,
+            people: Mutex::default(),
+            _lock: lock,
+        };
         Ok(Database { inner: Arc::new(inner) })
     }
 
@@ -187,14 +237,22 @@ impl Database {
 
     /// Bytes on disk: the file and its write-ahead log.
     pub fn size_bytes(&self) -> u64 {
-        ["", "-wal"]
-            .iter()
-            .map(|ending| {
-                let mut path = self.inner.path.clone().into_os_string();
-                path.push(ending);
-                std::fs::metadata(path).map_or(0, |found| found.len())
-            })
-            .sum()
+        self.bytes_of("") + self.bytes_of("-wal")
+    }
+
+    /// Bytes of the file beside the history with that ending; none of it without one.
+    pub(super) fn bytes_of(&self, ending: &str) -> u64 {
+        std::fs::metadata(beside(&self.inner.path, ending)).map_or(0, |found| found.len())
+    }
+
+    /// The last count of people over all rooms.
+    pub(super) fn people_counted(&self) -> &Mutex<Option<PeopleCounted>> {
+        &self.inner.people
+    }
+
+    /// Where the history is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
     }
 
     /// The one connection that writes.
@@ -231,11 +289,18 @@ impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for ReadOnly {
     }
 }
 
+/// The path with an ending behind its name, such as `-wal`.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.to_path_buf().into_os_string();
+    path.push(ending);
+    path.into()
+}
+
 fn text(path: &Path) -> Result<&str, OpenError> {
     path.to_str().ok_or_else(|| OpenError::Path(path.to_path_buf()))
 }
 
-fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
+pub(super) fn connect(path: &Path) -> Result<SqliteConnection, OpenError> {
     SqliteConnection::establish(text(path)?).map_err(|source| OpenError::Connect { path: path.to_path_buf(), source })
 }
 
@@ -243,7 +308,8 @@ fn set_up_writer(mut writer: SqliteConnection, path: &Path) -> Result<SqliteConn
     writer
         .batch_execute(&format!(
             "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-             PRAGMA foreign_keys = ON;"
+             PRAGMA foreign_keys = ON; PRAGMA cache_size = -{WRITER_CACHE_KIB}; \
+             PRAGMA wal_autocheckpoint = {LOG_PAGES};"
         ))
         .map_err(|source| OpenError::Unreadable { path: path.to_path_buf(), source })?;
     Ok(writer)
@@ -256,7 +322,7 @@ struct Name {
 }
 
 /// Fails unless the file is empty or ours, and of a version that we know.
-fn refuse_strangers(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+pub(super) fn refuse_strangers(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
     let unreadable = |source| OpenError::Unreadable { path: path.to_path_buf(), source };
     connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};")).map_err(unreadable)?;
     let tables: Vec<Name> = diesel::sql_query(

@@ -4,7 +4,7 @@
 //! another; [`Sums::write`] adds the result to what the tables hold, within the caller's transaction. So
 //! every sum equals a count over the rows. Adding happens here and not in SQL because SQLite turns an
 //! overflowing sum into a float, and a hostile amount must not do that to a room's income: ours stop at
-//! the largest number (and what is taken off later is taken off that).
+//! the largest number (and what is taken off later is taken off that). Not here: who counts as a user (`heads`).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,20 +12,34 @@ use diesel::{prelude::*, sqlite::SqliteConnection};
 
 use super::{
     RoomTotals,
+    heads::{AliasRow, Heads, UserRow, alias_of},
+    purchase_rows::is_for_another,
     rows::minute_of,
-    schema::{blm_roomtotal, blm_roomuser, live_data_minute},
+    schema::{blm_roomtotal, live_data_minute},
 };
-use crate::domain::{Body, Event, Gold, RoomId};
+use crate::domain::{Body, Event, Gold, RoomId, Uid};
 
 /// What a run of new rows adds up to.
 #[derive(Default)]
 pub(super) struct Sums {
+    /// Whose the rooms are, as far as known: gifts to others are not theirs.
+    streamers: HashMap<RoomId, Uid>,
     rooms: BTreeMap<i64, RoomTotals>,
-    users: BTreeMap<(i64, i64), UserRow>,
+    heads: Heads,
     minutes: BTreeMap<(i64, i64), MinuteRow>,
 }
 
 impl Sums {
+    /// Nothing yet, in rooms with these streamers.
+    pub(super) fn of(streamers: HashMap<RoomId, Uid>) -> Sums {
+        Sums { streamers, ..Sums::default() }
+    }
+
+    /// Whose the rooms are, as far as known.
+    pub(super) fn streamers(&self) -> &HashMap<RoomId, Uid> {
+        &self.streamers
+    }
+
     /// The totals of this room are wanted, even if nothing is added to them.
     pub(super) fn touch(&mut self, room: RoomId) {
         self.rooms.entry(room.0 as i64).or_default();
@@ -54,8 +68,7 @@ impl Sums {
     fn count(&mut self, event: &Event, once: i64) {
         let room_id = event.room_id.0 as i64;
         let room = self.rooms.entry(room_id).or_default();
-        let is_paid = !event.paid().is_zero();
-        let paid = event.paid().times(once);
+        let mut paid = event.paid().times(once);
         let mut minute = MinuteRow::empty(room_id, minute_of(event.timestamp_ms));
         match &event.body {
             Body::Danmaku(danmaku) => {
@@ -63,10 +76,15 @@ impl Sums {
                 minute.danmaku = once;
                 minute.lottery = if danmaku.lottery { once } else { 0 };
             }
-            Body::Gift(_) => {
+            Body::Gift(gift) => {
                 room.gifts += once;
-                room.gift_gold += paid;
                 minute.gifts = once;
+                if is_for_another(gift, self.streamers.get(&event.room_id).copied().unwrap_or_default()) {
+                    room.others_gold += paid;
+                    minute.others_gold = paid.0;
+                    paid = Gold::ZERO;
+                }
+                room.gift_gold += paid;
                 minute.gift_gold = paid.0;
             }
             Body::SuperChat(_) => {
@@ -84,57 +102,35 @@ impl Sums {
             Body::Enter(_) => minute.enters = once,
             _ => return,
         }
-        let is_chat = minute.danmaku != 0;
-        if event.user.masked && (is_chat || is_paid) {
-            room.masked += once;
-        }
         self.minutes
             .entry((room_id, minute.minute_ms))
             .or_insert_with(|| MinuteRow::empty(room_id, minute.minute_ms))
             .add(&minute);
-
-        let uid = event.user.uid.0 as i64;
-        if uid != 0 && !event.user.masked && minute.enters == 0 {
-            let user = UserRow {
-                room_id,
-                uid,
-                username: event.user.username.clone(),
-                first_ms: event.timestamp_ms,
-                last_ms: event.timestamp_ms,
-                danmaku: minute.danmaku,
-                gifts: minute.gifts,
-                paid_gold: paid.0,
-                interactions: once - minute.lottery,
-            };
-            match self.users.get_mut(&(room_id, uid)) {
-                Some(known) => known.add(&user),
-                None => {
-                    self.users.insert((room_id, uid), user);
-                }
+        if minute.enters != 0 {
+            return;
+        }
+        // Raffle phrases are no interaction.
+        let interactions = once - minute.lottery;
+        let alias = alias_of(&event.user);
+        if event.user.masked {
+            room.masked += once;
+            if alias.is_none() {
+                room.unidentified += interactions;
             }
+        }
+        let (first_ms, last_ms) = (event.timestamp_ms, event.timestamp_ms);
+        let uid = event.user.uid.0 as i64;
+        if let Some(alias) = alias {
+            self.heads.add_alias(AliasRow { room_id, alias, first_ms, last_ms, interactions });
+        } else if uid != 0 && !event.user.masked {
+            self.heads.add_user(UserRow::new(event, minute.danmaku, minute.gifts, paid, interactions));
         }
     }
 
     /// Adds all of it to the tables and gives back the totals of every room that was touched.
     pub(super) fn write(mut self, writer: &mut SqliteConnection) -> QueryResult<HashMap<RoomId, RoomTotals>> {
-        for (key, user) in self.users {
-            let known: Option<UserRow> =
-                blm_roomuser::table.find(key).select(UserRow::as_select()).first(writer).optional()?;
-            let before = known.as_ref().map_or(0, UserRow::counted);
-            let user = match known {
-                Some(mut known) => {
-                    known.add(&user);
-                    known
-                }
-                None => user,
-            };
-            self.rooms.entry(key.0).or_default().users += user.counted() - before;
-            diesel::insert_into(blm_roomuser::table)
-                .values(&user)
-                .on_conflict((blm_roomuser::room_id, blm_roomuser::uid))
-                .do_update()
-                .set(&user)
-                .execute(writer)?;
+        for (room_id, users) in self.heads.write(writer)? {
+            self.rooms.entry(room_id).or_default().users += users;
         }
         for (key, minute) in self.minutes {
             let known: Option<MinuteRow> =
@@ -183,6 +179,8 @@ impl RoomTotals {
             guards: self.guards.saturating_add(other.guards),
             users: self.users.saturating_add(other.users),
             masked: self.masked.saturating_add(other.masked),
+            unidentified: self.unidentified.saturating_add(other.unidentified),
+            others_gold: self.others_gold + other.others_gold,
             gift_gold: self.gift_gold + other.gift_gold,
             super_chat_gold: self.super_chat_gold + other.super_chat_gold,
             guard_gold: self.guard_gold + other.guard_gold,
@@ -190,7 +188,18 @@ impl RoomTotals {
         }
     }
 
-    /// Everything that was paid.
+    /// The share of messages that count for anything whose user was masked, from 0 to 1.
+    pub fn masked_share(&self) -> f64 {
+        let all = self.danmaku.saturating_add(self.gifts).saturating_add(self.super_chats).saturating_add(self.guards);
+        if all == 0 { 0.0 } else { self.masked as f64 / all as f64 }
+    }
+
+    /// Whether there may be more users than are counted.
+    pub fn users_is_lower_bound(&self) -> bool {
+        self.unidentified > 0
+    }
+
+    /// Everything that was paid to the room's streamer.
     pub fn income(&self) -> Gold {
         self.gift_gold + self.super_chat_gold + self.guard_gold
     }
@@ -211,6 +220,8 @@ pub(super) struct TotalRow {
     super_chat_gold: i64,
     guard_gold: i64,
     last_event_ms: i64,
+    others_gold: i64,
+    unidentified: i64,
 }
 
 impl TotalRow {
@@ -227,6 +238,8 @@ impl TotalRow {
             super_chat_gold: totals.super_chat_gold.0,
             guard_gold: totals.guard_gold.0,
             last_event_ms: totals.last_event_ms,
+            others_gold: totals.others_gold.0,
+            unidentified: totals.unidentified,
         }
     }
 
@@ -241,43 +254,10 @@ impl TotalRow {
             gift_gold: Gold(self.gift_gold),
             super_chat_gold: Gold(self.super_chat_gold),
             guard_gold: Gold(self.guard_gold),
+            others_gold: Gold(self.others_gold),
+            unidentified: self.unidentified,
             last_event_ms: self.last_event_ms,
         }
-    }
-}
-
-/// A known user in a room.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = blm_roomuser)]
-pub(super) struct UserRow {
-    pub(super) room_id: i64,
-    pub(super) uid: i64,
-    pub(super) username: String,
-    pub(super) first_ms: i64,
-    pub(super) last_ms: i64,
-    pub(super) danmaku: i64,
-    pub(super) gifts: i64,
-    pub(super) paid_gold: i64,
-    /// Chat lines that are no raffle phrases, gifts, super chats, guards.
-    interactions: i64,
-}
-
-impl UserRow {
-    /// As how many of the room's users this one counts: 1 if there was any interaction.
-    fn counted(&self) -> i64 {
-        i64::from(self.interactions > 0)
-    }
-
-    fn add(&mut self, newer: &UserRow) {
-        if newer.last_ms >= self.last_ms {
-            self.username.clone_from(&newer.username);
-        }
-        self.first_ms = self.first_ms.min(newer.first_ms);
-        self.last_ms = self.last_ms.max(newer.last_ms);
-        self.danmaku = self.danmaku.saturating_add(newer.danmaku);
-        self.gifts = self.gifts.saturating_add(newer.gifts);
-        self.paid_gold = self.paid_gold.saturating_add(newer.paid_gold);
-        self.interactions = self.interactions.saturating_add(newer.interactions);
     }
 }
 
@@ -296,6 +276,7 @@ pub(super) struct MinuteRow {
     pub(super) gift_gold: i64,
     pub(super) super_chat_gold: i64,
     pub(super) guard_gold: i64,
+    pub(super) others_gold: i64,
 }
 
 impl MinuteRow {
@@ -313,6 +294,7 @@ impl MinuteRow {
             gift_gold: 0,
             super_chat_gold: 0,
             guard_gold: 0,
+            others_gold: 0,
         }
     }
 
@@ -333,8 +315,13 @@ impl MinuteRow {
             (&mut self.gift_gold, other.gift_gold),
             (&mut self.super_chat_gold, other.super_chat_gold),
             (&mut self.guard_gold, other.guard_gold),
+            (&mut self.others_gold, other.others_gold),
         ] {
             *mine = mine.saturating_add(theirs);
         }
     }
 }
+
+#[cfg(test)]
+#[path = "sums_tests.rs"]
+mod tests;

@@ -21,7 +21,10 @@ use crate::domain::RoomId;
 const TASK: &str = "live-monitor";
 
 /// How a run of the sync is called in the log.
-const LIVE_SYNC: &str = "live_sync";
+pub(super) const LIVE_SYNC: &str = "live_sync";
+
+/// How a run is called that took over another program's database.
+pub(super) const IMPORT: &str = "django_import";
 
 /// Successful runs that the log keeps: about three hours at one a second. Others are kept for ever.
 const RUNS_KEPT: i64 = 10_000;
@@ -117,6 +120,24 @@ impl Database {
             .map_err(failed("change the task's rooms"))
     }
 
+    /// The program lives: what it missed after a kill began later than this.
+    pub fn task_is_alive(&self) -> Result<(), QueryError> {
+        diesel::update(task::table)
+            .filter(task::task_name.eq(TASK))
+            .set(task::updated_at.eq(Utc::now().naive_utc()))
+            .execute(&mut *self.writer()?)
+            .map(drop)
+            .map_err(failed("say that the program lives"))
+    }
+
+    /// Something kept events from being stored for a while.
+    pub fn note_task_error(&self, error: &str) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| count(writer, (0, 0), 1, Some(error.to_owned())))
+            .map_err(failed("note an error of the task"))
+    }
+
     /// The program stops, because of `error` or because it was asked to.
     pub fn finish_task(&self, error: Option<&str>) -> Result<(), QueryError> {
         let now = Utc::now().naive_utc();
@@ -182,13 +203,14 @@ fn json_list(rooms: &[RoomId]) -> String {
 /// Writes the log row of a run that began at `started` and ends now, and lets go of old ones.
 pub(super) fn log_run(
     writer: &mut SqliteConnection,
+    kind: &str,
     started: NaiveDateTime,
     outcome: Outcome,
     error: Option<&str>,
 ) -> QueryResult<()> {
     let id: i64 = diesel::insert_into(log::table)
         .values((
-            log::migration_type.eq(LIVE_SYNC),
+            log::migration_type.eq(kind),
             log::start_time.eq(started),
             log::end_time.eq(Utc::now().naive_utc()),
             log::total_records.eq(outcome.received() as i64),

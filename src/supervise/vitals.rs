@@ -82,6 +82,8 @@ closed_words! {
         Idle = "idle",
         /// Waiting for the gate.
         WaitingForGate = "waiting-for-gate",
+        /// Waiting for something on the other side to begin.
+        WaitingForBroadcast = "waiting-for-broadcast",
         /// Asking the upstream over HTTP.
         Asking = "asking",
         /// Opening a connection.
@@ -105,7 +107,7 @@ impl Doing {
     /// How long it may go without a sign of life while it does this; none for what may take for ever.
     pub fn patience(self) -> Option<Duration> {
         let seconds = match self {
-            Doing::WaitingForGate | Doing::Idle => return None,
+            Doing::WaitingForGate | Doing::WaitingForBroadcast | Doing::Idle => return None,
             // A heartbeat goes out every 30 s, and its answer is waited for.
             Doing::Reading => 45,
             // A browser that reads is sent a sign of life every 5 s.
@@ -124,6 +126,7 @@ impl Doing {
         match self {
             Doing::Idle | Doing::Decoding => None,
             Doing::WaitingForGate => Some("gate"),
+            Doing::WaitingForBroadcast => Some("broadcast"),
             Doing::Sending => Some("browser"),
             Doing::Asking | Doing::Dialing | Doing::Reading => Some("upstream"),
             Doing::WaitingForLane => Some("lane"),

@@ -46,7 +46,7 @@ pub fn last() -> Vec<Warning> {
 }
 
 /// What comes before a secret, in lower case.
-const BEFORE_SECRETS: [&str; 12] = [
+const BEFORE_SECRETS: [&str; 13] = [
     "sessdata=",
     "bili_jct=",
     "dedeuserid__ckmd5=",
@@ -59,6 +59,7 @@ const BEFORE_SECRETS: [&str; 12] = [
     "buvid4=",
     "w_rid=",
     "bearer ",
+    "password: some(\"",
 ];
 
 /// `text` on one line, shortened, and without what looks like a secret.
@@ -105,6 +106,7 @@ mod tests {
             ("Authorization: Bearer robot, later", "Authorization: Bearer …, later"),
             ("a line\nand another", "a line and another"),
             ("第一句 token=秘密 第二句", "第一句 token=… 第二句"),
+            ("Url { password: Some(\"hunter2\"), host: 1 }", "Url { password: Some(\"…\"), host: 1 }"),
             ("nothing here", "nothing here"),
         ] {
             assert_eq!(redacted(text), expected);

@@ -1,14 +1,14 @@
 //! The real upstream: what is asked of Bilibili when, and how its streams are dialled.
 //!
-//! Asks as the web page asks: one identity, signed where a signature is wanted, and after a refused
-//! signature once more with new keys. Details of a room come from several calls; only the first, which
-//! finds the long number, must succeed. Every answer is read by `protocol::api`.
+//! Details of a room come from several calls; only the first, which finds the long number, must succeed. Every
+//! answer is read by `protocol::api`. Not here: in whose name a room is watched (`accounts`, `pool`), and how its
+//! ticket is got (`tickets`).
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{net::TcpStream, sync::Mutex};
+use tokio::net::TcpStream;
 use tokio_tungstenite::{
     Connector, client_async_tls_with_config,
     tungstenite::{client::IntoClientRequest, http::header, protocol::WebSocketConfig},
@@ -17,18 +17,17 @@ use tracing::debug;
 use url::Url;
 
 use super::{
-    AskError, Connection, Upstream,
+    AskError, Connection, Pass, Upstream,
+    accounts::Accounts,
     client::{Client, Failed, Host},
-    identity::{Identity, USER_AGENT, Who},
+    identity::Who,
+    tickets::Desks,
 };
 use crate::{
-    domain::{RoomId, RoomInfo, RoomRef, Uid},
-    protocol::{Auth, Refusal, StreamHost, api},
-    supervise::vitals::unix_ms,
+    domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
+    protocol::{Anchor, StreamHost, api},
 };
 
-/// What the web page says where it is, with a signed call.
-const WEB_LOCATION: &str = "444.8";
 /// Small buffers: a connection costs 6 KB of memory instead of 133.
 const READ_BUFFER: usize = 4 << 10;
 /// Real messages stay far below; a bomb does not come in.
@@ -36,38 +35,47 @@ const LONGEST_MESSAGE: usize = 1 << 20;
 
 /// Bilibili.
 pub struct Bilibili {
-    client: Client,
+    pub(super) client: Arc<Client>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) tickets_per_second: f64,
+    pub(super) desks: Desks,
     tls: Arc<ClientConfig>,
     /// The rig speaks plain `ws://`.
     plain: bool,
-    identity: Mutex<Identity>,
+}
+
+/// How we behave, and where what we are is kept.
+#[derive(Clone, Debug)]
+pub struct Manners {
+    /// The folder of the accounts; it must be there.
+    pub folder: PathBuf,
+    /// Calls in all, at most.
+    pub calls_per_second: f64,
+    /// Stream tickets for one visitor, at most.
+    pub tickets_per_second: f64,
+    /// Rooms for each account.
+    pub rooms_per_account: usize,
 }
 
 impl Bilibili {
     /// Bilibili itself, or the rig at `rig`.
-    pub fn new(rig: Option<&Url>) -> Result<Bilibili, AskError> {
+    pub fn new(rig: Option<&Url>, manners: &Manners) -> Result<Bilibili, AskError> {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let client = Arc::new(Client::new(rig, tls.clone(), manners.calls_per_second)?);
         Ok(Bilibili {
-            client: Client::new(rig, tls.clone())?,
+            accounts: Accounts::open(client.clone(), &manners.folder, manners.rooms_per_account)?,
+            client,
+            tickets_per_second: manners.tickets_per_second,
+            desks: Desks::default(),
             tls: Arc::new(tls),
             plain: rig.is_some_and(|url| url.scheme() == "http"),
-            identity: Mutex::default(),
         })
     }
 
-    /// Fetches device cookies once, and signing keys when there are no fresh ones.
-    async fn complete(&self, identity: &mut Identity) -> Result<(), Failed> {
-        if identity.buvid.is_none() {
-            let path = "/x/frontend/finger/spi";
-            identity.buvid = Some(self.client.ask("spi", Host::Main, path, &Who::nobody(), api::parse_spi).await?);
-        }
-        if identity.keys().is_none() {
-            let path = "/x/web-interface/nav";
-            let keys = self.client.ask("nav", Host::Main, path, &identity.who(), api::parse_nav).await?;
-            identity.learn_keys(keys);
-        }
-        Ok(())
+    /// The accounts that watch, and how they do.
+    pub fn accounts(&self) -> Arc<Accounts> {
+        self.accounts.clone()
     }
 
     /// Finds the long number of a room, and what else is said with it.
@@ -106,24 +114,6 @@ impl Bilibili {
             Err(Failed { error, .. }) => debug!(room.id = %room, "room {room}: {error}"),
         }
     }
-
-    /// One try to get a ticket, with the identity as it is now.
-    async fn try_ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), Failed> {
-        let (query, who, buvid) = {
-            let mut identity = self.identity.lock().await;
-            // Its refusals are not about the ticket: new keys or cookies would not help.
-            self.complete(&mut identity).await.map_err(|failed| failed.error)?;
-            let id = room.to_string();
-            let params = [("id", id.as_str()), ("type", "0"), ("web_location", WEB_LOCATION)];
-            let wts = u64::try_from(unix_ms() / 1000).unwrap_or(0);
-            let query = identity.keys().map(|keys| keys.sign(&params, wts)).unwrap_or_default();
-            (query, identity.who(), identity.buvid.as_ref().map(|buvid| buvid.buvid3.clone()).unwrap_or_default())
-        };
-        let path = format!("/xlive/web-room/v1/index/getDanmuInfo?{query}");
-        let ticket = self.client.ask("getDanmuInfo", Host::Live, &path, &who, api::parse_danmu_info).await?;
-        let auth = Auth { room_id: room, uid: Uid(0), buvid, token: ticket.token };
-        Ok((auth, ticket.hosts))
-    }
 }
 
 #[async_trait]
@@ -134,32 +124,23 @@ impl Upstream for Bilibili {
         Ok(info)
     }
 
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError> {
-        let failed = match self.try_ticket(room).await {
-            Ok(ticket) => return Ok(ticket),
-            Err(failed) => failed,
-        };
-        match failed.refusal {
-            Some(Refusal::RiskControl) => self.identity.lock().await.forget_keys(),
-            Some(Refusal::Identity) => *self.identity.lock().await = Identity::default(),
-            _ => return Err(failed.about(room.into())),
-        }
-        self.try_ticket(room).await.map_err(|failed| {
-            if let AskError::Throttled { pause, .. } = &failed.error {
-                self.client.be_quiet_for(*pause);
-            }
-            failed.about(room.into())
-        })
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {
+        self.pass_for(room).await
     }
 
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
+    fn set_priority(&self, room: RoomId, priority: i64) {
+        self.accounts.set_priority(room, priority);
+    }
+
+    async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError> {
         let unreachable =
             |why: String| AskError::Unreachable { call: "the stream", why: format!("{}: {why}", host.host) };
         let (scheme, port) = if self.plain { ("ws", host.ws_port) } else { ("wss", host.wss_port) };
         let mut request = format!("{scheme}://{}:{port}/sub", host.host)
             .into_client_request()
             .map_err(|error| unreachable(error.to_string()))?;
-        request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static(USER_AGENT));
+        let user_agent = pass.user_agent.parse().map_err(|_| unreachable("its User-Agent is no header".into()))?;
+        request.headers_mut().insert(header::USER_AGENT, user_agent);
         request.headers_mut().insert(header::ORIGIN, header::HeaderValue::from_static("https://live.bilibili.com"));
         let stream =
             TcpStream::connect((host.host.as_str(), port)).await.map_err(|error| unreachable(error.to_string()))?;
@@ -175,5 +156,21 @@ impl Upstream for Bilibili {
             .await
             .map_err(|error| unreachable(error.to_string()))?;
         Ok(Box::new(connection))
+    }
+
+    async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError> {
+        self.ask_statuses(uids).await
+    }
+
+    async fn anchor(&self, uid: Uid) -> Result<Anchor, AskError> {
+        self.ask_anchor(uid).await
+    }
+
+    async fn super_chats(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        self.ask_super_chats(room).await
+    }
+
+    async fn last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError> {
+        self.ask_last_lines(room).await
     }
 }

@@ -1,45 +1,102 @@
-//! The one HTTP client of the process: which hosts there are, what every call carries, what a refusal means.
+//! The one HTTP client of the process: every call to Bilibili goes through it, at one even pace.
 //!
-//! Every call to Bilibili's HTTP side goes through [`Client::ask`], so that patience asked for by one answer
-//! is kept by all. Not here: which calls there are (`bilibili`), what their answers say (`protocol::api`).
+//! It knows the servers, what every call carries and how long a refusal keeps everybody away ([`super::manners`]);
+//! while it must leave a family of servers alone, calls to it fail at once without being made. Not here: which
+//! calls there are (`bilibili`, `accounts` and others), what their answers say (`protocol::api`), and the rest
+//! of a single identity (`pool`).
+//!
+//! Invariant: in no second are more calls made than the pace allows, whoever asks and whatever happened.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use reqwest::{
-    StatusCode,
-    header::{COOKIE, HeaderMap, HeaderValue, ORIGIN, REFERER, USER_AGENT},
+    Method, StatusCode,
+    header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, ORIGIN, REFERER, SET_COOKIE, USER_AGENT},
 };
 use rustls::ClientConfig;
+use serde::Serialize;
 use tokio::time::Instant;
-use url::Url;
+use url::{Url, form_urlencoded};
 
-use super::{AskError, identity::Who};
+use super::{
+    AskError,
+    identity::Who,
+    manners::{Concerns, Cooling, rest},
+    pace::Pace,
+};
 use crate::{
     domain::RoomRef,
     protocol::{ApiError, Refusal},
+    supervise::vitals::unix_ms,
 };
 
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
 const LONGEST_ANSWER: usize = 4 << 20;
-/// After risk control: minutes, or it lasts longer.
-const RISK_PAUSE: Duration = Duration::from_secs(180);
-/// After a block of the address.
-const BLOCKED_PAUSE: Duration = Duration::from_secs(600);
-/// After "too many".
-const TOO_MANY_PAUSE: Duration = Duration::from_secs(30);
 
-/// A role of Bilibili's servers; a rig plays all of them at one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A family of Bilibili's servers; a rig plays all of them at one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Host {
     /// Live rooms.
     Live,
     /// The site's own API.
     Main,
+    /// Logging in.
+    Passport,
+    /// Web pages.
+    Pages,
+    /// The open platform.
+    Open,
+}
+
+impl Host {
+    const fn base(self) -> &'static str {
+        match self {
+            Host::Live => "https://api.live.bilibili.com",
+            Host::Main => "https://api.bilibili.com",
+            Host::Passport => "https://passport.bilibili.com",
+            Host::Pages => "https://www.bilibili.com",
+            Host::Open => "https://live-open.biliapi.com",
+        }
+    }
+}
+
+/// One call, as it is sent.
+pub struct Call<'a> {
+    /// Its name, in errors and counts.
+    pub name: &'static str,
+    /// Who is asked.
+    pub host: Host,
+    /// Path and query.
+    pub path: &'a str,
+    /// In whose name.
+    pub who: &'a Who,
+    /// What is sent along.
+    pub body: Body,
+}
+
+/// What a call sends along.
+pub enum Body {
+    /// Nothing: a GET.
+    Get,
+    /// A form.
+    Form(Vec<(&'static str, String)>),
+    /// JSON, and headers that go with it.
+    Json(String, Vec<(&'static str, String)>),
+}
+
+/// An answer, not read yet.
+pub struct Answer {
+    /// Its body.
+    pub body: Vec<u8>,
+    /// The cookies it sets, name and value as they came.
+    pub cookies: Vec<(String, String)>,
 }
 
 /// A call without a usable answer.
@@ -73,17 +130,34 @@ impl From<AskError> for Failed {
     }
 }
 
+/// The rest of a family of servers, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FamilyStanding {
+    /// Which.
+    pub family: Host,
+    /// Left alone until then, unix ms.
+    pub cooling_until_ms: i64,
+    /// Why.
+    pub why: String,
+}
+
 /// The client.
 pub struct Client {
     http: reqwest::Client,
     rig: Option<String>,
-    /// It asked for patience until then: nothing is asked.
-    quiet_until: Mutex<Option<Instant>>,
+    pace: Pace,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    families: BTreeMap<Host, Cooling>,
+    calls: BTreeMap<&'static str, u64>,
 }
 
 impl Client {
-    /// To Bilibili itself, or to the rig at `rig`.
-    pub fn new(rig: Option<&Url>, tls: ClientConfig) -> Result<Client, AskError> {
+    /// To Bilibili itself, or to the rig at `rig`; `per_second` calls at most.
+    pub fn new(rig: Option<&Url>, tls: ClientConfig, per_second: f64) -> Result<Client, AskError> {
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_static("https://live.bilibili.com"));
         headers.insert(REFERER, HeaderValue::from_static("https://live.bilibili.com/"));
@@ -94,11 +168,10 @@ impl Client {
             .build()
             .map_err(|error| AskError::Unreachable { call: "anything", why: error.to_string() })?;
         let rig = rig.map(|url| url.as_str().trim_end_matches('/').to_owned());
-        Ok(Client { http, rig, quiet_until: Mutex::default() })
+        Ok(Client { http, rig, pace: Pace::new(per_second), state: Mutex::default() })
     }
 
     /// Asks `call` (its name in errors) with a GET of `path` (with its query) as `who`; `parse` reads the answer.
-    /// Nothing is asked while Bilibili has asked for patience.
     pub async fn ask<T>(
         &self,
         call: &'static str,
@@ -107,62 +180,142 @@ impl Client {
         who: &Who,
         parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
     ) -> Result<T, Failed> {
-        let body = self.get(call, host, path, who).await?;
-        parse(&body).map_err(|error| Failed { refusal: error.refusal(), error: refused(call, &error) })
+        let call = Call { name: call, host, path, who, body: Body::Get };
+        self.ask_with(call, parse).await.map(|(parsed, _)| parsed)
     }
 
-    /// Nothing is asked for `pause`.
-    pub fn be_quiet_for(&self, pause: Duration) {
-        *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + pause);
-    }
-
-    async fn get(&self, call: &'static str, host: Host, path: &str, who: &Who) -> Result<Vec<u8>, AskError> {
-        let quiet = self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner).map(|until| until - Instant::now());
-        if let Some(pause) = quiet.filter(|pause| !pause.is_zero()) {
-            return Err(AskError::Throttled { what: "it said so before".into(), pause });
+    /// Makes any call; the parsed answer, and the cookies that came with it.
+    pub async fn ask_with<T>(
+        &self,
+        call: Call<'_>,
+        parse: impl FnOnce(&[u8]) -> Result<T, ApiError>,
+    ) -> Result<(T, Vec<(String, String)>), Failed> {
+        let (name, host) = (call.name, call.host);
+        let answer = self.send(call).await?;
+        match parse(&answer.body) {
+            Ok(parsed) => {
+                self.family(host, Cooling::succeeded);
+                Ok((parsed, answer.cookies))
+            }
+            Err(error) => Err(self.refused(name, host, &error)),
         }
-        let answer = self.really_get(call, self.address(host, path), who).await;
-        if let Err(AskError::Throttled { pause, .. }) = &answer {
-            self.be_quiet_for(*pause);
-        }
-        answer
     }
 
-    fn address(&self, host: Host, path: &str) -> String {
-        let base = self.rig.as_deref().unwrap_or(match host {
-            Host::Live => "https://api.live.bilibili.com",
-            Host::Main => "https://api.bilibili.com",
+    /// Makes a call when its turn has come, unless these servers are to be left alone.
+    pub async fn send(&self, call: Call<'_>) -> Result<Answer, Failed> {
+        self.is_open(call.host)?;
+        self.pace.turn().await;
+        // Somebody else may have been refused meanwhile.
+        self.is_open(call.host)?;
+        *self.state().calls.entry(call.name).or_default() += 1;
+        self.make(call).await
+    }
+
+    /// Families of servers that are left alone at present.
+    pub fn standing(&self) -> Vec<FamilyStanding> {
+        let (now, now_ms, state) = (Instant::now(), unix_ms(), self.state());
+        let resting = state.families.iter().filter_map(|(family, cooling)| {
+            let left = i64::try_from(cooling.left(now)?.as_millis()).unwrap_or(i64::MAX);
+            let why = cooling.why().to_owned();
+            Some(FamilyStanding { family: *family, cooling_until_ms: now_ms.saturating_add(left), why })
         });
-        format!("{base}{path}")
+        resting.collect()
     }
 
-    async fn really_get(&self, call: &'static str, address: String, who: &Who) -> Result<Vec<u8>, AskError> {
-        let unreachable = |error: reqwest::Error| AskError::Unreachable { call, why: in_full(error.without_url()) };
-        let mut request = self.http.get(address).header(USER_AGENT, &who.user_agent);
-        if !who.cookies.is_empty() {
-            request = request.header(COOKIE, &who.cookies);
+    /// How often each call was made.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.state().calls.clone()
+    }
+
+    fn is_open(&self, host: Host) -> Result<(), AskError> {
+        let state = self.state();
+        let Some(cooling) = state.families.get(&host) else { return Ok(()) };
+        match cooling.left(Instant::now()) {
+            Some(pause) => Err(AskError::Throttled { what: cooling.why().to_owned(), pause, everybody: true }),
+            None => Ok(()),
+        }
+    }
+
+    async fn make(&self, call: Call<'_>) -> Result<Answer, Failed> {
+        let name = call.name;
+        let unreachable =
+            |error: reqwest::Error| AskError::Unreachable { call: name, why: in_full(error.without_url()) };
+        let address = format!("{}{}", self.rig.as_deref().unwrap_or(call.host.base()), call.path);
+        let request = match call.body {
+            Body::Get => self.http.get(address),
+            Body::Form(fields) => {
+                let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                let post = self.http.request(Method::POST, address);
+                post.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+            }
+            Body::Json(json, headers) => {
+                let post = self.http.request(Method::POST, address).header(CONTENT_TYPE, "application/json").body(json);
+                headers.into_iter().fold(post, |post, (name, value)| post.header(name, value))
+            }
+        };
+        let mut request = request.header(USER_AGENT, &call.who.user_agent);
+        if !call.who.cookies.is_empty() {
+            request = request.header(COOKIE, &call.who.cookies);
         }
         let mut answer = request.send().await.map_err(unreachable)?;
-        match answer.status() {
-            StatusCode::PRECONDITION_FAILED => {
-                return Err(AskError::Throttled { what: "HTTP 412".into(), pause: BLOCKED_PAUSE });
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                return Err(AskError::Throttled { what: "HTTP 429".into(), pause: TOO_MANY_PAUSE });
-            }
-            status if !status.is_success() => {
-                return Err(AskError::Unreachable { call, why: format!("it answered HTTP {status}") });
-            }
-            _ => {}
+        let refusal = match answer.status() {
+            StatusCode::PRECONDITION_FAILED => Some(Refusal::Blocked),
+            StatusCode::TOO_MANY_REQUESTS => Some(Refusal::TooMany),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            let what = format!("{name}: HTTP {}", answer.status().as_u16());
+            return Err(self.to_rest(refusal, call.host, what));
         }
+        if !answer.status().is_success() {
+            let why = format!("it answered HTTP {}", answer.status().as_u16());
+            return Err(AskError::Unreachable { call: name, why }.into());
+        }
+        let cookies = set_cookies(answer.headers());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST_ANSWER {
-                return Err(AskError::Unreachable { call, why: format!("its answer is over {LONGEST_ANSWER} bytes") });
+                let why = format!("its answer is over {LONGEST_ANSWER} bytes");
+                return Err(AskError::Unreachable { call: name, why }.into());
             }
         }
-        Ok(body)
+        Ok(Answer { body, cookies })
+    }
+
+    /// What an answer that is none means for us.
+    fn refused(&self, call: &'static str, host: Host, error: &ApiError) -> Failed {
+        let why = error.to_string();
+        let Some(refusal) = error.refusal() else { return AskError::Unreachable { call, why }.into() };
+        match rest(refusal) {
+            Some(_) => self.to_rest(refusal, host, format!("{call}: {why}")),
+            // Worth another try: with the server's luck, or once the asker has logged in or is nobody again.
+            None if matches!(refusal, Refusal::Server | Refusal::NotLoggedIn) => {
+                Failed { refusal: Some(refusal), error: AskError::Unreachable { call, why } }
+            }
+            None => Failed { refusal: Some(refusal), error: AskError::Refused { call, why } },
+        }
+    }
+
+    /// A refusal that asks for patience. Everybody's is kept here, one asker's is for the asker to keep.
+    fn to_rest(&self, refusal: Refusal, host: Host, what: String) -> Failed {
+        let (pause, everybody) = match rest(refusal) {
+            Some((Concerns::Everybody, first, most)) => {
+                let begin = |cooling: &mut Cooling| cooling.begin(what.clone(), first, most, Instant::now());
+                (self.family(host, begin), true)
+            }
+            Some((Concerns::Asker, first, _)) => (first, false),
+            None => (Duration::ZERO, false),
+        };
+        Failed { refusal: Some(refusal), error: AskError::Throttled { what, pause, everybody } }
+    }
+
+    fn family<T>(&self, host: Host, change: impl FnOnce(&mut Cooling) -> T) -> T {
+        change(self.state().families.entry(host).or_default())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,15 +324,27 @@ fn in_full(error: reqwest::Error) -> String {
     format!("{:#}", anyhow::Error::new(error))
 }
 
-/// What an answer that is none means for us.
-fn refused(call: &'static str, error: &ApiError) -> AskError {
-    let why = error.to_string();
-    let throttled = |pause| AskError::Throttled { what: format!("{call}: {why}"), pause };
-    match error.refusal() {
-        Some(Refusal::RiskControl) => throttled(RISK_PAUSE),
-        Some(Refusal::Blocked) => throttled(BLOCKED_PAUSE),
-        Some(Refusal::TooMany) => throttled(TOO_MANY_PAUSE),
-        Some(Refusal::Other | Refusal::NoSuchRoom) => AskError::Refused { call, why },
-        Some(Refusal::Server | Refusal::NotLoggedIn | Refusal::Identity) | None => AskError::Unreachable { call, why },
+/// Names and values as they came: a value that is decoded is no longer accepted.
+fn set_cookies(headers: &HeaderMap) -> Vec<(String, String)> {
+    let texts = headers.get_all(SET_COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let pairs = texts.filter_map(|text| text.split(';').next()?.split_once('='));
+    pairs
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_kept_exactly_as_they_are_set() {
+        let mut headers = HeaderMap::new();
+        for text in ["SESSDATA=a%2Cb%2Cc*d1; Path=/; HttpOnly", "bili_jct=0f; Secure", "gone=; Max-Age=0", "odd"] {
+            headers.append(SET_COOKIE, HeaderValue::from_static(text));
+        }
+        let expected = [("SESSDATA", "a%2Cb%2Cc*d1"), ("bili_jct", "0f")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(set_cookies(&headers), expected);
     }
 }

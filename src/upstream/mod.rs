@@ -4,10 +4,22 @@
 //! `protocol`; who says it when is decided by `actors`. [`Upstream`] is the seam: the rooms hold it as a
 //! trait, so that a script can stand in for the world.
 
+pub mod accounts;
+mod assign;
 mod bilibili;
 mod client;
 mod gate;
 mod identity;
+mod keys;
+pub mod login;
+mod manners;
+mod pace;
+mod pass;
+mod pool;
+mod reads;
+mod renewal;
+mod tickets;
+mod vault;
 
 use std::time::Duration;
 
@@ -17,12 +29,13 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 pub use self::{
-    bilibili::Bilibili,
+    bilibili::{Bilibili, Manners},
     gate::{Gate, Permit},
+    pass::{Issuer, Pass, Reached},
 };
 use crate::{
-    domain::{RoomId, RoomInfo, RoomRef},
-    protocol::{Auth, Seal, StreamHost},
+    domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
+    protocol::{Anchor, Seal, StreamHost},
     supervise::exit::Exit,
 };
 
@@ -43,11 +56,28 @@ pub trait Upstream: Send + Sync + 'static {
     /// Which room is meant, and what is known about it.
     async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, AskError>;
 
-    /// What is needed to enter a room's stream: proof of identity, and where to go (at least one host).
-    async fn ticket(&self, room: RoomId) -> Result<(Auth, Vec<StreamHost>), AskError>;
+    /// What is needed to enter a room's stream: who enters, proof of it, and where to go. The pass is to be
+    /// told how far the connection came, and kept as long as it lasts.
+    async fn pass(&self, room: RoomId) -> Result<Pass, AskError>;
 
-    /// Opens a connection to a stream host.
-    async fn dial(&self, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
+    /// How much a room matters when there are not places on accounts for all, higher more.
+    fn set_priority(&self, _room: RoomId, _priority: i64) {}
+
+    /// Opens a connection to a stream host, one of the pass's.
+    async fn dial(&self, pass: &Pass, host: &StreamHost) -> Result<Box<dyn Connection>, AskError>;
+
+    /// Status and details of the rooms of these streamers, at most `api::STREAMERS_A_CALL` of them. Who has no
+    /// room, or a locked one, is missing; what the answer does not say is empty or 0.
+    async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError>;
+
+    /// A streamer's name, picture and number of followers.
+    async fn anchor(&self, uid: Uid) -> Result<Anchor, AskError>;
+
+    /// The super chats now on display in a room, as events that were fetched.
+    async fn super_chats(&self, room: RoomId) -> Result<Vec<Event>, AskError>;
+
+    /// The last chat lines of a room, as events that were fetched; none for an anonymous visitor.
+    async fn last_lines(&self, room: RoomId) -> Result<Vec<Event>, AskError>;
 }
 
 /// Why the upstream gave no answer that can be used.
@@ -71,6 +101,8 @@ pub enum AskError {
         what: String,
         /// For how long.
         pause: Duration,
+        /// From everybody, not only from the account that asked.
+        everybody: bool,
     },
     /// It said no.
     #[error("Bilibili refused {call}: {why}")]
@@ -80,6 +112,9 @@ pub enum AskError {
         /// Its words.
         why: String,
     },
+    /// Our own accounts cannot be read or written.
+    #[error("{0}")]
+    Accounts(String),
     /// It was not reached, or broke off.
     #[error("Bilibili was not reached for {call}: {why}")]
     Unreachable {
@@ -93,7 +128,7 @@ pub enum AskError {
 impl From<AskError> for Exit {
     fn from(error: AskError) -> Exit {
         match error {
-            AskError::NoSuchRoom(_) | AskError::Unusable { .. } | AskError::Refused { .. } => {
+            AskError::NoSuchRoom(_) | AskError::Unusable { .. } | AskError::Refused { .. } | AskError::Accounts(_) => {
                 Exit::Refused(error.to_string())
             }
             AskError::Throttled { pause, .. } => Exit::Throttled(pause),

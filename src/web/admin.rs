@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Site, api,
+    Site, accounts, api,
     auth::session_cookie,
     entry::see,
     error::Refusal,
     i18n::Lang,
-    pages,
+    pages, storage,
     view::refusal_text,
     visitor::{Visitor, same_origin},
 };
@@ -33,9 +33,22 @@ pub async fn page(request: HttpRequest, done: web::Query<Done>, site: web::Data<
 }
 
 /// What a redirect may say was done; each has its words in the locales.
-const KNOWN_DEEDS: [&str; 7] = ["added", "removed", "erased", "paused", "resumed", "restarted", "synced"];
+const KNOWN_DEEDS: [&str; 12] = [
+    "added",
+    "removed",
+    "erased",
+    "paused",
+    "resumed",
+    "restarted",
+    "synced",
+    "cleaned",
+    "cleaning",
+    "forgotten",
+    "prioritised",
+    "logged-in",
+];
 
-async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values: Value) -> HttpResponse {
+pub(super) async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values: Value) -> HttpResponse {
     let frame = pages::frame(request, site);
     values["section"] = json!("admin");
     if frame.token.is_some() {
@@ -45,13 +58,17 @@ async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values
         };
         values["rooms"] = json!(site.web.wall.summaries());
         values["runs"] = json!(runs);
-        values["database_bytes"] = json!(site.web.database.size_bytes());
+        values["standing"] = accounts::values(site);
+        values["storage"] = match storage::values(site).await {
+            Ok(storage) => storage,
+            Err(refusal) => return site.views.refusal(&frame, &refusal),
+        };
     }
     site.views.page(status, "admin.html", &frame, &values)
 }
 
 /// The page again, with why it was not done.
-async fn refused(request: &HttpRequest, site: &Site, refusal: Refusal, typed: Option<&str>) -> HttpResponse {
+pub(super) async fn refused(request: &HttpRequest, site: &Site, refusal: Refusal, typed: Option<&str>) -> HttpResponse {
     let text = refusal_text(Lang::of(request), &refusal);
     let mut answer = draw(request, site, refusal.status, json!({"refused": text, "typed": typed})).await;
     if let Some(seconds) = refusal.retry_after {
@@ -65,7 +82,7 @@ pub async fn back(site: web::Data<Site>) -> HttpResponse {
     see(&site, StatusCode::SEE_OTHER, "/live/admin/").finish()
 }
 
-fn done(site: &Site, what: &str) -> HttpResponse {
+pub(super) fn done(site: &Site, what: &str) -> HttpResponse {
     see(site, StatusCode::SEE_OTHER, &format!("/live/admin/?done={what}")).finish()
 }
 
@@ -97,6 +114,13 @@ pub struct Form {
     room: String,
     #[serde(default)]
     erase: String,
+}
+
+impl Form {
+    /// The session's token as the form sent it.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
 }
 
 /// POST `/live/admin/sign-out`.

@@ -6,10 +6,13 @@
 
 mod control;
 mod events;
+mod export;
+pub mod openapi;
 pub mod params;
 mod rooms;
 pub use control::not_a_room;
 pub use rooms::known as known_room;
+pub mod reference;
 mod system;
 pub mod trend;
 
@@ -21,7 +24,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{audience::Audience, both, error::Refusal, get, socket};
+use super::{accounts, audience::Audience, both, diagnostics, error::Refusal, get, socket, storage};
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -35,17 +38,28 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/room/{room}/guards/", get().to(events::guards)))
         .service(call("/room/{room}/trend/", get().to(trend::trend)))
         .service(call("/room/{room}/gaps/", get().to(trend::gaps)))
+        .service(call("/room/{room}/export/", get().to(export::of_room)))
+        .service(call("/export/", get().to(export::of_all)))
+        .service(call("/openapi.json", get().to(openapi::file)))
         .service(call("/danmaku-browser/", get().to(events::browser)))
         .service(call("/batch/rooms/stats/", post().to(rooms::batch)))
         .service(call("/events/", web::get().to(socket::server_sent)))
         .service(call("/health/", get().to(system::health)))
         .service(call("/ledger/", get().to(system::ledger)))
         .service(call("/admin/rooms/", post().to(control::add)))
+        .service(call("/admin/rooms/reconnect/", post().to(control::reconnect_all)))
+        .service(call("/admin/diagnostics/", get().to(diagnostics::by_call)))
         .service(call("/admin/rooms/{room}/", delete().to(control::remove)))
         .service(call("/admin/rooms/{room}/pause/", post().to(control::pause)))
         .service(call("/admin/rooms/{room}/resume/", post().to(control::resume)))
         .service(call("/admin/rooms/{room}/restart/", post().to(control::restart)))
+        .service(call("/admin/rooms/{room}/priority/", post().to(accounts::priority)))
+        .service(call("/admin/accounts/", get().to(accounts::list)))
+        .service(call("/admin/accounts/login/", post().to(accounts::begin)))
+        .service(call("/admin/accounts/login/{key}/", get().to(accounts::follow)))
+        .service(call("/admin/accounts/{uid}/", delete().to(accounts::remove)))
         .service(call("/admin/sync/", post().to(control::sync)))
+        .service(call("/maintenance/cleanup/", post().to(storage::cleanup)))
         .default_service(web::to(nothing_here));
 }
 
@@ -63,7 +77,7 @@ async fn wrong_method() -> Result<HttpResponse, Refusal> {
 }
 
 /// The envelope of what was done.
-fn answer(data: impl Serialize) -> HttpResponse {
+pub(super) fn answer(data: impl Serialize) -> HttpResponse {
     answer_as(StatusCode::OK, data)
 }
 
@@ -72,7 +86,7 @@ fn answer_to(audience: Audience, data: impl Serialize) -> HttpResponse {
     answer(audience.view(json!(data)))
 }
 
-fn answer_as(status: StatusCode, data: impl Serialize) -> HttpResponse {
+pub(super) fn answer_as(status: StatusCode, data: impl Serialize) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header(("Cache-Control", "no-store"))
         .json(json!({"success": true, "data": json!(data)}))

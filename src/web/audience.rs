@@ -65,11 +65,14 @@ impl FromRequest for Audience {
 }
 
 /// Fields that tell what was paid, or who somebody is.
-const HIDDEN: [&str; 33] = [
+const HIDDEN: [&str; 36] = [
     "income",
     "gift_gold",
     "super_chat_gold",
     "guard_gold",
+    "others_gold",
+    "open_id",
+    "command",
     "total_gold",
     "paid_gold",
     "value_gold",

@@ -24,6 +24,10 @@ pub trait Desk: Send + Sync + 'static {
     async fn resume(&self, room: RoomId) -> Result<(), RoomsError>;
     /// Ends the present life of a room and begins a new one.
     async fn restart(&self, room: RoomId) -> Result<(), RoomsError>;
+    /// How much a room matters when there are not places on accounts for all.
+    async fn set_priority(&self, room: RoomId, priority: i64) -> Result<(), RoomsError>;
+    /// Ends all connections one after another and begins new ones.
+    async fn reconnect_all(&self) -> Result<(), RoomsError>;
 }
 
 #[async_trait]
@@ -45,5 +49,11 @@ impl Desk for Rooms {
     }
     async fn restart(&self, room: RoomId) -> Result<(), RoomsError> {
         Rooms::restart(self, room).await
+    }
+    async fn set_priority(&self, room: RoomId, priority: i64) -> Result<(), RoomsError> {
+        Rooms::set_priority(self, room, priority).await
+    }
+    async fn reconnect_all(&self) -> Result<(), RoomsError> {
+        Rooms::reconnect_all(self).await
     }
 }

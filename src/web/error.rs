@@ -148,6 +148,7 @@ impl From<RoomsError> for Refusal {
             RoomsError::Unusable { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unusable_room"),
             RoomsError::AlreadyThere(_) => (StatusCode::CONFLICT, "already_there"),
             RoomsError::NotThere(_) => (StatusCode::NOT_FOUND, "not_monitored"),
+            RoomsError::TooMany(_) => (StatusCode::INSUFFICIENT_STORAGE, "too_many_rooms"),
             RoomsError::Upstream(_) => (StatusCode::BAD_GATEWAY, "upstream"),
             RoomsError::Busy => {
                 return Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "busy", &error.to_string(), 2);

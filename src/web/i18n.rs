@@ -21,6 +21,8 @@ static_loader! {
 
 /// The words that scripts need, in the language whose comments are read first.
 const SCRIPT_WORDS: &str = include_str!("../../templates/locales/zh-CN/script.ftl");
+/// Those that only the script of the debug page needs.
+const HEALTH_WORDS: &str = include_str!("../../templates/locales/zh-CN/health.ftl");
 
 static ZH_CN: LanguageIdentifier = langid!("zh-CN");
 static EN: LanguageIdentifier = langid!("en");
@@ -83,6 +85,15 @@ impl Lang {
     }
 }
 
+impl Lang {
+    /// The words of `key` with values in their slots.
+    pub fn say(self, key: &str, slots: &[(&'static str, String)]) -> String {
+        let slots: HashMap<Cow<'static, str>, FluentValue<'_>> =
+            slots.iter().map(|(name, value)| (Cow::Borrowed(*name), FluentValue::from(value.as_str()))).collect();
+        LOCALES.lookup_with_args(self.id(), key, &slots)
+    }
+}
+
 /// The language named in the address.
 pub fn asked(request: &HttpRequest) -> Option<Lang> {
     let query = request.query_string();
@@ -113,15 +124,26 @@ pub fn template_function() -> fluent_templates::FluentLoader<&'static fluent_tem
 
 /// The words of the scripts as JSON.
 pub fn script_words(lang: Lang) -> &'static Value {
-    static WORDS: LazyLock<[Value; 2]> = LazyLock::new(|| [Lang::ZhCn, Lang::En].map(words_with_slots));
+    static WORDS: LazyLock<[Value; 2]> =
+        LazyLock::new(|| [Lang::ZhCn, Lang::En].map(|lang| words_with_slots(lang, SCRIPT_WORDS)));
     match lang {
         Lang::ZhCn => &WORDS[0],
         Lang::En => &WORDS[1],
     }
 }
 
-fn words_with_slots(lang: Lang) -> Value {
-    let words = entries(SCRIPT_WORDS).map(|(key, text)| {
+/// The further words of the debug page's script.
+pub fn health_words(lang: Lang) -> &'static Value {
+    static WORDS: LazyLock<[Value; 2]> =
+        LazyLock::new(|| [Lang::ZhCn, Lang::En].map(|lang| words_with_slots(lang, HEALTH_WORDS)));
+    match lang {
+        Lang::ZhCn => &WORDS[0],
+        Lang::En => &WORDS[1],
+    }
+}
+
+fn words_with_slots(lang: Lang, of: &'static str) -> Value {
+    let words = entries(of).map(|(key, text)| {
         let slots: HashMap<Cow<'static, str>, FluentValue<'_>> = text
             .split("{ $")
             .skip(1)
@@ -184,7 +206,8 @@ mod tests {
             used.into_iter().filter(|key| !is_there(key)).collect()
         };
         assert_eq!(missing(used("templates", "html", "t(key=\""), &chinese), [""; 0]);
-        let of_scripts = script_words(Lang::ZhCn).as_object().expect("a map").keys().cloned().collect();
+        let words = [script_words(Lang::ZhCn), health_words(Lang::ZhCn)];
+        let of_scripts = words.iter().flat_map(|words| words.as_object().expect("a map").keys().cloned()).collect();
         for before in [" t(\"", "(t(\"", "{t(\""] {
             assert_eq!(missing(used("static", "js", before), &of_scripts), [""; 0]);
         }

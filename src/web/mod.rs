@@ -9,28 +9,38 @@
 //! socket, push          what is live  assets   files, from inside the program
 //! ```
 
+mod accounts;
 pub mod admin;
 pub mod api;
 pub mod assets;
 mod audience;
 pub mod auth;
-mod books;
 pub mod debug;
 mod desk;
+mod diagnostics;
 mod entry;
 pub mod error;
 mod fresh;
+mod health;
 pub mod i18n;
+mod machine;
+mod metrics;
 mod pace;
 pub mod pages;
 pub mod push;
 pub mod socket;
+mod storage;
 mod tries;
+mod verdict;
 pub mod view;
 pub mod visitor;
 
 #[cfg(test)]
+mod diagnostics_tests;
+#[cfg(test)]
 mod socket_tests;
+#[cfg(test)]
+mod storage_tests;
 #[cfg(test)]
 mod tests;
 
@@ -46,7 +56,10 @@ use actix_web::{
 };
 
 use ipnet::IpNet;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use url::Url;
 
 use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
@@ -55,19 +68,25 @@ use crate::{
     actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
         LiveStore,
+        housekeeper::Housekeeper,
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
+    upstream::accounts::Accounts,
 };
 
 /// What the door is given.
 pub struct Web {
     /// Adds, removes and steers rooms.
     pub rooms: Arc<dyn Desk>,
+    /// Bilibili accounts.
+    pub accounts: Arc<Accounts>,
     /// Runs a sync now.
     pub sync: SyncHandle,
     /// The history.
     pub database: Database,
+    /// Keeps the history in order.
+    pub housekeeper: Arc<Housekeeper>,
     /// The live store, for its status.
     pub live: Arc<dyn LiveStore>,
     /// The rooms as they are.
@@ -97,6 +116,8 @@ pub struct WebOptions {
     pub base_path: String,
     /// Proxies that are believed about who asks.
     pub trusted_proxies: Vec<IpNet>,
+    /// The settings of this run, a line each, without secrets.
+    pub settings: Vec<String>,
 }
 
 impl WebOptions {
@@ -110,6 +131,8 @@ const SESSIONS: usize = 2000;
 const SESSIONS_PER_ADDRESS: usize = 20;
 /// The longest body that is read, bytes.
 const BODY_MAX: usize = 64 * 1024;
+/// Copies of the history that are made at a time: each keeps a thread and a reader busy.
+const COPIES: usize = 3;
 /// Threads that answer; waiting is done elsewhere.
 const WORKERS: usize = 2;
 
@@ -119,31 +142,33 @@ pub struct Site {
     views: Views,
     sessions: Arc<Sessions>,
     pace: Pace,
+    /// Places for copies of the history that are being made.
+    copies: Arc<Semaphore>,
     /// Summaries of rooms as text, for those who see everything and for the public.
     memo: [Arc<push::RoomsMemo>; 2],
-    health: debug::Memo,
-    earlier: books::Earlier,
+    health: health::Memo,
+    disk: Arc<machine::DiskWatch>,
     started_ms: i64,
 }
 
 impl Site {
-    /// Reads the templates and the books of earlier runs, and makes place for sessions.
+    /// Reads the templates, and makes place for sessions.
     pub fn new(web: Web) -> io::Result<Data<Site>> {
         let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
-        let earlier = books::Earlier::read(&web.database, &web.ledger)
-            .map_err(|error| io::Error::other(format!("the books of earlier runs cannot be read: {error}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
-        let health = debug::Memo::default();
+        let health = health::Memo::default();
+        let disk = machine::DiskWatch::new(web.database.clone());
         Ok(Data::new(Site {
             web,
             views,
             sessions,
             pace: Pace::default(),
+            copies: Arc::new(Semaphore::new(COPIES)),
             memo,
             health,
-            earlier,
+            disk,
             started_ms: unix_ms(),
         }))
     }
@@ -175,12 +200,25 @@ impl Site {
 pub struct Server {
     handle: ServerHandle,
     sessions: Arc<Sessions>,
+    site: Data<Site>,
+}
+
+/// Tells how the program is, in the words of the health page.
+#[derive(Clone)]
+pub struct HealthSource(Data<Site>);
+
+impl HealthSource {
+    /// A reading that is at most a second old, as JSON.
+    pub async fn json(&self) -> Arc<str> {
+        self.0.health_json().await
+    }
 }
 
 /// Opens the door on a listener. Signals are the program's own business.
 pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let site = Site::new(web)?;
     let sessions = site.sessions.clone();
+    let (disk, kept) = (site.disk.clone(), site.clone());
     let pictures_from = site.web.options.pictures_from();
     let server = HttpServer::new(move || {
         App::new()
@@ -200,10 +238,16 @@ pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
     let handle = server.handle();
     actix_web::rt::spawn(server);
     actix_web::rt::spawn(sessions.clone().reap());
-    Ok(Server { handle, sessions })
+    actix_web::rt::spawn(disk.watch());
+    Ok(Server { handle, sessions, site: kept })
 }
 
 impl Server {
+    /// For whoever shows the health elsewhere than on a page.
+    pub fn health_source(&self) -> HealthSource {
+        HealthSource(self.site.clone())
+    }
+
     /// `/readyz` says no from now on and new live connections are refused; those that are there read on.
     pub fn refuse_new(&self) {
         self.sessions.refuse_new();
@@ -276,13 +320,20 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
-        .service(form("/live/admin/sync", post().to(admin::sync)));
+        .service(form("/live/admin/accounts/login", post().to(accounts::begin_form)))
+        .service(form("/live/admin/accounts/{uid}/remove", post().to(accounts::remove_form)))
+        .service(form("/live/admin/priority/{room}", post().to(accounts::priority_form)))
+        .service(form("/live/admin/sync", post().to(admin::sync)))
+        .service(form("/live/admin/diagnostics", post().to(diagnostics::by_form)))
+        .service(form("/live/admin/cleanup", post().to(storage::cleanup_form)));
 
     cfg.service(resource(both("/live/ws/")).route(web::get().to(socket::websocket)))
+        .service(resource(both("/live/api/")).route(get().to(api::reference::page)))
         .service(resource("/static/{path:.*}").route(get().to(assets::file)))
         .service(resource("/favicon.ico").route(get().to(assets::favicon)))
         .service(resource(both("/healthz")).route(get().to(debug::healthz)))
-        .service(resource(both("/readyz")).route(get().to(debug::readyz)));
+        .service(resource(both("/readyz")).route(get().to(debug::readyz)))
+        .service(resource(both("/metrics")).route(get().to(metrics::metrics)));
 
     cfg.service(web::scope("/live/api").configure(api::configure)).default_service(web::to(pages::nowhere));
 }

@@ -155,9 +155,14 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
             let wanted = |of: Kind| if kind == "all" { is_chat_or_money(of) } else { of.as_str() == kind };
             found.events = fresh.over(found.events, wanted, limit);
         }
-        let older = found.has_more.then(|| found.events.last().map(|event| event.id)).flatten();
+        let older = found.has_more.then(|| found.cursor()).flatten();
         let names = names(&rooms);
+        let asked = [("q", q.clone()), ("room", room.map(|room| room.to_string()))];
+        let asked = asked.into_iter().chain([("uid", uid.map(|uid| uid.to_string())), ("kinds", Some(kind.clone()))]);
+        let copied = asked.filter_map(|(name, value)| Some((name, value?)));
+        let copy_query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(copied).finish();
         Ok(json!({
+            "copy_query": format!("&{copy_query}"),
             "section": "danmaku", "rooms": rooms, "room": room, "kind": kind, "q": q.clone().unwrap_or_default(),
             "uid": uid, "searching": searching, "older": older, "cursor": fresh.cursor,
             "count": found.events.len(), "events": rows(&found.events, &names, q.as_deref()),
@@ -179,12 +184,7 @@ fn of_kind(database: &Database, kind: &str, filter: &Filter, page: &Page) -> Res
                 database.super_chats(filter, page)?,
                 database.guards(filter, page)?,
             ];
-            let mut has_more = all.iter().any(|found| found.has_more);
-            let mut events: Vec<Event> = all.into_iter().flat_map(|found| found.events).collect();
-            events.sort_by_key(|event| std::cmp::Reverse(event.id));
-            has_more |= events.len() > page.limit;
-            events.truncate(page.limit);
-            Ok(Events { events, has_more })
+            Ok(Events::merged(all, page.limit))
         }
     }
 }

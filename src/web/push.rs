@@ -272,6 +272,11 @@ impl Reader {
         Message { text, cursor, events: 0 }
     }
 
+    /// Frames that are still to be read.
+    pub fn behind(&self) -> u64 {
+        self.ring.head().borrow().saturating_sub(self.position)
+    }
+
     /// True while there is something to read.
     fn has_more(&self) -> bool {
         self.lost || self.position < *self.ring.head().borrow()

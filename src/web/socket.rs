@@ -36,13 +36,14 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     Site,
+    api::openapi::Push,
     error::Refusal,
     push::{self, Filter, Message, Reader},
     visitor::{Visitor, same_origin},
 };
 use crate::supervise::{
     board::Board,
-    vitals::{State, Vitals, unix_ms},
+    vitals::{Doing, State, Vitals, unix_ms},
 };
 
 /// A ping this often, and a sign of life to the reaper.
@@ -136,6 +137,7 @@ impl Sessions {
         let vitals = Vitals::new(format!("session {number}"), "session", "web", None);
         vitals.begin_life();
         vitals.enter(State::Running);
+        vitals.doing(Doing::Sending);
         self.board.add(vitals.clone());
         let socket = request.conn_data::<Peer>().map(|peer| peer.0.clone());
         seats.insert(number, Place { address, vitals: vitals.clone(), socket });
@@ -253,6 +255,7 @@ impl Actor for Session {
 impl StreamHandler<Message> for Session {
     fn handle(&mut self, message: Message, ctx: &mut Context) {
         self.seat.vitals.handed_on(message.events, None);
+        self.seat.vitals.sent(message.text.len() as u64, self.reader.borrow().behind());
         self.seat.vitals.beat();
         ctx.text(message.text);
     }
@@ -262,6 +265,31 @@ impl StreamHandler<Message> for Session {
         ctx.close(Some(ws::CloseCode::Away.into()));
         ctx.stop();
     }
+}
+
+/// Something died.
+struct News;
+
+/// When many die together it is told once.
+const NEWS_GATHER: Duration = Duration::from_millis(150);
+
+/// Tells when something is worth a look at once.
+fn news(news: watch::Receiver<u64>) -> impl futures_util::Stream<Item = News> {
+    stream::unfold(news, |mut news| async {
+        news.changed().await.ok()?;
+        tokio::time::sleep(NEWS_GATHER).await;
+        news.borrow_and_update();
+        Some((News, news))
+    })
+}
+
+impl StreamHandler<News> for Session {
+    fn handle(&mut self, _: News, ctx: &mut Context) {
+        self.send_health(ctx);
+    }
+
+    /// The session goes on without news.
+    fn finished(&mut self, _: &mut Context) {}
 }
 
 impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Session {
@@ -315,6 +343,7 @@ impl Session {
             self.health = true;
             self.send_health(ctx);
             ctx.run_interval(Duration::from_secs(1), |session, ctx| session.send_health(ctx));
+            ctx.add_stream(news(self.site.web.board.news()));
         }
         Ok(())
     }
@@ -322,7 +351,8 @@ impl Session {
     fn send_health(&self, ctx: &mut Context) {
         let site = self.site.clone();
         let health = async move { site.health_json().await }.into_actor(self);
-        ctx.spawn(actix::fut::ActorFutureExt::map(health, |health, _, ctx: &mut Context| {
+        ctx.spawn(actix::fut::ActorFutureExt::map(health, |health, session: &mut Session, ctx: &mut Context| {
+            session.seat.vitals.sent(health.len() as u64, session.reader.borrow().behind());
             ctx.text(format!("{{\"type\":\"health\",\"health\":{health}}}"));
         }));
     }
@@ -334,6 +364,12 @@ impl Session {
 }
 
 /// `/live/api/events/`: the same as server-sent events, one message each, `id:` being the cursor.
+#[utoipa::path(
+    get, path = "/live/api/events/", tag = "push", operation_id = "events",
+    summary = "The push as server-sent events; id: is the cursor, Last-Event-ID resumes",
+    params(Push, ("Last-Event-ID" = Option<String>, Header, description = "Where to go on")),
+    responses((status = 200, description = "One message each, without end", body = String, content_type = "text/event-stream"))
+)]
 pub async fn server_sent(
     request: HttpRequest,
     wanted: web::Query<Wanted>,
@@ -352,6 +388,7 @@ pub async fn server_sent(
         let bytes = match tokio::time::timeout(BEAT_EVERY, messages.next()).await {
             Ok(Some(message)) => {
                 seat.vitals.handed_on(message.events, None);
+                seat.vitals.sent(message.text.len() as u64, 0);
                 Bytes::from(format!("id: {}\ndata: {}\n\n", message.cursor, message.text))
             }
             Ok(None) => return None,

@@ -3,7 +3,10 @@
 //! The history and the live store are real ones in a temporary folder; rooms are steered by a desk that
 //! only remembers what it was asked. Nothing here starts an actor.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use actix_web::{
     App,
@@ -23,8 +26,12 @@ use crate::{
         Body, CoinType, Danmaku, Event, EventId, Gift, Gold, LiveStatus, Medal, RoomId, RoomInfo, RoomRef, Source,
         SuperChat, Uid, User,
     },
-    store::{Batch, Position, StoreKind, embedded::EmbeddedStore, gaps::UnknownCommand, sqlite::Database},
+    store::{
+        Batch, Position, StoreKind, embedded::EmbeddedStore, gaps::UnknownCommand, housekeeper::Housekeeper,
+        retention::Retention, sqlite::Database,
+    },
     supervise::{board::Board, vitals::unix_ms},
+    upstream::{Bilibili, Manners},
 };
 
 const ROOM: RoomId = RoomId(21452505);
@@ -74,6 +81,14 @@ impl Desk for RememberingDesk {
         self.note(format!("restart {room}"));
         Ok(())
     }
+    async fn set_priority(&self, room: RoomId, priority: i64) -> Result<(), RoomsError> {
+        self.note(format!("priority {room} {priority}"));
+        Ok(())
+    }
+    async fn reconnect_all(&self) -> Result<(), RoomsError> {
+        self.note("reconnect all".to_owned());
+        Ok(())
+    }
 }
 
 fn event(n: i64, body: Body) -> Event {
@@ -84,7 +99,8 @@ fn event(n: i64, body: Body) -> Event {
         timestamp_ms,
         received_ms: timestamp_ms,
         source: Source::Live,
-        user: User { uid: Uid(7), username: EVIL.into(), masked: false },
+        user: User { uid: Uid(7), username: EVIL.into(), masked: false, alias: None },
+        origin: None,
         body,
     }
 }
@@ -147,6 +163,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     events.push(event(11, Body::SuperChat(super_chat)));
     let batch = Batch { position: Position("1".into()), events };
     database.record(StoreKind::Embedded, &[batch]).expect("recorded");
+    let housekeeper = Housekeeper::new(database.clone(), Retention::default());
     let wall = Arc::new(Wall::default());
     wall.put(info);
     wall.set_totals(ROOM, database.totals(ROOM).expect("totals"));
@@ -154,10 +171,21 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     let live = Arc::new(EmbeddedStore::open(folder.path()).expect("a live store"));
     let desk = Arc::new(RememberingDesk::default());
     let (sync, _) = SyncHandle::new();
+    let manners = Manners {
+        folder: folder.path().to_owned(),
+        calls_per_second: 100.0,
+        tickets_per_second: 50.0,
+        rooms_per_account: 6,
+    };
+    // Nobody is there.
+    let nowhere = "http://127.0.0.1:9".parse().expect("an address");
+    let upstream = Bilibili::new(Some(&nowhere), &manners).expect("no accounts");
     let web = Web {
         rooms: desk.clone(),
+        accounts: upstream.accounts(),
         sync,
         database,
+        housekeeper: Arc::new(housekeeper),
         live,
         wall,
         ring: Arc::new(Ring::new(1)),
@@ -241,18 +269,20 @@ async fn no_write_happens_without_the_right_to_it() {
     let rig = rig();
     let door = door!(rig);
     let (cookie, token) = signed_in(&rig).await;
-    let writes: [(&str, &str, bool); 12] = [
+    let writes: [(&str, &str, bool); 14] = [
         ("POST", "/live/api/admin/rooms/", true),
         ("DELETE", "/live/api/admin/rooms/21452505/", true),
         ("DELETE", "/live/api/admin/rooms/21452505?erase=true", true),
         ("POST", "/live/api/admin/rooms/21452505/pause/", true),
         ("POST", "/live/api/admin/rooms/21452505/resume", true),
         ("POST", "/live/api/admin/rooms/21452505/restart/", true),
+        ("POST", "/live/api/admin/rooms/reconnect/", true),
         ("POST", "/live/api/admin/sync/", true),
         ("POST", "/live/admin/rooms/add", false),
         ("POST", "/live/admin/rooms/preview", false),
         ("POST", "/live/admin/rooms/21452505/remove", false),
         ("POST", "/live/admin/sync", false),
+        ("POST", "/live/admin/diagnostics", false),
         ("POST", "/live/admin/sign-out", false),
     ];
     let robot = ("Authorization", "Bearer robot".to_owned());
@@ -314,6 +344,9 @@ async fn no_write_happens_without_the_right_to_it() {
 #[actix_web::test]
 async fn the_api_answers_in_its_envelope() {
     let rig = rig();
+    // As a start does.
+    let Web { ledger, database, .. } = &rig.site.web;
+    ledger.open(&database.open_books(&BTreeMap::new()).expect("opened"), &BTreeMap::new(), &[]);
     let door = door!(rig);
     let ask = async |path: &str| {
         let answer = call_service(&door, TestRequest::get().uri(path).to_request()).await;
@@ -408,12 +441,15 @@ async fn what_cannot_be_read_is_refused_in_the_envelope_with_a_sentence() {
 #[actix_web::test]
 async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
     let (web, desk, folder) = web();
-    // Stored by an earlier run: 7. Left in the live store by it and stored by this one already: 2 of them.
-    web.ledger.recorded(ROOM, 2, 0, 0);
+    // Stored by an earlier run: 7. Left in the live store by it and stored by this one: 2 more.
+    let left = BTreeMap::from([(ROOM, 2)]);
     let (cmd, sample) = ("NEW_THING".into(), "{}".into());
     web.database
         .count_unknown(&[UnknownCommand { cmd, count: 3, first_ms: 10, last_ms: 10, sample }])
         .expect("counted");
+    let kept = web.database.open_books(&left).expect("opened");
+    web.ledger.open(&kept, &left, &web.database.unknown_commands().expect("listed"));
+    web.ledger.recorded(ROOM, 2, 0, 0);
     let rig = Rig { site: Site::new(web).expect("the templates can be read"), desk, _folder: folder };
     let books = &rig.site.web.ledger;
     books.received(ROOM, 10);
@@ -435,8 +471,8 @@ async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
         })
     };
     assert_eq!(data["total"], entry(13, 5, 3, 1));
-    assert_eq!(data["all_time"]["total"], entry(18, 10, 3, 4));
-    assert_eq!(data["all_time"]["rooms"][ROOM.to_string()], entry(17, 10, 2, 1));
+    assert_eq!(data["all_time"]["total"], entry(20, 12, 3, 4));
+    assert_eq!(data["all_time"]["rooms"][ROOM.to_string()], entry(19, 12, 2, 1));
     assert_eq!(data["all_time"]["rooms"]["5"]["pending"], 1);
     books.audit(books.received_so_far(), 0);
     let data = ask().await;

@@ -210,7 +210,7 @@ pub fn yuan(gold: Gold) -> String {
 }
 
 /// A moment in China, where the platform is.
-fn china(ms: i64, form: &str) -> String {
+pub fn china(ms: i64, form: &str) -> String {
     let zone = FixedOffset::east_opt(8 * 3600);
     match (DateTime::<Utc>::from_timestamp_millis(ms), zone) {
         (Some(moment), Some(zone)) if ms > 0 => moment.with_timezone(&zone).format(form).to_string(),
@@ -232,7 +232,7 @@ pub fn lasting(ms: i64, lang: Lang) -> String {
 }
 
 /// `12.3 MB`.
-fn bytes(n: i64) -> String {
+pub fn bytes(n: i64) -> String {
     let mut size = n as f64;
     for unit in ["B", "KB", "MB", "GB"] {
         if size < 1024.0 {

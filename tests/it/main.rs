@@ -2,15 +2,24 @@
 //!
 //! Every test starts the real binary on a free port with its own folder, against its own fake, so tests
 //! run side by side. Nothing here uses the crate's code, neither its protocol nor its simulator: what
-//! both sides got wrong in the same way would go unseen.
+//! both sides got wrong in the same way would go unseen. Where the simulator stands in for the fake it is a
+//! process of its own, for what only it can do: many rooms, faults while it runs, accounts, books of its own.
 
+mod accounts;
 mod bad_input;
 mod browser;
+mod crash;
+mod export;
+mod faults;
+mod gaps;
+mod openapi;
 mod pipeline;
 mod public;
 mod push;
 mod redis;
 mod security;
 mod shutdown;
+mod supervision;
 mod support;
+mod totals;
 mod upstream;

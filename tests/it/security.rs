@@ -79,7 +79,7 @@ async fn state(monitor: &Monitor, fake: &FakeBilibili) -> Value {
 }
 
 /// Every form of the site, and what it sends beside the token.
-const FORMS: [(&str, &[(&str, &str)]); 8] = [
+const FORMS: [(&str, &[(&str, &str)]); 9] = [
     ("/live/admin/sign-out", &[]),
     ("/live/admin/rooms/preview", &[("room", "92006102")]),
     ("/live/admin/rooms/add", &[("room", "92006102")]),
@@ -88,16 +88,18 @@ const FORMS: [(&str, &[(&str, &str)]); 8] = [
     ("/live/admin/rooms/92006101/restart", &[]),
     ("/live/admin/rooms/92006101/remove", &[("erase", "true")]),
     ("/live/admin/sync", &[]),
+    ("/live/admin/cleanup", &[]),
 ];
 
 /// Every call of the API that changes something.
-const CALLS: [(Method, &str); 6] = [
+const CALLS: [(Method, &str); 7] = [
     (Method::POST, "/live/api/admin/rooms/"),
     (Method::DELETE, "/live/api/admin/rooms/92006101/?erase=true"),
     (Method::POST, "/live/api/admin/rooms/92006101/pause/"),
     (Method::POST, "/live/api/admin/rooms/92006101/resume/"),
     (Method::POST, "/live/api/admin/rooms/92006101/restart/"),
     (Method::POST, "/live/api/admin/sync/"),
+    (Method::POST, "/live/api/maintenance/cleanup/"),
 ];
 
 #[tokio::test]

@@ -26,9 +26,12 @@ async fn one_room(room_id: u64) -> (FakeBilibili, Monitor, Room) {
 async fn when_the_signing_keys_change_they_are_fetched_again_and_the_room_is_entered() {
     let (fake, monitor, room) = one_room(92_006_101).await;
     fake.change_keys();
+    // Its ticket is still good; only a refused one makes it ask for another.
+    fake.refuse_tokens(1);
     fake.drop_connections(room.room_id);
     fake.wait_for(&[room.room_id], 2).await;
-    assert_eq!(fake.violations().len(), 1, "one signature with the old keys: {:?}", fake.violations());
+    let signed: Vec<String> = fake.violations().into_iter().filter(|what| what.contains("getDanmuInfo")).collect();
+    assert_eq!(signed.len(), 1, "one signature with the old keys: {signed:?}");
     let story = Story::chat(&room, 5);
     fake.send(room.room_id, &story.messages);
     history_is(&monitor, &[story]).await;
@@ -41,7 +44,7 @@ async fn a_token_that_is_refused_is_replaced_by_a_new_one() {
     fake.refuse_tokens(2);
     fake.drop_connections(room.room_id);
     fake.wait_for(&[room.room_id], 2).await;
-    assert_eq!(fake.tickets(), before + 3, "each try has a ticket of its own");
+    assert_eq!(fake.tickets(), before + 2, "the ticket it had is tried once, then each try has one of its own");
     let story = Story::chat(&room, 5);
     fake.send(room.room_id, &story.messages);
     history_is(&monitor, &[story]).await;

@@ -14,7 +14,7 @@ use tracing::error;
 use super::{Room, reading::Reading};
 use crate::{
     actors::memory::InHand,
-    domain::{Body, Event, LiveStatus, RoomId, RoomNotice},
+    domain::{Body, Event, Gauge, Guard, RoomId, Source},
     protocol::Step,
     supervise::{
         exit::Exit,
@@ -51,21 +51,20 @@ impl Reading {
     pub async fn hand_on(&mut self) -> Result<(), Exit> {
         let Room { id, memory, vitals, shared } = self.room.clone();
         while let Some(InHand { event, shown }) = memory.next_in_hand() {
-            if !memory.knows(event.id) && self.is_news(&event) {
+            let known = memory.knows(event.id);
+            if (!known || says_what_it_explains(&event)) && self.is_news(&event) {
                 fault(id).await?;
-                self.note(&event);
                 match self.offer_to_record(&shared.record, &event).await {
                     Offer::Taken => vitals.handed_on(1, Some(event.timestamp_ms)),
                     Offer::Shed => self.lose(&event, "lane_full"),
                     Offer::Closed => self.lose(&event, "stopped"),
                 }
                 fault(id).await?;
-                if shown {
+                if shown && !known {
                     shared.view.offer(event.clone()).await;
                 }
-                if let Body::Live(RoomNotice { live_key: Some(key), .. }) = &event.body {
-                    memory.broadcast_began(key);
-                }
+                // Not before it is on its way: a life that ends in between leaves it to the next, as news.
+                self.note(&event);
             } else {
                 shared.ledger.duplicate(id, 1);
             }
@@ -75,12 +74,13 @@ impl Reading {
         Ok(())
     }
 
-    /// The beginning of a broadcast is told several times, and not every time with what identifies it.
+    /// The beginning of a broadcast is told several times, and not every time with what identifies it; and what
+    /// was fetched after a gap may come in the stream as well.
     fn is_news(&self, event: &Event) -> bool {
-        match &event.body {
-            Body::Live(RoomNotice { live_key: Some(key), .. }) => self.room.memory.is_new_broadcast(key),
-            _ => true,
-        }
+        let Room { id, memory, shared, .. } = &self.room;
+        let is_turn = matches!(event.body, Body::Live(_) | Body::Preparing(_)) && event.source == Source::Live;
+        let is_known = is_turn && shared.airs.of(*id).is_known_turn(event);
+        !(is_known || memory.past.knows_line(event))
     }
 
     /// Shows events that are on record already.
@@ -128,20 +128,18 @@ impl Reading {
         }
     }
 
-    /// Keeps the wall true to what the room says of itself.
+    /// Keeps the wall true to what the room says of itself. What a poll told of stands there already.
     fn note(&self, event: &Event) {
-        let wall = &self.room.shared.wall;
+        let Room { id, memory, shared, .. } = &self.room;
+        let wall = &shared.wall;
         match &event.body {
-            Body::Live(_) => wall.learn(self.room.id, |info| {
-                info.status = LiveStatus::Live;
-                info.live_since_ms = Some(event.timestamp_ms);
-            }),
-            Body::Preparing(_) | Body::CutOff(_) => wall.learn(self.room.id, |info| {
-                info.status = LiveStatus::Off;
-                info.live_since_ms = None;
-                self.room.memory.broadcast_ended();
-            }),
-            Body::RoomChange(notice) => wall.learn(self.room.id, |info| {
+            Body::Live(_) | Body::Preparing(_) | Body::CutOff(_) if event.source == Source::Live => {
+                let status = shared.airs.of(*id).note(event);
+                wall.learn(*id, |info| (info.status, info.live_since_ms) = status);
+            }
+            Body::Danmaku(_) => memory.past.remember_line(event),
+            Body::Gauge(Gauge { fans: Some(fans), .. }) => wall.learn(*id, |info| info.followers = *fans),
+            Body::RoomChange(notice) => wall.learn(*id, |info| {
                 if let Some(title) = &notice.title {
                     info.title.clone_from(title);
                 }
@@ -160,6 +158,11 @@ pub fn shown(event: Event) -> InHand {
 }
 
 /// A fault put here by a test.
+/// A purchase is told once more when it becomes clear which estimate it explains: the history has to know.
+fn says_what_it_explains(event: &Event) -> bool {
+    matches!(&event.body, Body::Guard(Guard { explains: Some(_), .. }))
+}
+
 async fn fault(room: RoomId) -> Result<(), Exit> {
     faults::at(Point::RoomHandOn, room.0).await.map_err(|error| Exit::Lost(error.to_string()))
 }

@@ -3,7 +3,7 @@
 //! One loop over three things that can wake it: a frame, a deadline, the leash. Told to drain, it says
 //! goodbye and still takes in what was on the way. Not here: what becomes of the events (`hand_on`).
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -12,18 +12,30 @@ use tokio::{
     time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
-use super::{Leash, Room, connect::PATIENCE, hand_on::shown, let_go};
+use super::{
+    Leash, Room,
+    backfill::{self, Backfill},
+    connect::PATIENCE,
+    hand_on::shown,
+    let_go,
+    waiting::Grace,
+};
 use crate::{
-    actors::memory::{InHand, LeftFrame},
+    actors::{
+        air::Air,
+        memory::{InHand, LeftFrame},
+        thinning::Change,
+    },
+    domain::{Body, Event, Kind},
     protocol::{Intake, Session, Step},
     supervise::{
         exit::Exit,
         faults::{self, Point},
         vitals::{Doing, State, unix_ms},
     },
-    upstream::Connection,
+    upstream::{Connection, Pass},
 };
 
 /// What is on the way when we say goodbye is waited for this long.
@@ -39,47 +51,106 @@ pub struct Reading {
     pub session: Session,
     /// The socket.
     pub connection: Box<dyn Connection>,
+    /// What opened it.
+    pass: Pass,
     /// What the last frame held.
-    pub intake: Intake,
+    intake: Intake,
+    /// Whether the upstream let us in.
+    was_let_in: bool,
+    /// What is being fetched after a gap.
+    backfill: Option<Backfill>,
+    /// What is known of the room beside its connection.
+    air: Arc<Air>,
 }
 
 /// What woke the loop.
 enum Woken {
     Frame(Option<Result<Message, Error>>),
     Deadline,
+    Recalled,
     LetGo,
+    /// Something was fetched by whoever polls.
+    Fetched,
+    /// What was fetched after a gap.
+    Backfilled(Vec<InHand>),
 }
 
 impl Reading {
+    /// Has begun to read a connection.
+    pub fn new(room: Room, session: Session, connection: Box<dyn Connection>, pass: Pass) -> Reading {
+        let air = room.shared.airs.of(room.id);
+        let intake = Intake::default();
+        Reading { room, session, connection, pass, intake, was_let_in: false, backfill: None, air }
+    }
+
     /// Reads until the connection ends, or the leash is let go.
     pub async fn run(mut self, mut leash: Leash) -> Exit {
+        // A life that panicked did not say that nothing is received any more.
+        self.air.set_received(false);
         let exit = self.read(&mut leash).await;
-        if exit == Exit::Done {
+        if matches!(exit, Exit::Done | Exit::Ended) {
+            if let Err(error) = self.take_fetched().await {
+                return error;
+            }
             self.say_goodbye().await;
             let held = self.room.memory.guards().flush();
             self.show(held).await;
         }
         self.room.memory.may_have_missed_something();
+        self.air.set_received(false);
+        if self.was_let_in {
+            self.room.memory.past.received_until(unix_ms());
+        }
         exit
     }
 
     async fn read(&mut self, leash: &mut Leash) -> Exit {
         let mut frames = 0;
+        let mut grace = Grace::default();
         loop {
             self.room.vitals.doing(Doing::Reading);
             let deadline = match self.keep_time().await {
                 Ok(deadline) => deadline,
                 Err(exit) => return exit,
             };
+            let ends = if self.room.shared.only_when_live { grace.ends(&self.air) } else { None };
+            if ends.is_some_and(|ends| ends <= Instant::now()) {
+                self.pass.is_done();
+                return Exit::Ended;
+            }
+            let deadline = ends.map_or(deadline, |ends| ends.min(deadline));
             let woken = select! {
                 biased;
                 () = let_go(leash) => Woken::LetGo,
+                () = self.pass.recalled() => Woken::Recalled,
                 () = sleep_until(deadline) => Woken::Deadline,
                 frame = self.connection.next() => Woken::Frame(frame),
+                () = self.air.bell.notified() => Woken::Fetched,
+                events = fetched(&mut self.backfill) => Woken::Backfilled(events),
             };
             match woken {
-                Woken::LetGo => return Exit::Done,
+                Woken::LetGo => {
+                    self.pass.is_done();
+                    return Exit::Done;
+                }
+                Woken::Recalled => {
+                    self.pass.is_done();
+                    self.say_goodbye().await;
+                    return Exit::Lost("another account is to watch it, or its account has new cookies".into());
+                }
                 Woken::Deadline => {}
+                Woken::Fetched => {
+                    if let Err(exit) = self.take_fetched().await {
+                        return exit;
+                    }
+                }
+                Woken::Backfilled(events) => {
+                    self.backfill = None;
+                    self.book(events);
+                    if let Err(exit) = self.hand_on().await {
+                        return exit;
+                    }
+                }
                 Woken::Frame(frame) => {
                     if let Err(exit) = self.take(frame).await {
                         return exit;
@@ -91,6 +162,13 @@ impl Reading {
                 }
             }
         }
+    }
+
+    /// Hands on what was fetched by whoever polls.
+    async fn take_fetched(&mut self) -> Result<(), Exit> {
+        let fetched = self.air.take_fetched().into_iter().map(shown).collect();
+        self.book(fetched);
+        self.hand_on().await
     }
 
     /// Sends what is due; returns when something is due next.
@@ -139,6 +217,34 @@ impl Reading {
         Ok(())
     }
 
+    /// Looks whether chat comes as it did; ends the connection if another one may bring more.
+    fn watch_thinning(&mut self, chat: u64, others: u64) -> Result<(), Exit> {
+        let Room { id, memory, shared, .. } = &self.room;
+        if !self.air.is_on() {
+            if memory.past.thinning().reset() {
+                shared.wall.set_thinned(*id, false);
+            }
+            return Ok(());
+        }
+        let change = memory.past.thinning().came(memory.now(), chat, others);
+        match change {
+            None => {}
+            Some(Change::Thinned) => {
+                shared.wall.set_thinned(*id, true);
+                self.pass.is_thinned();
+                return Err(Exit::Lost("chat fell far below its own rate while viewers went on: thinned".into()));
+            }
+            Some(Change::Stays) => {
+                warn!(room.id = %id, "room {id}: thinned, and a new connection on another host did not help");
+            }
+            Some(Change::Over) => {
+                shared.wall.set_thinned(*id, false);
+                info!(room.id = %id, "room {id}: no longer thinned");
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the frame that the life before died on, unless it was the death of others as well.
     async fn read_left_frame(&mut self) -> Result<(), Exit> {
         let room = self.room.id;
@@ -162,8 +268,23 @@ impl Reading {
         self.intake.clear();
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {
+            self.pass.is_accepted();
             self.room.enter(State::Live, Doing::Reading);
             info!(room.id = %self.room.id, "room {}: receiving", self.room.id);
+            self.was_let_in = true;
+            self.air.set_received(true);
+            self.backfill = backfill::begin(&self.room);
+        }
+        if self.intake.messages > 0 {
+            self.room.memory.past.set_heard(true);
+        }
+        if std::mem::take(&mut self.intake.anonymous) {
+            self.room.shared.wall.set_incomplete(self.room.id, true);
+        }
+        let (chat, others) = counted(&self.intake.events);
+        let stopped = std::mem::take(&mut self.intake.stopped_rooms);
+        if !stopped.is_empty() {
+            self.room.shared.airs.stopped(&self.room.shared.wall, &stopped);
         }
         for message in self.intake.unknown.drain(..) {
             self.room.shared.ledger.unknown(self.room.id, message.cmd, message.sample, received_ms);
@@ -188,7 +309,8 @@ impl Reading {
         if kept {
             self.room.memory.frame_is_read();
         }
-        self.hand_on().await
+        self.hand_on().await?;
+        self.watch_thinning(chat, others)
     }
 
     /// What a frame held more of than is told one by one.
@@ -220,4 +342,19 @@ impl Reading {
             }
         }
     }
+}
+
+/// What was fetched after a gap; never, when nothing is.
+async fn fetched(backfill: &mut Option<Backfill>) -> Vec<InHand> {
+    match backfill {
+        Some(backfill) => backfill.await,
+        None => pending().await,
+    }
+}
+
+/// Chat lines, and what viewers do beside chatting.
+fn counted(events: &[Event]) -> (u64, u64) {
+    let count = |is: fn(&Body) -> bool| events.iter().filter(|event| is(&event.body)).count() as u64;
+    let acts = |body: &Body| matches!(body.kind(), Kind::Gift | Kind::Enter | Kind::Follow | Kind::Share | Kind::Like);
+    (count(|body| matches!(body, Body::Danmaku(line) if !line.lottery)), count(acts))
 }

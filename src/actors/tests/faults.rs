@@ -217,7 +217,7 @@ fn a_stuck_room_does_not_hold_up_the_end_and_what_it_takes_along_is_on_the_books
         sleep(Duration::from_secs(10)).await;
         let ledger = world.ledger.clone();
         assert_eq!(world.stop(&[1, 2]).await, [18, 40]);
-        assert_eq!(ledger.reading().total.dropped, [("stopped", 1)].into());
+        assert_eq!(ledger.reading().total.dropped, [("stopped".to_owned(), 1)].into());
     });
 }
 

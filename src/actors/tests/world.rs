@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::super::{
+    air::Airs,
     broadcast::BroadcastSpec,
     graves::Graves,
     handles::Rooms,
@@ -20,6 +21,7 @@ use super::super::{
     room::RoomShared,
     root::{self, EndRooms, Ended, Root, RootSpec},
     script::Script,
+    status::StatusSpec,
     supervisor::{Desired, SupervisorSpec},
     sync::SyncSpec,
     sync_request::SyncHandle,
@@ -67,15 +69,20 @@ impl World {
 
     /// With another live store.
     pub fn with_store(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>) -> World {
-        World::made(wrap, 0)
+        World::made(wrap, 0, false)
     }
 
     /// With rooms on threads of their own, where time cannot be paused.
     pub fn on_threads(threads: usize) -> World {
-        World::made(|store| Arc::new(store), threads)
+        World::made(|store| Arc::new(store), threads, false)
     }
 
-    fn made(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>, threads: usize) -> World {
+    /// With rooms that hold a connection only while they are on air.
+    pub fn when_live() -> World {
+        World::made(|store| Arc::new(store), 0, true)
+    }
+
+    fn made(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>, threads: usize, only_when_live: bool) -> World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = Database::open(&folder.path().join("live.db")).expect("a database");
         let live = wrap(EmbeddedStore::open(folder.path()).expect("a store"));
@@ -88,6 +95,8 @@ impl World {
         let placement = Arc::new(StdMutex::new(Placement::on(threads, board.clone())));
         let (_, requests) = SyncHandle::new();
         let (finish_sync, finish) = watch::channel(false);
+        let (status_leash, leash) = watch::channel(false);
+        let airs = Arc::<Airs>::default();
         let appended = Arc::new(Notify::new());
         let vitals = |name: &str| Vitals::new(name.to_owned(), "test", "root", None);
         let spec = RootSpec {
@@ -117,6 +126,15 @@ impl World {
                 wall: wall.clone(),
                 vitals: vitals("broadcast"),
             },
+            status: StatusSpec {
+                upstream: script.clone(),
+                airs: airs.clone(),
+                wall: wall.clone(),
+                interval: Duration::from_secs(30),
+                leash,
+                vitals: vitals("status"),
+            },
+            status_leash,
             rooms: Some(SupervisorSpec {
                 desired: Desired::default(),
                 shared: RoomShared {
@@ -126,6 +144,8 @@ impl World {
                     view,
                     ledger: ledger.clone(),
                     wall: wall.clone(),
+                    airs,
+                    only_when_live,
                     in_hand: Arc::default(),
                 },
                 board: board.clone(),

@@ -7,15 +7,26 @@
 
 mod account;
 mod identity;
+mod recent;
+mod renewal;
 mod room;
+mod status;
 mod stream;
 mod time;
+mod web_ticket;
 
 pub use self::{
-    account::{Account, parse_account},
+    account::{
+        Account, QrCode, QrState, parse_account, parse_consent, parse_cookie_info, parse_qr_code, parse_qr_state,
+        parse_renewed,
+    },
     identity::{Buvid, parse_nav, parse_spi},
+    recent::{parse_chat_history, parse_super_chats},
+    renewal::{correspond_path, parse_refresh_csrf},
     room::{Anchor, Seal, parse_get_info, parse_master_info, parse_room_base_info, parse_room_init},
+    status::{STREAMERS_A_CALL, parse_status_by_uids, status_by_uids_path},
     stream::{StreamHost, StreamTicket, parse_danmu_info},
+    web_ticket::{WebTicket, parse_web_ticket, web_ticket_path},
 };
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer_to,
+    openapi::{Answer, Find, Limit, Page as PageQuery, Room, schema},
     params::{self, Params},
     rooms,
 };
@@ -25,6 +26,10 @@ use crate::{
 type Question = fn(&Database, &Filter, &Page) -> Result<Events, QueryError>;
 
 /// GET `/room/{id}/danmaku/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/danmaku/", tag = "history", operation_id = "list_danmaku", summary = "Chat of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::DanmakuPage>))
+)]
 pub async fn danmaku(
     audience: Audience,
     room: web::Path<u64>,
@@ -38,6 +43,10 @@ pub async fn danmaku(
 }
 
 /// GET `/room/{id}/gifts/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/gifts/", tag = "history", operation_id = "list_gifts", summary = "Gifts of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::GiftsPage>))
+)]
 pub async fn gifts(
     audience: Audience,
     room: web::Path<u64>,
@@ -49,6 +58,10 @@ pub async fn gifts(
 }
 
 /// GET `/room/{id}/superchats/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/superchats/", tag = "history", operation_id = "list_super_chats", summary = "Super chats, those taken down included of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::SuperChatsPage>))
+)]
 pub async fn super_chats(
     audience: Audience,
     room: web::Path<u64>,
@@ -60,6 +73,10 @@ pub async fn super_chats(
 }
 
 /// GET `/room/{id}/guards/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/guards/", tag = "history", operation_id = "list_guards", summary = "Guard purchases of a room, newest first", params(Room, PageQuery, Find),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::GuardsPage>))
+)]
 pub async fn guards(
     audience: Audience,
     room: web::Path<u64>,
@@ -81,19 +98,33 @@ async fn list(
     let page = params::page(params)?;
     let filter = params::filter(params, Some(room))?;
     rooms::known(site, room).await?;
-    let found = site.ask("listing events", move |database| question(database, &filter, &page)).await?;
+    // Chat is counted, as far as that is cheap: on the first page, by the index.
+    let counts = name == "danmaku" && filter.q.is_some() && page.before.is_none() && page.since.is_none();
+    let (found, total) = site
+        .ask("listing events", move |database| {
+            let total = if counts { database.danmaku_hits(&filter)? } else { None };
+            Ok((question(database, &filter, &page)?, total))
+        })
+        .await?;
     let mut data = json!({
         "room_id": room,
         "count": found.events.len(),
         "has_more": found.has_more,
-        "cursor": found.events.last().map(|event| event.id),
+        "cursor": found.cursor(),
         "timestamp": unix_ms() / 1000,
     });
+    if let Some(total) = total {
+        data["total"] = json!(total);
+    }
     data[name] = json!(found.events);
     Ok(answer_to(audience, data))
 }
 
 /// GET `/danmaku-browser/`: the rooms that something happened in last, each with its newest danmaku and gifts.
+#[utoipa::path(
+    get, path = "/live/api/danmaku-browser/", tag = "history", operation_id = "danmaku_browser", summary = "Rooms with their newest danmaku and gifts", params(Limit),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::Browser>))
+)]
 pub async fn browser(audience: Audience, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let limit = params::limit(&params)?.min(100);
     let mut watched = site.web.wall.summaries();

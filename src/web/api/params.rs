@@ -6,10 +6,9 @@
 use std::collections::HashMap;
 
 use actix_web::web::Query;
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
 
 use crate::{
-    domain::{EventId, RoomId, Uid},
+    domain::{EventId, RoomId, Uid, moment},
     store::queries::{Cursor, Filter, PAGE_MAX, Page},
     web::error::Refusal,
 };
@@ -20,7 +19,7 @@ pub type Params = Query<HashMap<String, String>>;
 /// Rows of a page that did not say how many.
 const PAGE_DEFAULT: usize = 50;
 /// The last ms of the year 9999: what lies beyond is no moment of ours, and arithmetic with it ends badly.
-const MOMENT_MAX: i64 = 253_402_300_799_999;
+pub const MOMENT_MAX: i64 = 253_402_300_799_999;
 
 /// The value of a parameter; an empty one is none.
 pub fn text<'a>(params: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
@@ -80,29 +79,14 @@ fn place(name: &str, value: &str) -> Result<Cursor, Refusal> {
 }
 
 fn any_place(name: &str, value: &str) -> Result<Cursor, Refusal> {
-    if let Ok(ms) = value.parse::<i64>() {
-        return Ok(Cursor::Ms(ms));
-    }
     if let Ok(id) = value.parse::<EventId>() {
         return Ok(Cursor::Event(id));
     }
-    iso(value).map(Cursor::Ms).ok_or_else(|| {
+    moment::parse(value).map(Cursor::Ms).ok_or_else(|| {
         Refusal::bad_parameter(format!(
             "{name}: {value:?} is neither unix ms, nor ISO 8601 such as 2026-01-31T20:00:00+08:00, nor a cursor"
         ))
     })
-}
-
-fn iso(value: &str) -> Option<i64> {
-    // A plus that was not encoded arrives as a space.
-    if let Ok(moment) = DateTime::parse_from_rfc3339(&value.replace(' ', "+")) {
-        return Some(moment.timestamp_millis());
-    }
-    let china = FixedOffset::east_opt(8 * 3600)?;
-    let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
-    let naive = forms.iter().find_map(|form| NaiveDateTime::parse_from_str(value, form).ok());
-    let naive = naive.or_else(|| NaiveDate::parse_from_str(value, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))?;
-    Some(naive.and_local_timezone(china).single()?.timestamp_millis())
 }
 
 #[cfg(test)]

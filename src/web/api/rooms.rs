@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer_to,
+    openapi::{Answer, Room, RoomList, schema},
     params::{self, Params},
 };
 use crate::{
@@ -57,6 +58,8 @@ fn stats_of(totals: &RoomTotals) -> Value {
         "total_guards": totals.guards,
         "total_users": totals.users,
         "masked": totals.masked,
+        "masked_share": totals.masked_share(),
+        "users_is_lower_bound": totals.users_is_lower_bound(),
         "last_update": totals.last_event_ms.div_euclid(1000),
         "last_event_ms": totals.last_event_ms,
         "income": Income::from(totals),
@@ -76,6 +79,10 @@ fn room_info(known: &Known) -> Value {
 }
 
 /// GET `/rooms/`.
+#[utoipa::path(
+    get, path = "/live/api/rooms/", tag = "rooms", operation_id = "list_rooms", summary = "Rooms that are monitored", params(RoomList),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::RoomsPage>))
+)]
 pub async fn list(audience: Audience, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let all = site.web.wall.summaries();
     let total = all.len();
@@ -134,6 +141,10 @@ pub async fn list(audience: Audience, params: Params, site: web::Data<Site>) -> 
 }
 
 /// GET `/system/stats/`.
+#[utoipa::path(
+    get, path = "/live/api/system/stats/", tag = "rooms", operation_id = "system_stats", summary = "Totals over all rooms, from the stored history",
+    responses((status = 200, description = "What was asked for", body = Answer<schema::SystemStats>))
+)]
 pub async fn system_stats(audience: Audience, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let (all, totals) =
         site.ask("adding up the history", |database| Ok((database.all_totals()?, database.system_totals()?))).await?;
@@ -151,6 +162,10 @@ pub async fn system_stats(audience: Audience, site: web::Data<Site>) -> Result<H
 }
 
 /// GET `/room/{id}/stats/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/stats/", tag = "rooms", operation_id = "room_stats", summary = "One room: what is known and what is stored", params(Room),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::RoomStats>))
+)]
 pub async fn stats(audience: Audience, room: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let known = known(&site, RoomId(*room)).await?;
     Ok(answer_to(
@@ -165,12 +180,18 @@ pub async fn stats(audience: Audience, room: web::Path<u64>, site: web::Data<Sit
 }
 
 /// What a batch asks for.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 pub struct Batch {
+    /// At most 50 long ids.
+    #[schema(value_type = Vec<u64>, max_items = 50)]
     room_ids: Vec<RoomId>,
 }
 
 /// POST `/batch/rooms/stats/`. It changes nothing and needs no sign-in.
+#[utoipa::path(
+    post, path = "/live/api/batch/rooms/stats/", tag = "rooms", operation_id = "batch_stats", summary = "Several rooms at once; changes nothing and needs no sign-in", request_body = Batch,
+    responses((status = 200, description = "What was asked for", body = Answer<schema::BatchStats>))
+)]
 pub async fn batch(
     audience: Audience,
     batch: web::Json<Batch>,

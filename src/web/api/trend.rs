@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer_to,
+    openapi::{Answer, Page as PageQuery, Room, Trend, schema},
     params::{self, Params},
     rooms,
 };
@@ -52,6 +53,10 @@ impl Stretch {
 }
 
 /// GET `/room/{id}/trend/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/trend/", tag = "history", operation_id = "room_trend", summary = "What happened step by step, and how much of each step was received", params(Room, Trend),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::Trend>))
+)]
 pub async fn trend(
     audience: Audience,
     room: web::Path<u64>,
@@ -87,6 +92,10 @@ pub async fn trend(
 }
 
 /// GET `/room/{id}/gaps/`.
+#[utoipa::path(
+    get, path = "/live/api/room/{room}/gaps/", tag = "history", operation_id = "room_gaps", summary = "When a room was not received, newest first", params(Room, PageQuery),
+    responses((status = 200, description = "What was asked for", body = Answer<schema::Gaps>))
+)]
 pub async fn gaps(
     audience: Audience,
     room: web::Path<u64>,
@@ -153,6 +162,7 @@ fn covered(from: i64, to: i64, known_from: Option<i64>, gaps: &[Gap]) -> Option<
     }
     let missed: i64 = gaps
         .iter()
+        .filter(|gap| gap.is_hole())
         .map(|gap| gap.to_ms.unwrap_or(i64::MAX).min(to).saturating_sub(gap.from_ms.max(known_from)).max(0))
         .fold(0, i64::saturating_add);
     let received = to.saturating_sub(known_from).saturating_sub(missed).max(0);

@@ -32,6 +32,12 @@ pub struct Room {
     pub title: String,
     pub area_name: String,
     pub live_status: i64,
+    /// When the broadcast began, unix s.
+    pub live_time: i64,
+    /// Super chats on display.
+    pub super_chats: Vec<Value>,
+    /// The last chat lines, as the list has them.
+    pub lines: Vec<Value>,
     pub packing: Packing,
 }
 
@@ -46,6 +52,9 @@ impl Room {
             title: format!("【{room_id}】今晚也要加油"),
             area_name: "虚拟日常".into(),
             live_status: 1,
+            live_time: 1_790_000_000,
+            super_chats: Vec::new(),
+            lines: Vec::new(),
             packing,
         }
     }
@@ -157,6 +166,11 @@ impl FakeBilibili {
     /// One more room that can be found.
     pub fn open_room(&self, room: Room) {
         self.world.lock().rooms.insert(room.room_id, room);
+    }
+
+    /// Changes what is said of a room.
+    pub fn change(&self, room: u64, change: impl FnOnce(&mut Room)) {
+        change(self.world.lock().rooms.get_mut(&room).expect("the fake has such a room"));
     }
 
     /// Sends messages to whoever listens to the room, packed the room's way.

@@ -51,7 +51,7 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
                 json!({"room_id": room.room_id, "short_id": room.short_id, "uid": room.uid, "need_p2p": 0,
                     "is_hidden": false, "is_locked": false, "is_portrait": false, "live_status": room.live_status,
                     "hidden_till": 0, "lock_till": 0, "encrypted": false, "pwd_verified": false,
-                    "live_time": if room.live_status == 1 { 1_790_000_000 } else { -62_170_012_800_i64 },
+                    "live_time": if room.live_status == 1 { room.live_time } else { -62_170_012_800_i64 },
                     "room_shield": 1, "is_sp": 0, "special_type": 0}),
             ),
             None => reply(60004, json!([])),
@@ -69,6 +69,27 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
                 .collect();
             reply(0, json!({"by_uids": {}, "by_room_ids": rooms}))
         }
+        "/room/v1/Room/get_status_info_by_uids" => {
+            let state = world.lock();
+            let asked: Vec<u64> =
+                query.iter().filter(|(key, _)| key == "uids[]").filter_map(|(_, uid)| uid.parse().ok()).collect();
+            let rooms: serde_json::Map<String, Value> = state
+                .rooms
+                .values()
+                .filter(|room| asked.contains(&room.uid))
+                .map(|room| (room.uid.to_string(), room_status(room)))
+                .collect();
+            // As PHP does it: nothing is an empty list.
+            reply(0, if rooms.is_empty() { json!([]) } else { json!(rooms) })
+        }
+        "/av/v1/SuperChat/getMessageList" => match find(&world.lock(), number("room_id")) {
+            Some(room) => reply(0, json!({"list": room.super_chats})),
+            None => reply(0, json!([])),
+        },
+        "/xlive/web-room/v1/dM/gethistory" => match find(&world.lock(), number("roomid")) {
+            Some(room) => reply(0, json!({"admin": [], "room": room.lines})),
+            None => reply(0, json!([])),
+        },
         "/live_user/v1/Master/info" => {
             let state = world.lock();
             match state.rooms.values().find(|room| Some(room.uid) == number("uid")) {
@@ -161,6 +182,16 @@ fn the_fake_signs_as_the_published_vectors_do() {
 fn find(state: &State, id: Option<u64>) -> Option<&Room> {
     let id = id.filter(|id| *id > 0)?;
     state.rooms.values().find(|room| room.room_id == id || room.short_id == id)
+}
+
+/// One room in the answer for many; its numbers are now numbers, now text.
+fn room_status(room: &Room) -> Value {
+    json!({"title": room.title, "room_id": room.room_id, "uid": room.uid.to_string(), "online": 10,
+        "live_time": if room.live_status == 1 { room.live_time } else { 0 }, "live_status": room.live_status,
+        "short_id": room.short_id, "area": 1, "area_name": "旧分区", "area_v2_id": 371, "area_v2_name": room.area_name,
+        "area_v2_parent_id": 9, "area_v2_parent_name": "虚拟主播", "uname": room.uname, "face": "", "tag_name": "",
+        "tags": "", "cover_from_user": "", "keyframe": "", "lock_till": "0000-00-00 00:00:00",
+        "hidden_till": "0000-00-00 00:00:00", "broadcast_type": 0})
 }
 
 fn room_details(room: &Room) -> Value {

@@ -8,6 +8,7 @@ pub mod listener;
 pub mod monitor;
 pub mod packet;
 pub mod redis_server;
+pub mod simulator;
 pub mod story;
 pub mod stream;
 

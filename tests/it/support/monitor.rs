@@ -25,6 +25,7 @@ pub const PASSWORD: &str = "a-password-of-the-tests";
 pub struct Setup {
     folder: Arc<TempDir>,
     args: Vec<String>,
+    env: Vec<(String, String)>,
     listen: String,
 }
 
@@ -32,7 +33,7 @@ impl Setup {
     /// In a new folder, with no upstream and no rooms.
     pub fn new() -> Setup {
         let folder = tempfile::Builder::new().prefix("blm-test-").tempdir().expect("a temporary folder");
-        Setup { folder: Arc::new(folder), args: Vec::new(), listen: "127.0.0.1:0".into() }
+        Setup { folder: Arc::new(folder), args: Vec::new(), env: Vec::new(), listen: "127.0.0.1:0".into() }
     }
 
     /// Watching rooms of the fake.
@@ -47,6 +48,11 @@ impl Setup {
 
     pub fn with(mut self, args: &[&str]) -> Setup {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Setup {
+        self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -78,6 +84,7 @@ impl Setup {
             .args(&self.args)
             .env("BLM_ADMIN_TOKEN", TOKEN)
             .env("BLM_ADMIN_PASSWORD", PASSWORD)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -291,7 +298,7 @@ pub fn rows(database: &Path, columns: &str, from: &str) -> Vec<Value> {
 }
 
 /// The first TLS use panics without one, and plain tests would never notice.
-fn install_provider() {
+pub fn install_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -13,6 +13,7 @@ use super::eventually;
 pub struct RedisServer {
     process: Child,
     url: String,
+    port: u16,
     _folder: TempDir,
 }
 
@@ -32,9 +33,13 @@ impl RedisServer {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server cannot be started: run tests/run, it installs what the tests need");
-        let server = RedisServer { process, url: format!("redis://127.0.0.1:{port}"), _folder: folder };
+        let server = RedisServer { process, url: format!("redis://127.0.0.1:{port}"), port, _folder: folder };
         eventually("Redis answers", async || server.try_open().map(drop)).await;
         server
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url(&self) -> &str {

@@ -1,0 +1,12 @@
+ALTER TABLE blm_roomtotal DROP COLUMN others_gold;
+ALTER TABLE live_data_minute DROP COLUMN others_gold;
+ALTER TABLE live_data_guard DROP COLUMN open_id;
+ALTER TABLE live_data_guard DROP COLUMN rule;
+ALTER TABLE live_data_guard DROP COLUMN command;
+ALTER TABLE live_data_superchat DROP COLUMN open_id;
+ALTER TABLE live_data_superchat DROP COLUMN rule;
+ALTER TABLE live_data_superchat DROP COLUMN command;
+ALTER TABLE live_data_giftdata DROP COLUMN to_other;
+ALTER TABLE live_data_giftdata DROP COLUMN open_id;
+ALTER TABLE live_data_giftdata DROP COLUMN rule;
+ALTER TABLE live_data_giftdata DROP COLUMN command;

@@ -1,0 +1,1 @@
+ALTER TABLE live_data_liveroom DROP COLUMN priority;

@@ -1,0 +1,2 @@
+DROP TABLE blm_drop;
+DROP TABLE blm_intake;

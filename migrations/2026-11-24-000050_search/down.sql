@@ -1,0 +1,2 @@
+DROP TABLE blm_indexed;
+DROP TABLE blm_search;

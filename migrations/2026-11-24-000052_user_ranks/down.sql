@@ -1,0 +1,2 @@
+DROP INDEX idx_roomuser_payers;
+DROP INDEX idx_roomuser_talkers;

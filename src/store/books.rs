@@ -1,0 +1,176 @@
+//! The books of all time: what rooms took in, and what of it was dropped, beside what reached the history.
+//!
+//! Counts are added as the program runs, at most a second late. A killed program may therefore have booked
+//! events that were lost with it, or lost the booking of events that are safe. [`Database::open_books`]
+//! settles that at the next start, when nothing moves: what was booked and is neither stored nor on the way
+//! was lost, and is called so ([`LOST`]); what is stored or on the way and was not booked is booked now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::{prelude::*, upsert::excluded};
+
+use super::{
+    record::Outcome,
+    schema::{blm_drop, blm_intake, blm_ledger},
+    sqlite::{Database, QueryError, failed},
+};
+use crate::domain::RoomId;
+
+/// The reason under which events are dropped that a program had received and that ended with it.
+pub const LOST: &str = "program_ended";
+
+/// What a room took in, and what became of it on the way to the live store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intake {
+    /// Taken from the upstream.
+    pub received: u64,
+    /// Known already to the room itself.
+    pub repeated: u64,
+    /// Frames or messages that could not be read.
+    pub unreadable: u64,
+    /// Given up, by reason.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+impl Intake {
+    /// Adds what came later.
+    pub fn add(&mut self, later: Intake) {
+        self.received += later.received;
+        self.repeated += later.repeated;
+        self.unreadable += later.unreadable;
+        for (reason, n) in later.dropped {
+            *self.dropped.entry(reason).or_default() += n;
+        }
+    }
+}
+
+/// A room's books of all time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    /// Up to the live store.
+    pub intake: Intake,
+    /// In the history.
+    pub outcome: Outcome,
+}
+
+impl Books {
+    /// Makes them true when `left` events are on the way; what was put right, to be written down.
+    fn settle(&mut self, left: u64) -> Intake {
+        let Intake { received, repeated, dropped, .. } = &self.intake;
+        let explained = repeated + dropped.values().sum::<u64>() + self.outcome.received() + left;
+        let mut correction = Intake::default();
+        if explained > *received {
+            correction.received = explained - received;
+        } else if *received > explained {
+            correction.dropped.insert(LOST.to_owned(), received - explained);
+        }
+        self.intake.add(correction.clone());
+        correction
+    }
+}
+
+fn add(writer: &mut SqliteConnection, room: RoomId, intake: &Intake) -> QueryResult<()> {
+    diesel::insert_into(blm_intake::table)
+        .values((
+            blm_intake::room_id.eq(room.0 as i64),
+            blm_intake::received.eq(intake.received as i64),
+            blm_intake::repeated.eq(intake.repeated as i64),
+            blm_intake::unreadable.eq(intake.unreadable as i64),
+        ))
+        .on_conflict(blm_intake::room_id)
+        .do_update()
+        .set((
+            blm_intake::received.eq(blm_intake::received + excluded(blm_intake::received)),
+            blm_intake::repeated.eq(blm_intake::repeated + excluded(blm_intake::repeated)),
+            blm_intake::unreadable.eq(blm_intake::unreadable + excluded(blm_intake::unreadable)),
+        ))
+        .execute(writer)?;
+    for (reason, n) in &intake.dropped {
+        diesel::insert_into(blm_drop::table)
+            .values((blm_drop::room_id.eq(room.0 as i64), blm_drop::reason.eq(reason), blm_drop::n.eq(*n as i64)))
+            .on_conflict((blm_drop::room_id, blm_drop::reason))
+            .do_update()
+            .set(blm_drop::n.eq(blm_drop::n + excluded(blm_drop::n)))
+            .execute(writer)?;
+    }
+    Ok(())
+}
+
+impl Database {
+    /// Adds what rooms took in since the last call.
+    pub fn add_intake(&self, rooms: &BTreeMap<RoomId, Intake>) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| rooms.iter().try_for_each(|(room, intake)| add(writer, *room, intake)))
+            .map_err(failed("write down what rooms took in"))
+    }
+
+    /// The books of all rooms, settled: to be called at a start, when `left` events of each room are on the way
+    /// and nothing moves.
+    pub fn open_books(&self, left: &BTreeMap<RoomId, u64>) -> Result<BTreeMap<RoomId, Books>, QueryError> {
+        let mut all: BTreeMap<RoomId, Books> = BTreeMap::new();
+        let mut writer = self.writer()?;
+        writer
+            .immediate_transaction(|writer| {
+                let intakes: Vec<(i64, i64, i64, i64)> = blm_intake::table.load(writer)?;
+                for (room, received, repeated, unreadable) in intakes {
+                    let intake = &mut all.entry(RoomId(room as u64)).or_default().intake;
+                    (intake.received, intake.repeated) = (received as u64, repeated as u64);
+                    intake.unreadable = unreadable as u64;
+                }
+                for (room, reason, n) in blm_drop::table.load::<(i64, String, i64)>(writer)? {
+                    all.entry(RoomId(room as u64)).or_default().intake.dropped.insert(reason, n as u64);
+                }
+                for (room, stored, duplicate, dead_letter) in blm_ledger::table.load::<(i64, i64, i64, i64)>(writer)? {
+                    all.entry(RoomId(room as u64)).or_default().outcome =
+                        Outcome { stored: stored as u64, duplicate: duplicate as u64, dead_letter: dead_letter as u64 };
+                }
+                let rooms: BTreeSet<RoomId> = all.keys().chain(left.keys()).copied().collect();
+                for room in rooms {
+                    let left = left.get(&room).copied().unwrap_or(0);
+                    let correction = all.entry(room).or_default().settle(left);
+                    if correction != Intake::default() {
+                        add(writer, room, &correction)?;
+                    }
+                }
+                Ok(())
+            })
+            .map_err(failed("open the books"))?;
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        StoreKind,
+        fixtures::{batch, danmaku},
+    };
+
+    fn intake(received: u64, repeated: u64, lane_full: u64) -> Intake {
+        let dropped = BTreeMap::from([("lane_full".to_owned(), lane_full)]);
+        Intake { received, repeated, unreadable: 0, dropped }
+    }
+
+    #[test]
+    fn what_a_killed_program_took_with_it_is_called_lost_and_what_it_did_not_book_is_booked() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("live.db")).unwrap();
+        let room = RoomId(1);
+        let events = vec![danmaku(1, 0, "a"), danmaku(1, 1, "b"), danmaku(1, 2, "c")];
+        database.record(StoreKind::Embedded, &[batch("1", events)]).unwrap();
+        // Older than the books: three stored, none booked.
+        let books = database.open_books(&BTreeMap::new()).unwrap();
+        assert_eq!(books[&room].intake, Intake { received: 3, ..Intake::default() });
+        // Ten more received, one of them repeated, two dropped, five on the way: two went with the program.
+        database.add_intake(&BTreeMap::from([(room, intake(10, 1, 2))])).unwrap();
+        let books = database.open_books(&BTreeMap::from([(room, 5)])).unwrap();
+        assert_eq!(books[&room].intake.dropped, BTreeMap::from([("lane_full".to_owned(), 2), (LOST.to_owned(), 2)]));
+        assert_eq!(books[&room].intake.received, 13);
+        // Six are on the way: one was not booked yet.
+        let books = database.open_books(&BTreeMap::from([(room, 6)])).unwrap();
+        assert_eq!(books[&room].intake.received, 14);
+        assert_eq!(database.open_books(&BTreeMap::from([(room, 6)])).unwrap(), books, "settled is settled");
+    }
+}

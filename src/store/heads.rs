@@ -1,0 +1,200 @@
+//! Who counts as a user of a room, and each of them once.
+//!
+//! Known users stand in `blm_roomuser` by their number; those without one in `blm_roomalias` by what stands for it
+//! (`#` and a hash, or an open_id). Who was masked at one time and known at another is one head: a known user's
+//! row says how the user looks when masked, which is only ever compared. A hash is never turned into a number.
+//!
+//! Invariant: a room's number of users equals the known ones with any interaction, and those aliases with any
+//! that belong to none of these.
+
+use std::collections::BTreeMap;
+
+use diesel::{dsl::exists, prelude::*, sqlite::SqliteConnection};
+
+use super::schema::{blm_roomalias as alias, blm_roomuser as user};
+use crate::domain::{Alias, Event, Gold, User, user::hash_of};
+
+/// What stands for this user where there is no number.
+pub(super) fn alias_of(user: &User) -> Option<String> {
+    match &user.alias {
+        Some(Alias::Hash(hash)) if user.masked => Some(hash_alias(*hash)),
+        Some(Alias::OpenId(open_id)) => Some(open_id.clone()),
+        _ => None,
+    }
+}
+
+fn hash_alias(hash: u32) -> String {
+    format!("#{hash:08x}")
+}
+
+/// What the users in a run of new rows did.
+#[derive(Default)]
+pub(super) struct Heads {
+    users: BTreeMap<(i64, i64), UserRow>,
+    aliases: BTreeMap<(i64, String), AliasRow>,
+}
+
+impl Heads {
+    /// A known user did something.
+    pub(super) fn add_user(&mut self, row: UserRow) {
+        match self.users.get_mut(&(row.room_id, row.uid)) {
+            Some(known) => known.add(&row),
+            None => {
+                self.users.insert((row.room_id, row.uid), row);
+            }
+        }
+    }
+
+    /// Somebody for whom an alias stands did something.
+    pub(super) fn add_alias(&mut self, row: AliasRow) {
+        match self.aliases.get_mut(&(row.room_id, row.alias.clone())) {
+            Some(known) => known.add(&row),
+            None => {
+                self.aliases.insert((row.room_id, row.alias.clone()), row);
+            }
+        }
+    }
+
+    /// Adds all of it to the tables; gives the change of each room's number of users.
+    pub(super) fn write(self, writer: &mut SqliteConnection) -> QueryResult<BTreeMap<i64, i64>> {
+        let mut changes: BTreeMap<i64, i64> = BTreeMap::new();
+        for (key, newer) in self.users {
+            let known: Option<UserRow> = user::table.find(key).select(UserRow::as_select()).first(writer).optional()?;
+            let before = known.as_ref().map_or(0, UserRow::counted);
+            let row = known.map_or_else(|| newer.clone(), |known| known.plus(&newer));
+            let change = row.counted() - before;
+            if change != 0 && !is_counted_as_alias(writer, &row)? {
+                *changes.entry(key.0).or_default() += change;
+            }
+            diesel::insert_into(user::table)
+                .values(&row)
+                .on_conflict((user::room_id, user::uid))
+                .do_update()
+                .set(&row)
+                .execute(writer)?;
+        }
+        for (key, newer) in self.aliases {
+            let known: Option<AliasRow> =
+                alias::table.find((key.0, &key.1)).select(AliasRow::as_select()).first(writer).optional()?;
+            let before = known.as_ref().map_or(0, AliasRow::counted);
+            let row = known.map_or_else(|| newer.clone(), |known| known.plus(&newer));
+            let change = row.counted() - before;
+            if change != 0 && !is_counted_as_known(writer, &row)? {
+                *changes.entry(key.0).or_default() += change;
+            }
+            diesel::insert_into(alias::table)
+                .values(&row)
+                .on_conflict((alias::room_id, alias::alias))
+                .do_update()
+                .set(&row)
+                .execute(writer)?;
+        }
+        Ok(changes)
+    }
+}
+
+fn is_counted_as_alias(writer: &mut SqliteConnection, row: &UserRow) -> QueryResult<bool> {
+    let Some(masked) = &row.alias else { return Ok(false) };
+    let counted = alias::table.find((row.room_id, masked)).filter(alias::interactions.gt(0));
+    diesel::select(exists(counted)).get_result(writer)
+}
+
+fn is_counted_as_known(writer: &mut SqliteConnection, row: &AliasRow) -> QueryResult<bool> {
+    // Spelled out, and not with a bound 0: only so it is the condition of the index.
+    let counted = user::table
+        .filter(user::alias.eq(&row.alias))
+        .filter(user::room_id.eq(row.room_id))
+        .filter(diesel::dsl::sql::<diesel::sql_types::Bool>("interactions > 0"));
+    diesel::select(exists(counted)).get_result(writer)
+}
+
+/// A known user in a room.
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = user)]
+pub(super) struct UserRow {
+    pub(super) room_id: i64,
+    pub(super) uid: i64,
+    pub(super) username: String,
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
+    pub(super) danmaku: i64,
+    pub(super) gifts: i64,
+    pub(super) paid_gold: i64,
+    /// Chat lines that are no raffle phrases, gifts, super chats, guards.
+    interactions: i64,
+    /// How the user looks when masked.
+    alias: Option<String>,
+}
+
+impl UserRow {
+    /// What one event says of its user.
+    pub(super) fn new(event: &Event, danmaku: i64, gifts: i64, paid: Gold, interactions: i64) -> UserRow {
+        UserRow {
+            room_id: event.room_id.0 as i64,
+            uid: event.user.uid.0 as i64,
+            username: event.user.username.clone(),
+            first_ms: event.timestamp_ms,
+            last_ms: event.timestamp_ms,
+            danmaku,
+            gifts,
+            paid_gold: paid.0,
+            interactions,
+            alias: Some(hash_alias(hash_of(event.user.uid))),
+        }
+    }
+
+    /// As how many of the room's users this one counts: 1 if there was any interaction.
+    fn counted(&self) -> i64 {
+        i64::from(self.interactions > 0)
+    }
+
+    fn plus(mut self, newer: &UserRow) -> UserRow {
+        self.add(newer);
+        self
+    }
+
+    fn add(&mut self, newer: &UserRow) {
+        if newer.last_ms >= self.last_ms {
+            self.username.clone_from(&newer.username);
+        }
+        self.first_ms = self.first_ms.min(newer.first_ms);
+        self.last_ms = self.last_ms.max(newer.last_ms);
+        self.danmaku = self.danmaku.saturating_add(newer.danmaku);
+        self.gifts = self.gifts.saturating_add(newer.gifts);
+        self.paid_gold = self.paid_gold.saturating_add(newer.paid_gold);
+        self.interactions = self.interactions.saturating_add(newer.interactions);
+        self.alias.clone_from(&newer.alias);
+    }
+}
+
+/// A user of a room for whom an alias stands.
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = alias)]
+pub(super) struct AliasRow {
+    pub(super) room_id: i64,
+    pub(super) alias: String,
+    pub(super) first_ms: i64,
+    pub(super) last_ms: i64,
+    pub(super) interactions: i64,
+}
+
+impl AliasRow {
+    fn counted(&self) -> i64 {
+        i64::from(self.interactions > 0)
+    }
+
+    fn plus(mut self, newer: &AliasRow) -> AliasRow {
+        self.add(newer);
+        self
+    }
+
+    fn add(&mut self, newer: &AliasRow) {
+        self.first_ms = self.first_ms.min(newer.first_ms);
+        self.last_ms = self.last_ms.max(newer.last_ms);
+        self.interactions = self.interactions.saturating_add(newer.interactions);
+    }
+}
+
+#[cfg(test)]
+#[path = "heads_tests.rs"]
+mod tests;

@@ -1,0 +1,176 @@
+//! The file of the history: how large it is and grows, giving space back, and its write-ahead log.
+//!
+//! A file that this program made gives freed pages back to the system in small steps (auto_vacuum =
+//! incremental). One of an older version reuses them, and does not shrink; `backup` and `restore` make it one
+//! that does.
+//!
+//! The log is written back every few thousand pages by whoever commits. A reader that holds on to an old
+//! state keeps the log from beginning anew, so every query of ours is bounded, and now and then
+//! [`Database::checkpoint`] cuts the log off, waiting only briefly: at worst it is done the next time.
+
+use std::path::Path;
+
+use diesel::{
+    connection::SimpleConnection,
+    prelude::*,
+    sql_types::{BigInt, Integer},
+    sqlite::SqliteConnection,
+};
+use serde::Serialize;
+
+use super::{
+    schema::blm_storagesample as sample,
+    sqlite::{BUSY_TIMEOUT_MS, Database, QueryError, failed},
+};
+
+/// A log up to this size, bytes, is left as it is.
+pub const LOG_KEPT: u64 = 64 * 1024 * 1024;
+
+/// How long cutting the log off waits for readers, during which nothing is stored, ms.
+const LOG_PATIENCE_MS: u32 = 250;
+
+/// Samples are kept so long.
+const SAMPLES_KEPT_MS: i64 = 400 * 24 * 3_600_000;
+
+/// The file, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FileSize {
+    /// The file itself.
+    pub file_bytes: u64,
+    /// Its write-ahead log.
+    pub log_bytes: u64,
+    /// Of the file: free for new rows.
+    pub free_bytes: u64,
+    /// Whether freed pages go back to the system.
+    pub shrinks: bool,
+}
+
+/// The sizes at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sample)]
+pub struct Sample {
+    /// When, unix ms.
+    pub at_ms: i64,
+    /// File and log.
+    pub database_bytes: i64,
+    /// Beside it; nothing is, so far.
+    pub raw_bytes: i64,
+}
+
+#[derive(QueryableByName)]
+struct Pages {
+    #[diesel(sql_type = BigInt)]
+    size: i64,
+    #[diesel(sql_type = BigInt)]
+    free: i64,
+    #[diesel(sql_type = BigInt)]
+    mode: i64,
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+}
+
+fn pages(connection: &mut SqliteConnection) -> QueryResult<Pages> {
+    diesel::sql_query(
+        "SELECT page_size AS size, freelist_count AS free, auto_vacuum AS mode
+         FROM pragma_page_size, pragma_freelist_count, pragma_auto_vacuum",
+    )
+    .get_result(connection)
+}
+
+/// Whether a file gives freed pages back to the system.
+pub(super) fn shrinks(connection: &mut SqliteConnection) -> QueryResult<bool> {
+    pages(connection).map(|pages| pages.mode == INCREMENTAL)
+}
+
+/// A checkpoint that waits so long for others; false when they kept it from being a whole one.
+fn ask(connection: &mut SqliteConnection, mode: &str, patience_ms: u32) -> QueryResult<bool> {
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {patience_ms}"))?;
+    let answer = diesel::sql_query(format!("PRAGMA wal_checkpoint({mode})")).get_result(connection);
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
+    answer.map(|Checkpoint { busy }| busy == 0)
+}
+
+/// `auto_vacuum` as SQLite numbers it.
+const INCREMENTAL: i64 = 2;
+
+impl Database {
+    /// How large the file is.
+    pub fn file_size(&self) -> Result<FileSize, QueryError> {
+        let pages = pages(&mut *self.reader()?).map_err(failed("measure the file"))?;
+        Ok(FileSize {
+            file_bytes: self.bytes_of(""),
+            log_bytes: self.bytes_of("-wal"),
+            free_bytes: (pages.free.max(0) * pages.size.max(0)).unsigned_abs(),
+            shrinks: pages.mode == INCREMENTAL,
+        })
+    }
+
+    /// Gives up to `most` free pages back to the system; how many bytes it gave.
+    pub fn shrink(&self, most: u32) -> Result<u64, QueryError> {
+        let mut writer = self.writer()?;
+        let given = pages(&mut writer).and_then(|before| {
+            if before.mode != INCREMENTAL || before.free == 0 {
+                return Ok(0);
+            }
+            writer.batch_execute(&format!("PRAGMA incremental_vacuum({most})"))?;
+            let after = pages(&mut writer)?;
+            Ok(((before.free - after.free).max(0) * before.size).unsigned_abs())
+        });
+        given.map_err(failed("give space back"))
+    }
+
+    /// Writes the log back and, when it has grown beyond [`LOG_KEPT`], cuts it off. False when a reader
+    /// kept that from being done; the next call tries again.
+    pub fn checkpoint(&self) -> Result<bool, QueryError> {
+        let mut writer = self.writer()?;
+        let mut done = ask(&mut writer, "PASSIVE", BUSY_TIMEOUT_MS);
+        if self.bytes_of("-wal") > LOG_KEPT {
+            done = done.and_then(|_| ask(&mut writer, "TRUNCATE", LOG_PATIENCE_MS));
+        }
+        done.map_err(failed("write the log back"))
+    }
+
+    /// Writes down how large everything is.
+    pub fn add_sample(&self, now: Sample) -> Result<(), QueryError> {
+        let mut writer = self.writer()?;
+        let added = diesel::replace_into(sample::table).values(now).execute(&mut *writer).and_then(|_| {
+            diesel::delete(sample::table.filter(sample::at_ms.lt(now.at_ms - SAMPLES_KEPT_MS))).execute(&mut *writer)
+        });
+        added.map(drop).map_err(failed("write down the size"))
+    }
+
+    /// The sizes since a moment, oldest first.
+    pub fn samples(&self, since_ms: i64) -> Result<Vec<Sample>, QueryError> {
+        sample::table
+            .filter(sample::at_ms.ge(since_ms))
+            .order(sample::at_ms)
+            .select(Sample::as_select())
+            .load(&mut *self.reader()?)
+            .map_err(failed("read the sizes"))
+    }
+}
+
+/// Bytes that whoever runs this program may still write where `path` is; none when the system does not say.
+pub fn disk_free_bytes(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+/// Growth in bytes a day over `samples`; none until they span half a day.
+pub fn growth_per_day(samples: &[Sample]) -> Option<i64> {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    let (first, last) = (samples.first()?, samples.last()?);
+    let span = last.at_ms - first.at_ms;
+    let bytes = |sample: &Sample| i128::from(sample.database_bytes) + i128::from(sample.raw_bytes);
+    (span >= DAY_MS / 2)
+        .then(|| i64::try_from((bytes(last) - bytes(first)) * i128::from(DAY_MS) / i128::from(span)).ok())
+        .flatten()
+}
+
+#[cfg(test)]
+#[path = "upkeep_tests.rs"]
+mod tests;
