@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark's output is what it is for")]
 #![allow(dead_code, clippy::allow_attributes, reason = "each benchmark uses its part of this")]
 
+pub mod bare;
 pub mod messages;
 
 use std::time::Duration;
