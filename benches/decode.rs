@@ -6,21 +6,11 @@ mod support;
 
 use std::time::Duration;
 
-use bilibili_live_monitor::{
-    domain::{RoomId, Uid},
-    protocol::{Auth, Intake, Operation, Session, encode},
-};
-use support::{Contender, bare, messages, side_by_side};
+use bilibili_live_monitor::{domain::RoomId, protocol::Intake};
+use support::{Contender, bare, events::session, messages, side_by_side};
 
 const PACKETS: usize = 200;
 const NOW_MS: i64 = 1_790_000_000_000;
-
-fn session() -> Session {
-    let auth = Auth { room_id: RoomId(7), uid: Uid(0), buvid: String::new(), token: String::new() };
-    let mut session = Session::open(&auth, Duration::ZERO).0;
-    session.receive(&encode(Operation::AuthReply, 1, b"{\"code\":0}"), Duration::ZERO, NOW_MS, &mut Intake::default());
-    session
-}
 
 fn main() {
     for (version, name) in [(3, "brotli"), (2, "zlib"), (0, "plain")] {
@@ -29,7 +19,7 @@ fn main() {
         let lines = PACKETS * messages::A_PACKET;
         let title =
             format!("{name}: chat lines, {} to a packet, {} bytes each on the wire", messages::A_PACKET, bytes / lines);
-        let (mut buffer, mut session, mut intake) = (Vec::new(), session(), Intake::default());
+        let (mut buffer, mut session, mut intake) = (Vec::new(), session(RoomId(7)), Intake::default());
         side_by_side(
             &title,
             lines,

@@ -92,7 +92,8 @@ struct Envelope<'a> {
     msg_id: Text,
     send_time: Int,
     /// Read in passing: chat is most of what comes, and to step over its row costs nearly as much as to read it.
-    info: Row<danmaku::Info>,
+    #[serde(borrow)]
+    info: Row<danmaku::Info<'a>>,
 }
 
 /// A message cut open, as the decoders of the families get it.
@@ -216,7 +217,7 @@ fn object(raw: Option<&RawValue>) -> Option<&str> {
     raw.map(RawValue::get).filter(|text| text.starts_with('{'))
 }
 
-fn dispatch(name: &str, message: &Message, info: danmaku::Info) -> Result<Decoded, Unreadable> {
+fn dispatch<'a>(name: &str, message: &Message<'a>, info: danmaku::Info<'a>) -> Result<Decoded, Unreadable> {
     let events = match name {
         "SEND_GIFT" | "SEND_GIFT_V2" => gift::decode(message),
         "SUPER_CHAT_MESSAGE" | "SUPER_CHAT_MESSAGE_JPN" => superchat::decode(message),

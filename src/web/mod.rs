@@ -13,7 +13,7 @@ mod accounts;
 pub mod admin;
 pub mod api;
 pub mod assets;
-mod audience;
+pub mod audience;
 pub mod auth;
 pub mod debug;
 mod desk;
