@@ -68,7 +68,9 @@ fn say(what: &str, figures: &str) {
 }
 
 fn main() -> ExitCode {
+    // Errors mean that there are as many descriptors as there can be, and that a provider is installed already.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let options = Options::parse();
     let balanced = actix::System::new().block_on(run(&options));
     if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE }

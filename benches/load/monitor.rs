@@ -51,7 +51,7 @@ impl Monitor {
             .arg(folder.path().join("data"))
             .arg("--config")
             .arg(config)
-            .args(["--connects-per-second", &connects.to_string(), "--calls-per-second", "100000"]);
+            .args(["--connects-per-second", &connects.to_string(), "--calls-per-second", "10000"]);
         if let Some(redis) = redis {
             command.args(["--redis", redis]);
         }

@@ -26,12 +26,18 @@ impl<'a> Contender<'a> {
     }
 }
 
+/// With a word on the command line, only contenders that have it in their name: for a profiler.
+fn is_wanted(contender: &Contender) -> bool {
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--") && !word.contains("://"));
+    words.next().is_none_or(|word| contender.name.contains(&word))
+}
+
 /// Runs the contenders in turns and prints for each the CPU time per item, and how many items it does in the
 /// time in which the first does a hundred. Returns the medians, µs per item.
 pub fn side_by_side(title: &str, items_a_round: usize, rounds: usize, contenders: &mut [Contender]) -> Vec<f64> {
     let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
     for round in 0..=rounds {
-        for (contender, times) in contenders.iter_mut().zip(&mut times) {
+        for (contender, times) in contenders.iter_mut().zip(&mut times).filter(|(contender, _)| is_wanted(contender)) {
             let start = ProcessTime::now();
             (contender.round)();
             // The first round warms up.
@@ -42,7 +48,7 @@ pub fn side_by_side(title: &str, items_a_round: usize, rounds: usize, contenders
     }
     let per_item = |times: &mut Vec<Duration>| {
         times.sort_unstable();
-        times[times.len() / 2].as_secs_f64() * 1e6 / items_a_round as f64
+        times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64) * 1e6 / items_a_round as f64
     };
     let medians: Vec<f64> = times.iter_mut().map(per_item).collect();
     println!("\n{title}");
