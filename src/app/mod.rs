@@ -59,8 +59,9 @@ use crate::{
         sync_request::SyncHandle,
         wall::Wall,
     },
-    config::{Connect, Settings},
-    domain::Event,
+    config::{Connect, OpenLiveSettings, Settings},
+    domain::{Event, RoomId, RoomRef},
+    protocol::openlive::AppKey,
     store::{LiveStore, housekeeper::Housekeeper, sqlite::Database},
     supervise::{
         board::Board,
@@ -68,7 +69,7 @@ use crate::{
         pulse::Pulse,
         vitals::{Vitals, unix_ms},
     },
-    upstream::{Bilibili, Gate, Manners},
+    upstream::{Bilibili, Gate, Manners, OpenLive, OpenLiveApp},
     web,
 };
 
@@ -149,6 +150,8 @@ impl App {
         database.run(begin_run).await?;
         let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
         let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
+        let open_live =
+            settings.open_live.as_ref().map(|open| open_live_of(open, &settings)).transpose()?.map(Arc::new);
         let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
         let (view, view_inbox) = lane::<Arc<Event>>("rooms → browsers", VIEW_LANE, WhenFull::ShedNewest);
         board.add_lane(record.gauge().clone());
@@ -159,6 +162,7 @@ impl App {
         let (finish_sync, finish) = watch::channel(false);
         let (status_leash, leash) = watch::channel(false);
         let airs = Arc::new(Airs::default());
+        let gate = Arc::new(Gate::new(settings.connects_per_second));
         let appended = Arc::new(Notify::new());
         let seed = rand::rng().random();
 
@@ -203,12 +207,13 @@ impl App {
                 desired: Desired::default(),
                 shared: RoomShared {
                     upstream: upstream.clone(),
-                    gate: Arc::new(Gate::new(settings.connects_per_second)),
+                    gate: gate.clone(),
                     record,
                     view,
                     ledger: ledger.clone(),
                     wall: wall.clone(),
                     airs,
+                    open_live,
                     only_when_live: settings.connect == Connect::WhenLive,
                     in_hand: in_hand.clone(),
                 },
@@ -240,6 +245,7 @@ impl App {
             web::Web {
                 rooms: Arc::new(rooms.clone()),
                 accounts,
+                gate,
                 sync,
                 database: database.clone(),
                 housekeeper: housekeeper.clone(),
@@ -263,7 +269,9 @@ impl App {
         let address = format!("http://{address}");
         say(&format!("listening on {address}"));
 
-        watch_rooms(&rooms, &database, wall_of_named, settings.rooms).await?;
+        let mut named = settings.rooms;
+        named.extend(settings.open_live.iter().flat_map(|open| open.codes.keys().copied().map(RoomRef)));
+        watch_rooms(&rooms, &database, wall_of_named, named).await?;
         actix::spawn(audit(ledger.clone(), on_the_way));
         let shutdown = settings.shutdown;
         let app = App { shutdown, root, ended, finish_sync, web, ledger, live, database, housekeeper, signals };
@@ -377,6 +385,13 @@ fn feel(board: &Board, name: &'static str, thread: &ArbiterHandle) {
     let pulse = Pulse::new(name);
     board.add_pulse(pulse.clone());
     thread.spawn(pulse.tick());
+}
+
+/// The way to the Open Live platform, by the keys of its file.
+fn open_live_of(keys: &OpenLiveSettings, settings: &Settings) -> Result<OpenLive, StartError> {
+    let key = AppKey { id: keys.access_key_id.clone(), secret: keys.access_key_secret.0.clone() };
+    let codes = keys.codes.iter().map(|(room, code)| (RoomId(*room), code.0.clone())).collect();
+    Ok(OpenLive::new(OpenLiveApp { app_id: keys.app_id, key, codes }, settings.upstream.as_ref())?)
 }
 
 /// Runs what blocks where it may.
