@@ -5,6 +5,7 @@
 
 mod backfill;
 mod connect;
+mod game;
 mod hand_on;
 mod reading;
 mod waiting;
@@ -22,7 +23,7 @@ use crate::{
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
-    upstream::{AskError, Gate, Upstream},
+    upstream::{AskError, Gate, OpenLive, Upstream},
 };
 
 /// What all rooms share.
@@ -42,6 +43,8 @@ pub struct RoomShared {
     pub wall: Arc<Wall>,
     /// What is known of the rooms beside their connections.
     pub airs: Arc<Airs>,
+    /// The Open Live platform, for the rooms that are watched over it.
+    pub open_live: Option<Arc<OpenLive>>,
     /// A room holds a connection only while something is on air.
     pub only_when_live: bool,
     /// Events that all rooms together have booked and not handed on yet.
@@ -96,20 +99,28 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
             () = waiting::for_broadcast(&room) => {}
         }
     }
+    let mut game = None;
     let connected = select! {
         biased;
-        () = let_go(&mut leash) => return Exit::Done,
-        connected = connect::connect(&room) => connected,
+        () = let_go(&mut leash) => None,
+        connected = connect::connect(&room, &mut game) => Some(connected),
     };
-    match connected {
-        Ok((session, connection, pass)) => reading::Reading::new(room, session, connection, pass).run(leash).await,
-        Err(error) => {
+    let exit = match connected {
+        Some(Ok(connected)) => {
+            return reading::Reading::new(room, connected, game).run(leash).await;
+        }
+        None => Exit::Done,
+        Some(Err(error)) => {
             if let AskError::Throttled { pause, everybody: true, .. } = &error {
                 room.shared.gate.close_for(*pause);
             }
             error.into()
         }
+    };
+    if let Some(game) = game {
+        game.end().await;
     }
+    exit
 }
 
 /// Waits until the leash is let go.

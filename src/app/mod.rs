@@ -53,6 +53,7 @@ use crate::{
         sync_request::SyncHandle,
     },
     config::{Role, Settings},
+    domain::RoomRef,
     store::{housekeeper::Housekeeper, lock::DatabaseLock, sqlite::Database},
     supervise::lane::WhenFull,
     upstream::{Bilibili, Manners, accounts::Accounts},
@@ -130,7 +131,7 @@ impl App {
         let listener = role.serves().then(|| listen(settings.listen)).transpose()?;
         std::fs::create_dir_all(&settings.data_dir)
             .map_err(|source| StartError::DataDir { path: settings.data_dir.clone(), source })?;
-        let shared = Shared::new(role, stores::open(&settings).await?);
+        let shared = Shared::new(&settings, stores::open(&settings).await?);
         let database = shared.database.clone();
         let only_sync = role.syncs().then(|| database.lock_for_sync()).transpose()?;
         let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
@@ -149,7 +150,7 @@ impl App {
         if role.collects() {
             open_books(&database, shared.stores.for_actors.as_ref(), &shared.ledger).await?;
             database.run(begin_run).await?;
-            let (rooms, theirs) = shared.collecting(&settings, &upstream, &finish);
+            let (rooms, theirs) = shared.collecting(&settings, &upstream, &finish)?;
             singletons.extend(theirs);
             collecting = Some(rooms);
         } else if role.serves() {
@@ -206,7 +207,9 @@ impl App {
         };
 
         if let Some(rooms) = rooms {
-            watch_rooms(&rooms, &database, wall, settings.rooms).await?;
+            let mut named = settings.rooms;
+            named.extend(settings.open_live.iter().flat_map(|open| open.codes.keys().copied().map(RoomRef)));
+            watch_rooms(&rooms, &database, wall, named).await?;
             if role == Role::Collector {
                 actix::spawn(orders::change_rooms(rooms, database.clone()));
             }
@@ -363,6 +366,7 @@ async fn serve(
     let web = web::Web {
         rooms,
         accounts,
+        gate: shared.gate.clone(),
         sync,
         database: shared.database.clone(),
         housekeeper,

@@ -13,7 +13,7 @@ use actix::{Arbiter, ArbiterHandle};
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 use super::{
-    RECORD_LANE, RECORD_POLICY, VIEW_LANE,
+    RECORD_LANE, RECORD_POLICY, StartError, VIEW_LANE,
     stores::{LiveStores, Opened},
 };
 use crate::{
@@ -37,8 +37,9 @@ use crate::{
         sync_request::SyncRequest,
         wall::Wall,
     },
-    config::{Connect, Role, Settings},
-    domain::Event,
+    config::{Connect, OpenLiveSettings, Role, Settings},
+    domain::{Event, RoomId},
+    protocol::openlive::AppKey,
     store::{redis::RedisStore, sqlite::Database},
     supervise::{
         board::Board,
@@ -47,7 +48,7 @@ use crate::{
         pulse::Pulse,
         vitals::{Vitals, unix_ms},
     },
-    upstream::{Bilibili, Gate},
+    upstream::{Bilibili, Gate, OpenLive, OpenLiveApp},
 };
 
 /// What the parts of a process share.
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) wall: Arc<Wall>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) ring: Arc<Ring>,
+    /// The limit on new connections.
+    pub(super) gate: Arc<Gate>,
     /// What other processes say of themselves.
     pub(super) reports: Arc<Reports>,
     /// Rung when something was appended to the live store.
@@ -93,7 +96,8 @@ pub(super) struct Collecting {
 
 impl Shared {
     /// Of a process that has just opened its stores.
-    pub(super) fn new(role: Role, opened: Opened) -> Shared {
+    pub(super) fn new(settings: &Settings, opened: Opened) -> Shared {
+        let role = settings.role;
         let Opened { database, stores } = opened;
         // A process that collects has the books and the ring; another has copies, if any.
         let boot = if role.collects() { unix_ms().unsigned_abs() } else { 0 };
@@ -106,6 +110,7 @@ impl Shared {
             wall: Arc::default(),
             ledger: Arc::default(),
             ring: Arc::new(Ring::new(boot)),
+            gate: Arc::new(Gate::new(settings.connects_per_second)),
             reports: Arc::new(Reports::of(expected)),
             appended: Arc::default(),
             seed: rand::random(),
@@ -137,7 +142,8 @@ impl Shared {
         settings: &Settings,
         upstream: &Arc<Bilibili>,
         finish: &Finish,
-    ) -> (Collecting, Vec<Singleton>) {
+    ) -> Result<(Collecting, Vec<Singleton>), StartError> {
+        let open_live = settings.open_live.as_ref().map(|keys| open_live_of(keys, settings)).transpose()?;
         let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
         let (view, view_inbox) = lane::<Arc<Event>>("rooms → browsers", VIEW_LANE, WhenFull::ShedNewest);
         self.board.add_lane(record.gauge().clone());
@@ -161,12 +167,13 @@ impl Shared {
             desired: Desired::default(),
             shared: RoomShared {
                 upstream: upstream.clone(),
-                gate: Arc::new(Gate::new(settings.connects_per_second)),
+                gate: self.gate.clone(),
                 record,
                 view,
                 ledger: self.ledger.clone(),
                 wall: self.wall.clone(),
                 airs,
+                open_live: open_live.map(Arc::new),
                 only_when_live: settings.connect == Connect::WhenLive,
                 in_hand: in_hand.clone(),
             },
@@ -175,7 +182,7 @@ impl Shared {
             placement: Arc::new(StdMutex::new(Placement::on_threads(self.board.clone()))),
         };
         let supervisor = (supervisor, self.vitals(root::ROOMS, None));
-        (Collecting { supervisor, in_hand, record: record_gauge, status_leash }, singletons)
+        Ok((Collecting { supervisor, in_hand, record: record_gauge, status_leash }, singletons))
     }
 
     fn writer(&self, inbox: Inbox<Arc<Event>>) -> Singleton {
@@ -277,4 +284,11 @@ impl Shared {
         };
         Singleton::new(root::FOLLOWER, vitals, work)
     }
+}
+
+/// The way to the Open Live platform, by the keys of its file.
+fn open_live_of(keys: &OpenLiveSettings, settings: &Settings) -> Result<OpenLive, StartError> {
+    let key = AppKey { id: keys.access_key_id.clone(), secret: keys.access_key_secret.0.clone() };
+    let codes = keys.codes.iter().map(|(room, code)| (RoomId(*room), code.0.clone())).collect();
+    Ok(OpenLive::new(OpenLiveApp { app_id: keys.app_id, key, codes }, settings.upstream.as_ref())?)
 }

@@ -104,6 +104,14 @@ const PASSWORD_SETTING: &str = "admin_password_hash";
 
 /// The door of the admin page; without a password one is made, and shown this once.
 pub(super) async fn open_auth(settings: &Settings, database: &Database) -> Result<web::auth::AdminAuth, StartError> {
+    let auth = open_password(settings, database).await?;
+    for key in database.run(|database| database.access_keys()).await? {
+        auth.keys.add(&key);
+    }
+    Ok(auth)
+}
+
+async fn open_password(settings: &Settings, database: &Database) -> Result<web::auth::AdminAuth, StartError> {
     let reveal = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.0.clone());
     let (password, token) = (reveal(&settings.admin_password), reveal(&settings.admin_token));
     if password.is_some() {

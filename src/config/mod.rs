@@ -10,6 +10,7 @@ mod export;
 mod file;
 mod live;
 mod networks;
+mod open_live;
 mod role;
 
 use std::{
@@ -29,6 +30,7 @@ pub use self::{
     error::ConfigError,
     export::ExportArgs,
     live::LiveSettings,
+    open_live::OpenLiveSettings,
     role::Role,
 };
 use self::{
@@ -116,6 +118,8 @@ pub struct Settings {
     pub calls_per_second: f64,
     /// Rooms that each account watches.
     pub rooms_per_account: usize,
+    /// The Open Live platform, if there are keys for it.
+    pub open_live: Option<OpenLiveSettings>,
     /// When rooms hold a connection.
     pub connect: Connect,
     /// Who is on air is asked for all rooms this often.
@@ -325,6 +329,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "1 to 600",
         });
     }
+    let open_live = open_live::read(&data_dir)?;
     let secret = |name| env::var(name).ok().filter(|value| !value.is_empty()).map(Secret);
     Ok(Settings {
         rooms,
@@ -341,6 +346,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         connects_per_second,
         calls_per_second,
         rooms_per_account,
+        open_live,
         connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
         status_interval: Duration::from_secs(status_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),

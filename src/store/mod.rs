@@ -34,6 +34,7 @@ mod sums;
 pub mod tasks;
 
 // What else is kept there.
+pub mod access;
 pub mod books;
 pub mod gaps;
 pub mod orders;

@@ -4,6 +4,28 @@
 //! SQLite's hold 64 bits. Follows `migrations/`: a test in `sqlite.rs` compares the two.
 
 diesel::table! {
+    blm_accesskey (id) {
+        id -> BigInt,
+        name -> Text,
+        scope -> Text,
+        digest -> Text,
+        created_ms -> BigInt,
+    }
+}
+
+diesel::table! {
+    blm_audit (id) {
+        id -> BigInt,
+        at_ms -> BigInt,
+        actor -> Text,
+        address -> Text,
+        action -> Text,
+        status -> Integer,
+        detail -> Text,
+    }
+}
+
+diesel::table! {
     blm_cursor (store) {
         store -> Text,
         position -> Text,
@@ -379,6 +401,8 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    blm_accesskey,
+    blm_audit,
     blm_cursor,
     blm_deadletter,
     blm_indexed,

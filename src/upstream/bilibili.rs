@@ -33,6 +33,16 @@ const READ_BUFFER: usize = 4 << 10;
 /// Real messages stay far below; a bomb does not come in.
 const LONGEST_MESSAGE: usize = 1 << 20;
 
+/// How a stream's connection is set up.
+pub(super) fn stream_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(LONGEST_MESSAGE))
+        .max_frame_size(Some(LONGEST_MESSAGE))
+        .max_write_buffer_size(64 << 10)
+        .write_buffer_size(0)
+}
+
 /// Bilibili.
 pub struct Bilibili {
     pub(super) client: Arc<Client>,
@@ -145,12 +155,7 @@ impl Upstream for Bilibili {
         let stream =
             TcpStream::connect((host.host.as_str(), port)).await.map_err(|error| unreachable(error.to_string()))?;
         let _ = stream.set_nodelay(true);
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .max_message_size(Some(LONGEST_MESSAGE))
-            .max_frame_size(Some(LONGEST_MESSAGE))
-            .max_write_buffer_size(64 << 10)
-            .write_buffer_size(0);
+        let config = stream_config();
         let connector = Connector::Rustls(self.tls.clone());
         let (connection, _) = client_async_tls_with_config(request, stream, Some(config), Some(connector))
             .await

@@ -8,11 +8,12 @@ pub mod accounts;
 mod assign;
 mod bilibili;
 mod client;
-mod gate;
+pub mod gate;
 mod identity;
 mod keys;
 pub mod login;
 mod manners;
+mod open_live;
 mod pace;
 mod pass;
 mod pool;
@@ -31,6 +32,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 pub use self::{
     bilibili::{Bilibili, Manners},
     gate::{Gate, Permit},
+    open_live::{OpenLive, OpenLiveApp},
     pass::{Issuer, Pass, Reached},
 };
 use crate::{

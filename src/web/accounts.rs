@@ -39,7 +39,7 @@ pub fn values(site: &Site) -> Value {
     responses((status = 200, description = "How they do; never a cookie"))
 )]
 pub async fn list(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
-    is_known(&request, &site)?;
+    administrates(&request, &site)?;
     Ok(answer(site.web.accounts.standing()))
 }
 
@@ -65,7 +65,7 @@ pub async fn follow(
     params: Params,
     site: web::Data<Site>,
 ) -> Result<HttpResponse, Refusal> {
-    is_known(&request, &site)?;
+    administrates(&request, &site)?;
     let seen = params::text(&params, "seen");
     let patience = if seen.is_some() { NEWS_WITHIN } else { Duration::ZERO };
     let login = site.web.accounts.login(&key, seen, patience).await.ok_or_else(Refusal::not_found)?;
@@ -162,8 +162,8 @@ pub async fn priority_form(
 }
 
 /// Reading of this is for the administrator only, and needs no token.
-fn is_known(request: &HttpRequest, site: &Site) -> Result<(), Refusal> {
-    if site.web.auth.knows(request) { Ok(()) } else { Err(Refusal::sign_in_first()) }
+fn administrates(request: &HttpRequest, site: &Site) -> Result<(), Refusal> {
+    if site.web.auth.administrates(request) { Ok(()) } else { Err(Refusal::sign_in_first()) }
 }
 
 async fn begin_login(site: &Site) -> Result<Login, Refusal> {

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use super::{
     Site, accounts, api,
-    auth::session_cookie,
+    auth::{digest_text, session_cookie, share_cookie},
     entry::see,
     error::Refusal,
     i18n::Lang,
+    keys::Scope,
     pages, storage,
     view::refusal_text,
     visitor::{Visitor, same_origin},
@@ -33,7 +34,7 @@ pub async fn page(request: HttpRequest, done: web::Query<Done>, site: web::Data<
 }
 
 /// What a redirect may say was done; each has its words in the locales.
-const KNOWN_DEEDS: [&str; 12] = [
+const KNOWN_DEEDS: [&str; 13] = [
     "added",
     "removed",
     "erased",
@@ -46,6 +47,7 @@ const KNOWN_DEEDS: [&str; 12] = [
     "forgotten",
     "prioritised",
     "logged-in",
+    "key-removed",
 ];
 
 pub(super) async fn draw(request: &HttpRequest, site: &Site, status: StatusCode, mut values: Value) -> HttpResponse {
@@ -56,6 +58,13 @@ pub(super) async fn draw(request: &HttpRequest, site: &Site, status: StatusCode,
             Ok(runs) => runs,
             Err(refusal) => return site.views.refusal(&frame, &refusal),
         };
+        let access =
+            site.ask("reading who may come in", |database| Ok((database.access_keys()?, database.audit_log(50)?)));
+        match access.await {
+            Ok((keys, audit)) => (values["keys"], values["audit"]) = (json!(keys), json!(audit)),
+            Err(refusal) => return site.views.refusal(&frame, &refusal),
+        }
+        values["settings"] = json!(site.web.options.settings);
         values["rooms"] = json!(site.web.wall.summaries());
         values["runs"] = json!(runs);
         values["standing"] = accounts::values(site);
@@ -67,9 +76,25 @@ pub(super) async fn draw(request: &HttpRequest, site: &Site, status: StatusCode,
     site.views.page(status, "admin.html", &frame, &values)
 }
 
+/// Why something was not done, in the visitor's language.
+pub(super) fn words_of(request: &HttpRequest, refusal: &Refusal) -> String {
+    refusal_text(Lang::of(request), refusal)
+}
+
+/// `/live/share/{secret}`: the browser that opened a share link may read from now on.
+pub async fn share(request: HttpRequest, secret: web::Path<String>, site: web::Data<Site>) -> HttpResponse {
+    let key = site.web.auth.keys.find(&digest_text(&secret)).filter(|key| key.scope == Scope::Share);
+    match key {
+        Some(_) => {
+            see(&site, StatusCode::SEE_OTHER, "/live/").cookie(share_cookie(&request, secret.into_inner())).finish()
+        }
+        None => site.views.refusal(&pages::frame(&request, &site), &Refusal::not_found()),
+    }
+}
+
 /// The page again, with why it was not done.
 pub(super) async fn refused(request: &HttpRequest, site: &Site, refusal: Refusal, typed: Option<&str>) -> HttpResponse {
-    let text = refusal_text(Lang::of(request), &refusal);
+    let text = words_of(request, &refusal);
     let mut answer = draw(request, site, refusal.status, json!({"refused": text, "typed": typed})).await;
     if let Some(seconds) = refusal.retry_after {
         answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));

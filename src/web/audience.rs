@@ -25,7 +25,11 @@ pub enum Audience {
 impl Audience {
     /// Who asks, on this site.
     pub fn of(request: &HttpRequest, site: &Site) -> Audience {
-        if site.web.options.public && !site.web.auth.knows(request) { Audience::Public } else { Audience::Everything }
+        if site.web.options.public && !site.web.auth.sees_all(request) {
+            Audience::Public
+        } else {
+            Audience::Everything
+        }
     }
 
     /// Refuses the public.
@@ -64,8 +68,9 @@ impl FromRequest for Audience {
     }
 }
 
-/// Fields that tell what was paid, or who somebody is.
-const HIDDEN: [&str; 36] = [
+/// Fields that tell what was paid, or who somebody is, ourselves included.
+const HIDDEN: [&str; 37] = [
+    "account",
     "income",
     "gift_gold",
     "super_chat_gold",

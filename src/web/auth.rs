@@ -30,12 +30,15 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     error::Refusal,
+    keys::{Keys, Known, Scope},
     tries::Tries,
     visitor::{Visitor, same_origin},
 };
 
 /// The cookie of a signed-in session.
 pub const SESSION_COOKIE: &str = "blm_session";
+/// The cookie of a browser that opened a share link.
+pub const SHARE_COOKIE: &str = "blm_share";
 /// Where programs that use the cookie send the session's token.
 pub const TOKEN_HEADER: &str = "X-CSRF-Token";
 
@@ -54,6 +57,8 @@ type Digested = [u8; 32];
 pub struct AdminAuth {
     password_hash: Option<String>,
     token: Option<Digested>,
+    /// Keys and share links that the administrator made.
+    pub keys: Keys,
     sessions: Mutex<HashMap<Digested, Session>>,
     tries: Mutex<Tries>,
     /// Places of those who wait or whose password is looked at.
@@ -80,6 +85,16 @@ pub enum Admin {
     Person,
     /// A program with a bearer token.
     Program,
+}
+
+/// What a request shows in its `Authorization`.
+enum Bearer {
+    /// Nothing.
+    Absent,
+    /// Something that opens nothing.
+    Wrong,
+    /// A key, what it is called and what it allows.
+    Known { name: String, scope: Scope },
 }
 
 /// A password for the first start: plain for the person, hashed for the database.
@@ -111,6 +126,7 @@ impl AdminAuth {
         AdminAuth {
             password_hash: password.filter(|password| !password.is_empty()).map(|plain| hash(&plain)).or(stored_hash),
             token: token.filter(|token| !token.is_empty()).map(|token| digest(&token)),
+            keys: Keys::default(),
             sessions: Mutex::default(),
             tries: Mutex::default(),
             line: Arc::new(Semaphore::new(VERIFIED_AT_ONCE + WAITING)),
@@ -174,26 +190,56 @@ impl AdminAuth {
         (session.until > Instant::now()).then(|| session.csrf.clone())
     }
 
-    /// Whether this visitor is signed in, or a program that may administrate.
-    pub fn knows(&self, request: &HttpRequest) -> bool {
-        self.session_token(request).is_some() || self.bearer(request) == Some(true)
+    /// Whether this visitor may see what the public may not: by session, key or share link.
+    pub fn sees_all(&self, request: &HttpRequest) -> bool {
+        let shared = || self.keys.find(&digest_text(request.cookie(SHARE_COOKIE)?.value()));
+        self.session_token(request).is_some()
+            || matches!(self.bearer(request), Bearer::Known { .. })
+            || shared().is_some_and(|key| key.scope == Scope::Share)
     }
 
-    /// Whether the bearer token of a request is the right one; none when it shows none.
-    fn bearer(&self, request: &HttpRequest) -> Option<bool> {
-        let value = request.headers().get(header::AUTHORIZATION)?;
-        let shown = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    /// Whether this visitor administrates: signed in, or a program whose key may change things. A write needs
+    /// more, see [`AdminAuth::admit`].
+    pub fn administrates(&self, request: &HttpRequest) -> bool {
+        self.session_token(request).is_some()
+            || matches!(self.bearer(request), Bearer::Known { scope: Scope::Admin, .. })
+    }
+
+    /// Who makes this request, for the audit log; none for somebody unknown.
+    pub fn actor(&self, request: &HttpRequest) -> Option<String> {
+        match self.bearer(request) {
+            Bearer::Known { name, .. } => Some(name),
+            Bearer::Wrong => None,
+            Bearer::Absent => self.session_token(request).map(|_| "password".to_owned()),
+        }
+    }
+
+    /// Whose bearer token a request shows.
+    fn bearer(&self, request: &HttpRequest) -> Bearer {
+        let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Bearer::Absent };
+        let Some(shown) = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")) else {
+            return Bearer::Wrong;
+        };
+        let shown = shown.trim();
         // Two hashes are compared, so the time tells nothing about the token.
-        Some(shown.is_some_and(|shown| self.token.is_some_and(|token| digest(shown) == token)))
+        if self.token.is_some_and(|token| digest(shown) == token) {
+            return Bearer::Known { name: "BLM_ADMIN_TOKEN".to_owned(), scope: Scope::Admin };
+        }
+        let known = self.keys.find(&digest_text(shown));
+        known.map_or(Bearer::Wrong, |Known { name, scope, .. }| Bearer::Known { name, scope })
     }
 
     /// Lets a write through, or says why not. `form_token` is the one that came in the form, if it was a form.
     pub fn admit(&self, request: &HttpRequest, form_token: Option<&str>) -> Result<Admin, Refusal> {
         same_origin(request)?;
         match self.bearer(request) {
-            Some(true) => return Ok(Admin::Program),
-            Some(false) => return Err(Refusal::sign_in_first()),
-            None => {}
+            Bearer::Known { scope: Scope::Admin, .. } => return Ok(Admin::Program),
+            Bearer::Known { .. } => {
+                let text = "this key may read, but change nothing";
+                return Err(Refusal::new(StatusCode::FORBIDDEN, "read_only", text));
+            }
+            Bearer::Wrong => return Err(Refusal::sign_in_first()),
+            Bearer::Absent => {}
         }
         let token = self.session_token(request).ok_or_else(Refusal::sign_in_first)?;
         let header = request.headers().get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
@@ -224,8 +270,25 @@ fn digest(text: &str) -> Digested {
     Sha256::digest(text.as_bytes()).into()
 }
 
-fn random_text() -> String {
+/// The hash under which a key is kept: one that cannot be guessed needs no salt.
+pub fn digest_text(text: &str) -> String {
+    digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 256 random bits as text.
+pub fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}
+
+/// The cookie of a browser that opened a share link.
+pub fn share_cookie(request: &HttpRequest, secret: String) -> Cookie<'static> {
+    Cookie::build(SHARE_COOKIE, secret)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(Visitor::of(request).https)
+        .max_age(CookieAge::days(30))
+        .finish()
 }
 
 /// The cookie that carries a session, or takes it away.

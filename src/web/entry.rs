@@ -1,18 +1,20 @@
 //! What happens to every request before it reaches its handler.
 //!
 //! The base path of a reverse proxy is taken off, so that routes are the same with and without it, who asks
-//! is read once, and whoever asks too much is told to wait. Nothing here knows what is asked for.
+//! is read once, whoever asks too much is told to wait, and what somebody was admitted to change is noted in
+//! the audit log: for every write there is and will be, because nothing here knows what is asked for.
 
 use actix_web::{
     Error, HttpMessage, ResponseError,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{StatusCode, Uri, header},
+    http::{Method, StatusCode, Uri, header},
     middleware::Next,
     web::Data,
 };
 
 use super::{Site, pages, visitor::Visitor};
+use crate::{store::access::AuditEntry, supervise::vitals::unix_ms};
 
 /// The first step of every request.
 pub async fn enter(
@@ -26,6 +28,7 @@ pub async fn enter(
     }
     let visitor = Visitor::read(request.peer_addr(), request.headers(), &site.web.options.trusted_proxies);
     let paced = site.pace.take(visitor.address, request.path(), request.query_string());
+    let from = visitor.address;
     request.extensions_mut().insert(visitor);
     if let Err(refusal) = paced {
         let (request, _) = request.into_parts();
@@ -36,7 +39,37 @@ pub async fn enter(
         };
         return Ok(ServiceResponse::new(request, answer).map_into_right_body());
     }
-    Ok(next.call(request).await?.map_into_left_body())
+    // Before the handler: signing out makes a stranger of whoever did it.
+    let actor = writer(&site, &request);
+    let answer = next.call(request).await?;
+    if let Some(actor) = actor {
+        let entry = AuditEntry {
+            at_ms: unix_ms(),
+            actor,
+            address: from.to_string(),
+            action: format!("{} {}", answer.request().method(), answer.request().path()),
+            status: i32::from(answer.status().as_u16()),
+            detail: detail(&answer),
+        };
+        // That it cannot be noted is in the log of the program, and no reason to undo what was done.
+        let _ = site.ask("writing the audit log", move |database| database.note_write(&entry)).await;
+    }
+    Ok(answer.map_into_left_body())
+}
+
+/// Who is about to change something; none for readers, and for those who are not known.
+fn writer(site: &Site, request: &ServiceRequest) -> Option<String> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let asks =
+        ["/batch/rooms/stats", "/rooms/preview"].iter().any(|end| request.path().trim_end_matches('/').ends_with(end));
+    if reads || asks { None } else { site.web.auth.actor(request.request()) }
+}
+
+/// What came of a write, as far as the target of the answer says.
+fn detail(answer: &ServiceResponse<impl MessageBody>) -> String {
+    let target = answer.headers().get(header::LOCATION).and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let said = target.rsplit_once('?').map_or(target, |(_, said)| said);
+    said.strip_prefix("done=").unwrap_or(said).replace("&n=", " ")
 }
 
 /// The address without the base path; none when it does not begin with it, as behind a proxy that takes it off.

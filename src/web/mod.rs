@@ -11,9 +11,10 @@
 
 mod accounts;
 pub mod admin;
+mod admin_keys;
 pub mod api;
 pub mod assets;
-mod audience;
+pub mod audience;
 pub mod auth;
 pub mod debug;
 mod desk;
@@ -23,12 +24,15 @@ pub mod error;
 mod fresh;
 mod health;
 pub mod i18n;
+pub mod keys;
 mod machine;
 mod metrics;
+mod overlay;
 mod pace;
 pub mod pages;
 pub mod push;
 pub mod socket;
+mod standing;
 mod storage;
 mod tries;
 mod verdict;
@@ -72,7 +76,7 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
-    upstream::accounts::Accounts,
+    upstream::{accounts::Accounts, gate::Gate},
 };
 
 /// What the door is given.
@@ -81,6 +85,8 @@ pub struct Web {
     pub rooms: Arc<dyn Desk>,
     /// Bilibili accounts.
     pub accounts: Arc<Accounts>,
+    /// The limit on new connections.
+    pub gate: Arc<Gate>,
     /// Runs a sync now.
     pub sync: SyncHandle,
     /// The history.
@@ -313,6 +319,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(pages::dashboard)))
         .service(resource(both("/live/danmaku/")).route(get().to(pages::danmaku)))
         .service(resource(both("/live/charts/")).route(get().to(pages::charts)))
+        .service(resource(both("/live/overlay/{room}/")).route(get().to(overlay::page)))
         .service(resource(both("/live/room/{room}/")).route(get().to(pages::room)))
         .service(resource(both("/live/debug/")).route(get().to(debug::page)));
 
@@ -321,6 +328,10 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/sign-out", post().to(admin::sign_out)))
         .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
+        .service(form("/live/admin/rooms/bulk", post().to(admin_keys::bulk)))
+        .service(form("/live/admin/keys/add", post().to(admin_keys::add)))
+        .service(form("/live/admin/keys/{key}/remove", post().to(admin_keys::remove)))
+        .service(resource("/live/share/{secret}").route(get().to(admin::share)))
         .service(form("/live/admin/rooms/{room}/{action}", post().to(admin::steer)))
         .service(form("/live/admin/accounts/login", post().to(accounts::begin_form)))
         .service(form("/live/admin/accounts/{uid}/remove", post().to(accounts::remove_form)))

@@ -72,6 +72,7 @@ async fn watched() -> (FakeBilibili, Monitor) {
 async fn state(monitor: &Monitor, fake: &FakeBilibili) -> Value {
     json!({
         "rooms": monitor.rows("room_id, monitored, paused", "live_data_liveroom ORDER BY room_id"),
+        "keys": monitor.rows("id, name", "blm_accesskey"),
         "settings": monitor.rows("key, value", "blm_setting ORDER BY key"),
         "connects": fake.connects(ROOM),
         "shown": monitor.room(ROOM).await.map(|room| room["state"].clone()),
@@ -79,7 +80,7 @@ async fn state(monitor: &Monitor, fake: &FakeBilibili) -> Value {
 }
 
 /// Every form of the site, and what it sends beside the token.
-const FORMS: [(&str, &[(&str, &str)]); 9] = [
+const FORMS: [(&str, &[(&str, &str)]); 16] = [
     ("/live/admin/sign-out", &[]),
     ("/live/admin/rooms/preview", &[("room", "92006102")]),
     ("/live/admin/rooms/add", &[("room", "92006102")]),
@@ -88,11 +89,18 @@ const FORMS: [(&str, &[(&str, &str)]); 9] = [
     ("/live/admin/rooms/92006101/restart", &[]),
     ("/live/admin/rooms/92006101/remove", &[("erase", "true")]),
     ("/live/admin/sync", &[]),
+    ("/live/admin/rooms/bulk", &[("rooms", "92006102")]),
+    ("/live/admin/keys/add", &[("name", "x"), ("scope", "admin")]),
+    ("/live/admin/keys/1/remove", &[]),
+    ("/live/admin/accounts/login", &[]),
+    ("/live/admin/accounts/7/remove", &[]),
+    ("/live/admin/priority/92006101", &[("on", "true")]),
+    ("/live/admin/diagnostics", &[]),
     ("/live/admin/cleanup", &[]),
 ];
 
 /// Every call of the API that changes something.
-const CALLS: [(Method, &str); 7] = [
+const CALLS: [(Method, &str); 11] = [
     (Method::POST, "/live/api/admin/rooms/"),
     (Method::DELETE, "/live/api/admin/rooms/92006101/?erase=true"),
     (Method::POST, "/live/api/admin/rooms/92006101/pause/"),
@@ -100,6 +108,10 @@ const CALLS: [(Method, &str); 7] = [
     (Method::POST, "/live/api/admin/rooms/92006101/restart/"),
     (Method::POST, "/live/api/admin/sync/"),
     (Method::POST, "/live/api/maintenance/cleanup/"),
+    (Method::POST, "/live/api/admin/rooms/reconnect/"),
+    (Method::POST, "/live/api/admin/rooms/92006101/priority/"),
+    (Method::POST, "/live/api/admin/accounts/login/"),
+    (Method::DELETE, "/live/api/admin/accounts/7/"),
 ];
 
 #[tokio::test]
@@ -195,6 +207,112 @@ async fn guessing_and_hammering_make_an_address_wait_and_no_other() {
     let long = json!({"room": "x".repeat(200_000)});
     let (status, said) = monitor.administrate(Method::POST, "/live/api/admin/rooms/", long).await;
     assert_eq!((status, &said["code"]), (413, &json!("too_large")));
+}
+
+/// What a form that shows a key once has shown.
+async fn make_key(visitor: &Visitor<'_>, who: &SignedIn, name: &str, scope: &str) -> String {
+    let form = [("token", &*who.token), ("name", name), ("scope", scope)];
+    let request = visitor.ask(Method::POST, "/live/admin/keys/add").header("Cookie", &who.cookie).form(&form);
+    let page = request.send().await.expect("an answer").text().await.expect("text");
+    let shown = page.split("id=\"secret\">").nth(1).and_then(|rest| rest.split('<').next());
+    shown.expect("the key is shown").to_owned()
+}
+
+#[tokio::test]
+async fn a_key_opens_what_its_scope_says_until_it_is_taken_back_and_every_change_is_written_down() {
+    let fake = FakeBilibili::start([ROOM, OTHER].map(|room| Room::new(room, Packing::Plain)));
+    let setup = Setup::watching(&fake, &[ROOM]).with(&["--public"]);
+    let mut monitor = setup.start().await;
+    fake.wait_for(&[ROOM], 1).await;
+    let (reading, ruling, link) = {
+        let visitor = Visitor::of(&monitor);
+        let person = visitor.sign_in().await;
+        let reading = make_key(&visitor, &person, "<b>面板</b>", "read").await;
+        let ruling = make_key(&visitor, &person, "robot", "admin").await;
+        (reading, ruling, make_key(&visitor, &person, "for a friend", "share").await)
+    };
+    // Keys outlive the run; nothing that opens anything stands in the database.
+    monitor.terminate();
+    assert_eq!(monitor.ended().await.code(), Some(0));
+    let monitor = setup.start().await;
+    let visitor = Visitor::of(&monitor);
+    let stored = format!("{:?}", monitor.rows("name, digest", "blm_accesskey"));
+    assert!(![&reading, &ruling].iter().any(|key| stored.contains(*key)), "{stored}");
+
+    let gifts = format!("/live/api/room/{ROOM}/gifts/");
+    let ask = |method: Method, path: &str, key: &str| {
+        let request = visitor.ask(method, path).bearer_auth(key).json(&json!({"room": OTHER}));
+        async move { request.send().await.expect("an answer").status().as_u16() }
+    };
+    assert_eq!(visitor.get(&gifts).await.status(), 403, "the public sees no gifts");
+    for (key, reads, writes) in [(&reading, 200, 403), (&ruling, 200, 201), (&"guess".to_owned(), 403, 401)] {
+        assert_eq!(ask(Method::GET, &gifts, key).await, reads);
+        assert_eq!(ask(Method::POST, "/live/api/admin/rooms/", key).await, writes);
+    }
+    let opened = visitor.get(&link).await;
+    assert_eq!((opened.status().as_u16(), opened.headers()["location"].as_bytes()), (303, b"/live/".as_slice()));
+    let cookie = opened.headers()["set-cookie"].to_str().expect("text").to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    let cookie = cookie.split(';').next().expect("a value").to_owned();
+    let shared = |path: &str| visitor.ask(Method::GET, path).header("Cookie", &cookie).send();
+    assert_eq!(shared(&gifts).await.expect("an answer").status(), 200);
+    let accounts = "/live/api/admin/accounts/";
+    for (key, status) in [(&reading, 401), (&ruling, 200)] {
+        assert_eq!(ask(Method::GET, accounts, key).await, status, "who only reads sees no accounts");
+    }
+    assert_eq!(shared(accounts).await.expect("an answer").status(), 401);
+    assert_eq!(visitor.get("/live/share/guess").await.status(), 404);
+    assert_eq!(visitor.get(&format!("/live/share/{reading}")).await.status(), 404, "only share keys are links");
+
+    let person = visitor.sign_in().await;
+    for key in monitor.rows("id", "blm_accesskey") {
+        let path = format!("/live/admin/keys/{}/remove", key["id"]);
+        let request = visitor.ask(Method::POST, &path).header("Cookie", &person.cookie);
+        let removed = request.form(&[("token", &person.token)]).send().await.expect("an answer");
+        assert_eq!(removed.status(), 303);
+    }
+    assert_eq!(
+        (
+            ask(Method::GET, &gifts, &reading).await,
+            ask(Method::DELETE, "/live/api/admin/rooms/92006102/", &ruling).await
+        ),
+        (403, 401)
+    );
+    assert_eq!(shared(&gifts).await.expect("an answer").status(), 403);
+
+    let actions = monitor.rows("actor, action, status", "blm_audit ORDER BY id");
+    let said: Vec<String> = actions
+        .iter()
+        .map(|row| format!("{} {} {}", row["actor"], row["action"], row["status"]).replace('"', ""))
+        .collect();
+    let made = "password POST /live/admin/keys/add 200";
+    let added = "robot POST /live/api/admin/rooms/ 201";
+    let refused = "<b>面板</b> POST /live/api/admin/rooms/ 403";
+    assert_eq!(said[..3], [made, made, made]);
+    assert!([added, refused].iter().all(|line| said.iter().any(|known| known == line)), "{said:?}");
+    let page = visitor.ask(Method::GET, "/live/admin/").header("Cookie", &person.cookie).send().await.expect("a page");
+    let page = page.text().await.expect("text");
+    assert!(
+        page.contains(added.split(' ').nth(2).expect("a path")) && !page.contains("<b>面板"),
+        "the log is shown, as text"
+    );
+    assert!(!page.contains(&reading), "a key is shown once");
+}
+
+#[tokio::test]
+async fn a_pasted_list_adds_what_it_can_and_says_why_not_the_rest() {
+    let (_fake, monitor) = watched().await;
+    let visitor = Visitor::of(&monitor);
+    let person = visitor.sign_in().await;
+    let list = format!("{OTHER}, {ROOM}\nhttps://live.bilibili.com/99999999 rubbish");
+    let form = [("token", &*person.token), ("rooms", &*list)];
+    let request = visitor.ask(Method::POST, "/live/admin/rooms/bulk?lang=en").header("Cookie", &person.cookie);
+    let page = request.form(&form).send().await.expect("an answer").text().await.expect("text");
+    for said in ["monitored now", "This room is monitored already.", "There is no such live room", "Give a room number"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(monitor.room(OTHER).await.is_some());
 }
 
 /// Addresses in a page: of links, forms, files and pictures.

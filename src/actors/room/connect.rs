@@ -11,12 +11,12 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tracing::debug;
 
-use super::Room;
+use super::{Room, game::Game};
 use crate::{
-    domain::RoomRef,
-    protocol::Session,
+    domain::{RoomRef, Uid},
+    protocol::{Auth, Session},
     supervise::vitals::{Doing, State},
-    upstream::{AskError, Connection, Pass},
+    upstream::{AskError, Connection, OpenLive, Pass},
 };
 
 /// Opening a connection, and being let in, may take this long each.
@@ -26,8 +26,12 @@ const ASK_RARELY: Duration = Duration::from_secs(6 * 3600);
 /// ... or, when something may have been missed, for so long: `actors::status` asks far more often.
 const ASK_OFTEN: Duration = Duration::from_secs(1800);
 
-/// Gets into the room's stream: gate, ticket, dial, first packet.
-pub async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>, Pass), AskError> {
+/// A connection that has said who it is: where its conversation stands, the socket, and what opened it.
+pub type Connected = (Session, Box<dyn Connection>, Pass);
+
+/// Gets into the room's stream: gate, ticket, dial, first packet. `game` becomes the session of a room that is
+/// watched over the Open Live platform, and stays there whatever comes of the rest.
+pub async fn connect(room: &Room, game: &mut Option<Game>) -> Result<Connected, AskError> {
     room.enter(State::Waiting, Doing::WaitingForGate);
     let permit = room.shared.gate.enter().await;
 
@@ -45,6 +49,12 @@ pub async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>, Pass)
             Err(error) => debug!(room.id = %room.id, %error, "room {}: its details stay as they were", room.id),
         }
     }
+    if let Some(platform) = room.shared.open_live.clone().filter(|platform| platform.opens(room.id)) {
+        let game = game.insert(Game::begin(platform.clone(), room.id));
+        let connection = connect_to_platform(room, &platform, game).await?;
+        drop(permit);
+        return Ok(connection);
+    }
     let mut pass = room.shared.upstream.pass(room.id).await?;
     room.shared.wall.set_account(room.id, pass.account.clone());
     // What the connection will bring is decided by who asked for the ticket.
@@ -53,16 +63,46 @@ pub async fn connect(room: &Room) -> Result<(Session, Box<dyn Connection>, Pass)
     let host = pass.hosts[room.memory.next_host(pass.hosts.len())].clone();
 
     room.enter(State::Connecting, Doing::Dialing);
-    let late = |_| AskError::Unreachable { call: "the stream", why: format!("{} did not answer in time", host.host) };
-    let mut connection = timeout(PATIENCE, room.shared.upstream.dial(&pass, &host)).await.map_err(late)??;
+    let dialling = room.shared.upstream.dial(&pass, &host);
+    let mut connection = timeout(PATIENCE, dialling).await.map_err(|_| late(&host.host))??;
 
     room.enter(State::Authenticating, Doing::Reading);
     let (session, hello) = Session::open(&pass.auth, room.memory.now());
-    timeout(PATIENCE, connection.send(Message::binary(hello)))
-        .await
-        .map_err(late)?
-        .map_err(|error| AskError::Unreachable { call: "the stream", why: error.to_string() })?;
+    say_hello(&mut connection, hello).await?;
     pass.is_shown();
     drop(permit);
     Ok((session, connection, pass))
+}
+
+/// The same over the Open Live platform: it says where the stream is and what to say there.
+async fn connect_to_platform(room: &Room, platform: &OpenLive, game: &mut Game) -> Result<Connected, AskError> {
+    let opened = game.opened().await?;
+    if opened.room_id != room.id {
+        let why = format!("the identity code given for room {} is that of room {}", room.id, opened.room_id);
+        return Err(AskError::Refused { call: "app/start", why });
+    }
+    room.shared.wall.set_incomplete(room.id, false);
+    room.memory.past.thinning().reconnected();
+    let link = &opened.links[room.memory.next_host(opened.links.len())];
+
+    room.enter(State::Connecting, Doing::Dialing);
+    let mut connection = timeout(PATIENCE, platform.dial(link)).await.map_err(|_| late(link))??;
+
+    room.enter(State::Authenticating, Doing::Reading);
+    let (session, hello) = Session::open_verbatim(room.id, &opened.auth_body, room.memory.now());
+    say_hello(&mut connection, hello).await?;
+    // The platform wants nothing back: its session is the game's to end.
+    let auth = Auth { room_id: room.id, uid: Uid(0), buvid: String::new(), token: String::new() };
+    Ok((session, connection, Pass::new(auth, Vec::new())))
+}
+
+async fn say_hello(connection: &mut Box<dyn Connection>, hello: Vec<u8>) -> Result<(), AskError> {
+    timeout(PATIENCE, connection.send(Message::binary(hello)))
+        .await
+        .map_err(|_| late("it"))?
+        .map_err(|error| AskError::Unreachable { call: "the stream", why: error.to_string() })
+}
+
+fn late(who: &str) -> AskError {
+    AskError::Unreachable { call: "the stream", why: format!("{who} did not answer in time") }
 }

@@ -157,12 +157,12 @@ pub fn shown(event: Event) -> InHand {
     InHand { event: Arc::new(event), shown: true }
 }
 
-/// A fault put here by a test.
 /// A purchase is told once more when it becomes clear which estimate it explains: the history has to know.
 fn says_what_it_explains(event: &Event) -> bool {
     matches!(&event.body, Body::Guard(Guard { explains: Some(_), .. }))
 }
 
+/// A fault put here by a test.
 async fn fault(room: RoomId) -> Result<(), Exit> {
     faults::at(Point::RoomHandOn, room.0).await.map_err(|error| Exit::Lost(error.to_string()))
 }

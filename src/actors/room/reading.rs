@@ -17,7 +17,8 @@ use tracing::{debug, error, info, warn};
 use super::{
     Leash, Room,
     backfill::{self, Backfill},
-    connect::PATIENCE,
+    connect::{Connected, PATIENCE},
+    game::Game,
     hand_on::shown,
     let_go,
     waiting::Grace,
@@ -61,6 +62,8 @@ pub struct Reading {
     backfill: Option<Backfill>,
     /// What is known of the room beside its connection.
     air: Arc<Air>,
+    /// The session on the Open Live platform that the connection belongs to.
+    game: Option<Game>,
 }
 
 /// What woke the loop.
@@ -68,6 +71,8 @@ enum Woken {
     Frame(Option<Result<Message, Error>>),
     Deadline,
     Recalled,
+    /// The platform has closed the session.
+    Closed,
     LetGo,
     /// Something was fetched by whoever polls.
     Fetched,
@@ -77,10 +82,11 @@ enum Woken {
 
 impl Reading {
     /// Has begun to read a connection.
-    pub fn new(room: Room, session: Session, connection: Box<dyn Connection>, pass: Pass) -> Reading {
+    pub fn new(room: Room, connected: Connected, game: Option<Game>) -> Reading {
+        let (session, connection, pass) = connected;
         let air = room.shared.airs.of(room.id);
         let intake = Intake::default();
-        Reading { room, session, connection, pass, intake, was_let_in: false, backfill: None, air }
+        Reading { room, session, connection, pass, intake, was_let_in: false, backfill: None, air, game }
     }
 
     /// Reads until the connection ends, or the leash is let go.
@@ -95,6 +101,9 @@ impl Reading {
             self.say_goodbye().await;
             let held = self.room.memory.guards().flush();
             self.show(held).await;
+        }
+        if let Some(game) = self.game.take() {
+            game.end().await;
         }
         self.room.memory.may_have_missed_something();
         self.air.set_received(false);
@@ -127,6 +136,7 @@ impl Reading {
                 frame = self.connection.next() => Woken::Frame(frame),
                 () = self.air.bell.notified() => Woken::Fetched,
                 events = fetched(&mut self.backfill) => Woken::Backfilled(events),
+                () = closed(&mut self.game) => Woken::Closed,
             };
             match woken {
                 Woken::LetGo => {
@@ -139,6 +149,7 @@ impl Reading {
                     return Exit::Lost("another account is to watch it, or its account has new cookies".into());
                 }
                 Woken::Deadline => {}
+                Woken::Closed => return Exit::Lost("the platform closed the session".into()),
                 Woken::Fetched => {
                     if let Err(exit) = self.take_fetched().await {
                         return exit;
@@ -310,7 +321,13 @@ impl Reading {
             self.room.memory.frame_is_read();
         }
         self.hand_on().await?;
-        self.watch_thinning(chat, others)
+        self.watch_thinning(chat, others)?;
+        match self.intake.ended_session.take() {
+            Some(id) if self.game.as_ref().is_some_and(|game| game.is_meant_by(&id)) => {
+                Err(Exit::Lost("the platform ended the session".into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What a frame held more of than is told one by one.
@@ -348,6 +365,14 @@ impl Reading {
 async fn fetched(backfill: &mut Option<Backfill>) -> Vec<InHand> {
     match backfill {
         Some(backfill) => backfill.await,
+        None => pending().await,
+    }
+}
+
+/// The platform has closed the session; never, where there is none.
+async fn closed(game: &mut Option<Game>) {
+    match game {
+        Some(game) => game.closed().await,
         None => pending().await,
     }
 }

@@ -3,7 +3,11 @@
 //! [`AdminAuth::admit`](crate::web::AdminAuth::admit) comes first in every call: who may not is told so
 //! before the rest of the request is looked at.
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -33,7 +37,12 @@ pub async fn add(request: HttpRequest, body: web::Payload, site: web::Data<Site>
     };
     let room: RoomRef = typed.parse().map_err(not_a_room)?;
     let info = site.web.rooms.add(room).await?;
-    Ok(answer_as(StatusCode::CREATED, json!({"room": info, "room_id": info.room_id})))
+    let mut answer = answer_as(StatusCode::CREATED, json!({"room": info, "room_id": info.room_id}));
+    let place = format!("{}/live/api/room/{}/stats/", site.web.options.base_path, info.room_id);
+    if let Ok(place) = place.parse() {
+        answer.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(answer)
 }
 
 /// What was typed names no room.

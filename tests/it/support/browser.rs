@@ -92,6 +92,20 @@ impl Browser {
         answer.unwrap_or_else(|error| panic!("{expression}: {error}")).json().clone()
     }
 
+    /// Runs a script of the test's own on the page; what it gives is not asked for.
+    pub async fn run(&self, script: &str) {
+        self.page().execute(script, Vec::new()).await.unwrap_or_else(|error| panic!("a script fails: {error}"));
+    }
+
+    /// What a promise on the page comes to.
+    pub async fn later(&self, promise: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; Promise.resolve({promise}).then(done, error => done({{failed: String(error)}}))"
+        );
+        let answer = self.page().execute_async(script, Vec::new()).await;
+        answer.unwrap_or_else(|error| panic!("{promise}: {error}")).json().clone()
+    }
+
     /// Waits until the expression is true.
     pub async fn wait(&self, what: &str, expression: &str) {
         eventually(what, async || {

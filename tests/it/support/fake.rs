@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::{
     eventually, http,
     packet::{self, Frame, Packing},
-    stream,
+    platform, stream,
 };
 
 /// A room as the fake knows it.
@@ -95,6 +95,8 @@ pub struct State {
     pub keys_changed: u8,
     /// Connections still to be cut before the reply to their first packet.
     pub refuse: usize,
+    /// What was asked of the Open Live platform.
+    pub platform: platform::Calls,
     next_connection: u64,
 }
 
@@ -214,9 +216,25 @@ impl FakeBilibili {
         self.world.lock().refuse = n;
     }
 
+    /// What was asked of the Open Live platform so far.
+    pub fn platform(&self) -> platform::Calls {
+        self.world.lock().platform.clone()
+    }
+
+    /// The platform closes the session that was started last, and says so only to who asks.
+    pub fn close_session(&self) {
+        let platform = &mut self.world.lock().platform;
+        platform.closed.extend(platform.starts.last().cloned());
+    }
+
     /// Tickets given out.
     pub fn tickets(&self) -> usize {
         self.world.lock().tickets
+    }
+
+    /// What was given out to be let in with.
+    pub fn tokens(&self) -> Vec<String> {
+        self.world.lock().tokens.keys().cloned().collect()
     }
 
     /// How often the room was entered.
@@ -279,7 +297,10 @@ async fn open_doors(world: World) -> u16 {
     world.lock().stream_port = streams.local_addr().expect("an address").port();
     actix_web::rt::spawn(stream::accept(streams, world.clone()));
     let server = HttpServer::new(move || {
-        App::new().app_data(web::Data::new(world.clone())).default_service(web::to(http::answer))
+        App::new()
+            .app_data(web::Data::new(world.clone()))
+            .route("/v2/app/{call}", web::post().to(platform::answer))
+            .default_service(web::to(http::answer))
     })
     .workers(1)
     .disable_signals()

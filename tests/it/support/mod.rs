@@ -1,16 +1,21 @@
 //! What the tests stand on: the world the program lives in, made by hand.
 
+pub mod axe;
 pub mod browser;
 pub mod fake;
 pub mod gifts_v2;
 pub mod http;
 pub mod listener;
+pub mod login;
 pub mod monitor;
 pub mod packet;
+pub mod platform;
 pub mod redis_server;
+pub mod shown;
 pub mod simulator;
 pub mod story;
 pub mod stream;
+pub mod till;
 
 use std::time::Duration;
 

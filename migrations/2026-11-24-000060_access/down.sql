@@ -1,0 +1,2 @@
+DROP TABLE blm_audit;
+DROP TABLE blm_accesskey;

@@ -1,0 +1,131 @@
+//! Texts of strangers in a real browser: in every field of the upstream, on every page, drawn and pushed.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    browser::Browser,
+    eventually,
+    fake::{FakeBilibili, Room},
+    monitor::{PASSWORD, Setup},
+    packet::Packing,
+    same,
+    story::Story,
+};
+
+const ROOM: u64 = 92_006_501;
+
+/// Markup, quotes, a template, a formula; text that runs backwards and never stops; nothing that can be seen.
+const EVIL: &str = "\"'><img src=x onerror=\"window.blmHurt=1\"><script>window.blmHurt=2</script>{{ 7*191 }}=1+1\u{202e}\u{2066}\u{200b}\u{feff}";
+
+/// `EVIL`, and ten kilobytes in one word.
+fn evil() -> String {
+    format!("{EVIL}{}", "長".repeat(3400))
+}
+
+/// Puts it wherever the upstream lets people write: names, texts, badges, gifts.
+fn poison(value: &mut Value) {
+    const WRITTEN: [&str; 14] = [
+        "uname",
+        "username",
+        "name",
+        "message",
+        "giftName",
+        "gift_name",
+        "original_gift_name",
+        "medal_name",
+        "title",
+        "area_name",
+        "content",
+        "toast_msg",
+        "unit",
+        "reply_uname",
+    ];
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if WRITTEN.contains(&name.as_str()) && field.is_string() {
+                    *field = json!(evil());
+                } else {
+                    poison(field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(poison),
+        _ => {}
+    }
+}
+
+/// A chat line holds its text, its author and its badge by place.
+fn poisoned(messages: &[Value]) -> Vec<Value> {
+    let mut messages = messages.to_vec();
+    for message in &mut messages {
+        poison(message);
+        if message["cmd"].as_str().is_some_and(|cmd| cmd.starts_with("DANMU_MSG")) && message["info"].is_array() {
+            message["info"][1] = json!(evil());
+            message["info"][2][1] = json!(evil());
+            message["info"][3] = json!([21, evil(), evil(), 76, 0, "", 0, 0, 0, 0, 0, 1, 7]);
+        }
+    }
+    messages
+}
+
+#[tokio::test]
+async fn what_strangers_write_stays_text_on_every_page_and_in_the_overlay() {
+    let mut room = Room::new(ROOM, Packing::Plain);
+    (room.uname, room.title, room.area_name) = (evil(), evil(), evil());
+    let fake = FakeBilibili::start([room.clone()]);
+    let monitor = Setup::watching(&fake, &[ROOM]).start().await;
+    fake.wait_for(&[ROOM], 1).await;
+    let mut story = Story::of(&room, 1);
+    fake.send(ROOM, &poisoned(&story.messages));
+    eventually("the evening is stored", async || {
+        same(monitor.rows("id", "live_data_superchat").len(), story.outcome.super_chats.len())?;
+        same(monitor.rows("id", "live_data_danmakudata").len(), story.outcome.danmaku.len())
+    })
+    .await;
+    let browser = Browser::open(monitor.url()).await;
+    browser.goto("/live/admin/").await;
+    browser.type_into("input[name=password]", PASSWORD).await;
+    browser.click("form[action='/live/admin/sign-in'] button").await;
+    browser.wait("the form for a room is there", "!!document.querySelector('input[name=room]')").await;
+    let pages = [
+        "/live/".to_owned(),
+        "/live/danmaku/".into(),
+        "/live/danmaku/?q=onerror".into(),
+        "/live/charts/".into(),
+        format!("/live/room/{ROOM}/"),
+        format!("/live/overlay/{ROOM}/?speed=0"),
+        "/live/debug/".into(),
+        "/live/admin/".into(),
+    ];
+    for path in &pages {
+        browser.goto(path).await;
+        let streams = !["admin", "debug", "charts", "?q="].iter().any(|quiet| path.contains(quiet));
+        if streams {
+            let greeted =
+                "document.querySelector('#push')?.dataset.push === 'live' || !!document.getElementById('overlay')";
+            browser.wait(&format!("{path} is connected"), greeted).await;
+            let before = browser.eval("document.querySelectorAll('.ev').length").await.as_u64().unwrap_or(0);
+            // The page may be greeted a moment before it listens: until a line shows, another is told.
+            eventually(&format!("{path} shows what is pushed"), async || {
+                story.messages.clear();
+                story.round(0);
+                fake.send(ROOM, &poisoned(&story.messages));
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                let now = browser.eval("document.querySelectorAll('.ev').length").await.as_u64().unwrap_or(0);
+                if now > before { Ok(()) } else { Err(format!("{now} lines")) }
+            })
+            .await;
+        }
+        let hurt = "window.blmHurt !== undefined || !!document.querySelector('img[src=x], [onerror], script:not([src]):not([type=\"application/json\"])')";
+        assert_eq!(browser.eval(hurt).await, false, "{path}: text became markup");
+        assert_eq!(browser.eval("document.body.innerText.includes('1337')").await, false, "{path}: a template ran");
+        let wide = browser.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+        assert!(wide.as_i64().unwrap_or(999) <= 0, "{path} is {wide} px too wide");
+        let loose = "[...document.querySelectorAll('.ev-who, .ev-text, .room-title, .hero h1')].filter(e => getComputedStyle(e).unicodeBidi !== 'isolate').length";
+        assert_eq!(browser.eval(loose).await, 0, "{path}: text that runs backwards turns its surroundings round");
+        let name = path.trim_matches('/').replace(['/', '?', '='], "-");
+        browser.picture(&format!("hostile-{name}")).await;
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}

@@ -1,0 +1,103 @@
+//! Every page as people have it: in both languages, light and dark, on a telephone, a desk and a wall.
+//!
+//! One browser walks them all; a page is loaded once per language and then turned and resized. What it saw is
+//! written to `target/screenshots` for a person to look at.
+
+use serde_json::Value;
+
+use crate::support::{
+    axe,
+    browser::Browser,
+    eventually,
+    monitor::{Monitor, PASSWORD, Setup},
+};
+
+/// A page: its name in file names, its address, and whether it lives by push.
+struct Page {
+    name: &'static str,
+    path: String,
+    is_pushed: bool,
+}
+
+fn pages(room: &Value) -> Vec<Page> {
+    let page = |name, path: &str, is_pushed| Page { name, path: path.to_owned(), is_pushed };
+    vec![
+        page("dashboard", "/live/", true),
+        page("danmaku", "/live/danmaku/", true),
+        page("search", "/live/danmaku/?q=%E4%B8%BB%E6%92%AD", false),
+        page("charts", "/live/charts/", true),
+        page("room", &format!("/live/room/{room}/"), true),
+        page("debug", "/live/debug/", true),
+        page("admin", "/live/admin/", false),
+        page("api", "/live/api/", false),
+        page("nowhere", "/live/nowhere/", false),
+    ]
+}
+
+/// The program with the simulator's rooms, until there is something of every kind to look at.
+async fn lively() -> Monitor {
+    let monitor = Setup::new().with(&["--demo"]).start().await;
+    eventually("there is something to look at", async || {
+        let stats = monitor.data("/live/api/system/stats/").await["stats"].take();
+        let enough = stats["total_danmaku"].as_i64() > Some(60) && stats["total_gifts"].as_i64() > Some(3);
+        if enough { Ok(()) } else { Err(stats.to_string()) }
+    })
+    .await;
+    monitor
+}
+
+async fn sign_in(browser: &Browser) {
+    browser.goto("/live/admin/").await;
+    browser.type_into("input[name=password]", PASSWORD).await;
+    browser.click("form[action='/live/admin/sign-in'] button").await;
+    browser.wait("the form for a room is there", "!!document.querySelector('input[name=room]')").await;
+}
+
+/// Everything that is wrong with the page at one width, in the theme and language it has now.
+async fn look(browser: &Browser, at: &str, picture: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let overflow = browser.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+    if overflow.as_i64().unwrap_or(i64::MAX) > 0 {
+        let widest = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 5).map(e => e.tagName + '.' + e.className).join(' | ')";
+        wrong.push(format!("{at}: {overflow} px too wide: {}", browser.eval(widest).await));
+    }
+    wrong.extend(axe::violations(browser).await.into_iter().map(|found| format!("{at}: {found}")));
+    browser.picture(picture).await;
+    wrong
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_fits_and_is_clean_in_both_languages_light_and_dark_at_every_width() {
+    let monitor = lively().await;
+    let room = monitor.data("/live/api/rooms/?status=live").await["rooms"][0]["room_id"].take();
+    let browser = Browser::open(monitor.url()).await;
+    sign_in(&browser).await;
+    let _ = browser.complaints().await;
+    let mut wrong = Vec::new();
+    for Page { name, path, is_pushed } in pages(&room) {
+        for lang in ["zh-CN", "en"] {
+            browser.resize(1280).await;
+            browser.goto(&format!("{path}{}lang={lang}", if path.contains('?') { '&' } else { '?' })).await;
+            if is_pushed {
+                let live = "document.getElementById('push')?.dataset.push === 'live' && /\\d/.test(document.querySelector('.push-text').textContent)";
+                browser.wait(&format!("data arrive by push on {path}"), live).await;
+            }
+            for theme in ["light", "dark"] {
+                let turn = format!(
+                    "(document.documentElement.dataset.bsTheme === '{theme}' || window.blmTheme.toggle(), true)"
+                );
+                browser.eval(&turn).await;
+                for width in [360, 1280, 2560] {
+                    browser.resize(width).await;
+                    let at = format!("{path} in {lang}, {theme}, at {width} px");
+                    wrong.extend(look(&browser, &at, &format!("{name}-{lang}-{theme}-{width}")).await);
+                }
+            }
+            let complaints = browser.complaints().await;
+            // The answer 404 itself stands on the console.
+            let complaints = complaints.into_iter().filter(|_| name != "nowhere");
+            wrong.extend(complaints.map(|complaint| format!("{path} in {lang}: {complaint}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} complaints\n{}", wrong.len(), wrong.join("\n"));
+}
