@@ -40,6 +40,8 @@ pub mod view;
 pub mod visitor;
 
 #[cfg(test)]
+mod books_tests;
+#[cfg(test)]
 mod diagnostics_tests;
 #[cfg(test)]
 mod socket_tests;
