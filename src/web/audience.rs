@@ -68,8 +68,9 @@ impl FromRequest for Audience {
     }
 }
 
-/// Fields that tell what was paid, or who somebody is.
-const HIDDEN: [&str; 36] = [
+/// Fields that tell what was paid, or who somebody is, ourselves included.
+const HIDDEN: [&str; 37] = [
+    "account",
     "income",
     "gift_gold",
     "super_chat_gold",

@@ -40,6 +40,9 @@ async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logg
         "{kept}"
     );
     assert_eq!(monitor.room(room).await.expect("is there")["account"], name);
+    let health = monitor.data("/live/api/health/").await["upstream"].take();
+    assert_eq!((&health["accounts"][0]["rooms"], &health["visitor"]["rooms"]), (&json!(1), &json!(0)), "{health}");
+    assert!(!health.to_string().contains(&uid.to_string()), "whose account it is stands on the system page: {health}");
 
     // Its cookies die: that shows, and the room is watched by a visitor.
     simulator.tell(&format!("account/{uid}/log_out"), json!({})).await;
