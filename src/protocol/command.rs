@@ -18,8 +18,8 @@ use super::{
     danmaku, gauge, gift, guard,
     guards::GuardMessage,
     ignored, interact,
-    lenient::{Int, Text},
-    openplatform, pb, redpocket, room,
+    lenient::{Int, Row, Text},
+    mend, openplatform, pb, redpocket, room,
     signal::{self, Signal},
     superchat,
 };
@@ -67,11 +67,20 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Decodes one message that came in the stream of `arrival.room_id`.
+/// Decodes one message that came in the stream of `arrival.room_id`. A name that was cut in the middle of a
+/// character costs that character, not the message.
 pub fn decode(json: &[u8], arrival: Arrival) -> Decoded {
-    match std::str::from_utf8(json) {
-        Ok(text) => decode_text(text.trim_matches(|c: char| c.is_whitespace() || c == '\0'), arrival, MAX_WRAPPING),
-        Err(error) => Decoded::Malformed(Malformed::new("", format_args!("not UTF-8: {error}"))),
+    let text = match std::str::from_utf8(json) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(json),
+    };
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    let decoded = decode_text(text, arrival, MAX_WRAPPING);
+    match &decoded {
+        Decoded::Malformed(_) => {
+            mend::mended(text).map_or(decoded, |text: String| decode_text(&text, arrival, MAX_WRAPPING))
+        }
+        _ => decoded,
     }
 }
 
@@ -91,6 +100,9 @@ struct Envelope<'a> {
     msg: Option<&'a RawValue>,
     msg_id: Text,
     send_time: Int,
+    /// Read in passing: chat is most of what comes, and to step over its row costs nearly as much as to read it.
+    #[serde(borrow)]
+    info: Row<danmaku::Info<'a>>,
 }
 
 /// A message cut open, as the decoders of the families get it.
@@ -204,7 +216,7 @@ fn decode_text(whole: &str, arrival: Arrival, wrapping: u32) -> Decoded {
         msg_id: envelope.msg_id.0.as_deref().unwrap_or(""),
         send_time: envelope.send_time.positive(),
     };
-    match dispatch(name, &message) {
+    match dispatch(name, &message, envelope.info.0) {
         Ok(decoded) => decoded,
         Err(error) => Decoded::Malformed(Malformed::new(name, error)),
     }
@@ -214,7 +226,7 @@ fn object(raw: Option<&RawValue>) -> Option<&str> {
     raw.map(RawValue::get).filter(|text| text.starts_with('{'))
 }
 
-fn dispatch(name: &str, message: &Message) -> Result<Decoded, Unreadable> {
+fn dispatch<'a>(name: &str, message: &Message<'a>, info: danmaku::Info<'a>) -> Result<Decoded, Unreadable> {
     let events = match name {
         "SEND_GIFT" | "SEND_GIFT_V2" => gift::decode(message),
         "SUPER_CHAT_MESSAGE" | "SUPER_CHAT_MESSAGE_JPN" => superchat::decode(message),
@@ -228,7 +240,7 @@ fn dispatch(name: &str, message: &Message) -> Result<Decoded, Unreadable> {
         }
         "WELCOME" | "WELCOME_GUARD" => interact::decode_welcome(message),
         "POPULARITY_RED_POCKET_NEW" | "POPULARITY_RED_POCKET_V2_NEW" => redpocket::decode(message),
-        "DANMU_MSG" => return danmaku::decode(message),
+        "DANMU_MSG" => return danmaku::decode(message, info),
         "GUARD_BUY" => return guard::decode_buy(message).map(Decoded::Guard),
         "USER_TOAST_MSG" | "USER_TOAST_MSG_V2" => return guard::decode_toast(message).map(Decoded::Guard),
         "STOP_LIVE_ROOM_LIST" => return signal::decode_stopped(message).map(Decoded::Signal),
@@ -254,7 +266,7 @@ fn shortened(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Gold, RoomId},
+        domain::{Body, Gold, RoomId},
         protocol::arrival,
     };
 
@@ -380,6 +392,18 @@ mod tests {
                 other => panic!("{json}: {other:?}"),
             }
         }
-        assert!(matches!(decode(b"{\"cmd\":\"\xff\"}", arrival::tests::HERE), Decoded::Malformed(_)));
+        assert!(matches!(decode(b"{\"cmd\":\xff}", arrival::tests::HERE), Decoded::Malformed(_)));
+    }
+
+    #[test]
+    fn half_a_character_costs_no_message() {
+        for line in [
+            br#"{"cmd":"DANMU_MSG","info":[[],"\ud83d!",[5,"\ude00"]]}"#.as_slice(),
+            b"{\"cmd\":\"DANMU_MSG\",\"info\":[[],\"\xe4\xb8!\",[5,\"\xf0\x9f\"]]}",
+        ] {
+            let Decoded::Events(events) = decode(line, arrival::tests::HERE) else { panic!("it is a chat line") };
+            let Body::Danmaku(danmaku) = &events[0].body else { panic!("{events:?}") };
+            assert_eq!((danmaku.message.as_str(), events[0].user.username.as_str()), ("\u{fffd}!", "\u{fffd}"));
+        }
     }
 }
