@@ -20,7 +20,7 @@ diesel::table! {
         actor -> Text,
         address -> Text,
         action -> Text,
-        status -> Integer,
+        status -> BigInt,
         detail -> Text,
     }
 }
