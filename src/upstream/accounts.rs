@@ -306,14 +306,20 @@ impl Accounts {
         });
     }
 
-    /// An account turned out not to be logged in.
-    pub(super) fn is_logged_out(&self, uid: Uid, why: &str) {
+    /// A call in the name of an account was answered as a stranger's. Whether the account is logged out: a call
+    /// that was under way while its cookies were renewed says nothing about the new ones.
+    pub(super) fn is_logged_out(&self, who: &Who, why: &str) -> bool {
+        let uid = who.uid;
+        if self.record(uid).is_some_and(|record| record.who().csrf != who.csrf) {
+            return false;
+        }
         warn!(account = %uid, "account {uid} is no longer logged in: {why}");
         self.change_or_warn(|all| {
             if let Some(account) = all.accounts.iter_mut().find(|account| account.uid == uid) {
                 account.logged_out = Some(why.to_owned());
             }
         });
+        true
     }
 
     /// Looks after an account: is it logged in, and do its cookies want to be renewed?
@@ -332,7 +338,7 @@ impl Accounts {
             }),
             Err(Failed { refusal: Some(Refusal::NotLoggedIn), error }) => {
                 if record.logged_out.is_none() {
-                    self.is_logged_out(uid, &error.to_string());
+                    self.is_logged_out(&who, &error.to_string());
                 }
                 return Ok(());
             }
@@ -425,4 +431,45 @@ impl From<VaultError> for AskError {
 
 fn in_ms(left: Duration) -> i64 {
     unix_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::{
+        bilibili::{Bilibili, Manners},
+        identity::Cookies,
+    };
+
+    #[test]
+    fn a_call_that_was_under_way_with_the_old_cookies_does_not_log_the_account_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let manners = Manners {
+            folder: folder.path().to_owned(),
+            calls_per_second: 1.0,
+            tickets_per_second: 1.0,
+            rooms_per_account: 6,
+        };
+        let nowhere = "http://127.0.0.1:9".parse().expect("an address");
+        let accounts = Bilibili::new(Some(&nowhere), &manners).expect("no accounts").accounts();
+        let cookies = |csrf: &str| Cookies(vec![("bili_jct".into(), csrf.into())]);
+        let old = AccountRecord {
+            uid: Uid(7),
+            uname: "七".into(),
+            cookies: cookies("old"),
+            refresh_token: String::new(),
+            device: Device::default(),
+            added_ms: 0,
+            renewed_ms: 0,
+            checked_ms: 0,
+            logged_out: None,
+            before_renewal: None,
+        };
+        let renewed = AccountRecord { cookies: cookies("new"), ..old.clone() };
+        accounts.change(|all| all.accounts.push(renewed.clone())).expect("kept");
+        assert!(!accounts.is_logged_out(&old.who(), "-101"), "that login is no longer its own");
+        assert_eq!(accounts.list()[0].state, AccountState::Ok);
+        assert!(accounts.is_logged_out(&renewed.who(), "-101"));
+        assert_eq!(accounts.list()[0].state, AccountState::LoggedOut);
+    }
 }

@@ -102,8 +102,9 @@ impl Bilibili {
                 // Is it still logged in? If not, the room goes to somebody else.
                 Some(Refusal::Identity) if again => accounts.look_at(uid).await?,
                 Some(Refusal::NotLoggedIn) if uid != VISITOR => {
-                    accounts.is_logged_out(uid, &error.to_string());
-                    return Err(error);
+                    if accounts.is_logged_out(&who, &error.to_string()) || !again {
+                        return Err(error);
+                    }
                 }
                 _ => return Err(self.leave_alone(uid, Failed { refusal, error }.about(room.into()))),
             }
