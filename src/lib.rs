@@ -31,7 +31,8 @@
 //!    offers the rest to two lanes (`supervise::lane`).
 //! 4. `actors::redis_writer` gathers the first lane into batches for the live store: `store::embedded`, or
 //!    `store::redis` behind `store::outbox`.
-//! 5. `actors::sync` moves batches into SQLite; rows, sums and position are one transaction (`store::record`).
+//! 5. `actors::sync` moves batches into SQLite; rows, sums and position are one transaction (`store::record`). What
+//!    is no event (room facts, gaps, the sign of life) is written by `actors::scribe`.
 //! 6. `actors::broadcast` turns the second lane into frames, each event serialised once, on `actors::ring`.
 //! 7. `web` draws the first view from SQLite and lets each browser read the ring at its own pace.
 //! 8. Beside the flow: every life writes its `supervise::vitals`, which page and terminal read; every death goes

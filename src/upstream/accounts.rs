@@ -27,6 +27,7 @@ use super::{
     identity::{AccountRecord, Device, Who},
     keys::{Keys, Pair},
     login::Logins,
+    pace::in_ms,
     pass::{Issuer, Pass, Reached},
     pool::{Pool, Suspicion, VISITOR},
     vault::{Identities, Vault, VaultError},
@@ -306,9 +307,9 @@ impl Accounts {
         });
     }
 
-    /// A call in the name of an account was answered as a stranger's. Whether the account is logged out: a call
-    /// that was under way while its cookies were renewed says nothing about the new ones.
-    pub(super) fn is_logged_out(&self, who: &Who, why: &str) -> bool {
+    /// A call in the name of an account was answered as a stranger's. Whether that is believed and the account called
+    /// logged out: a call that was under way while its cookies were renewed says nothing about the new ones.
+    pub(super) fn believe_logged_out(&self, who: &Who, why: &str) -> bool {
         let uid = who.uid;
         if self.record(uid).is_some_and(|record| record.who().csrf != who.csrf) {
             return false;
@@ -338,7 +339,7 @@ impl Accounts {
             }),
             Err(Failed { refusal: Some(Refusal::NotLoggedIn), error }) => {
                 if record.logged_out.is_none() {
-                    self.is_logged_out(&who, &error.to_string());
+                    self.believe_logged_out(&who, &error.to_string());
                 }
                 return Ok(());
             }
@@ -429,10 +430,6 @@ impl From<VaultError> for AskError {
     }
 }
 
-fn in_ms(left: Duration) -> i64 {
-    unix_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -467,9 +464,9 @@ mod tests {
         };
         let renewed = AccountRecord { cookies: cookies("new"), ..old.clone() };
         accounts.change(|all| all.accounts.push(renewed.clone())).expect("kept");
-        assert!(!accounts.is_logged_out(&old.who(), "-101"), "that login is no longer its own");
+        assert!(!accounts.believe_logged_out(&old.who(), "-101"), "that login is no longer its own");
         assert_eq!(accounts.list()[0].state, AccountState::Ok);
-        assert!(accounts.is_logged_out(&renewed.who(), "-101"));
+        assert!(accounts.believe_logged_out(&renewed.who(), "-101"));
         assert_eq!(accounts.list()[0].state, AccountState::LoggedOut);
     }
 }

@@ -26,12 +26,11 @@ use super::{
     AskError,
     identity::Who,
     manners::{Concerns, Cooling, rest},
-    pace::Pace,
+    pace::{Pace, in_ms},
 };
 use crate::{
     domain::RoomRef,
     protocol::{ApiError, Refusal},
-    supervise::vitals::unix_ms,
 };
 
 /// An answer that takes longer is none.
@@ -213,11 +212,10 @@ impl Client {
 
     /// Families of servers that are left alone at present.
     pub fn standing(&self) -> Vec<FamilyStanding> {
-        let (now, now_ms, state) = (Instant::now(), unix_ms(), self.state());
+        let (now, state) = (Instant::now(), self.state());
         let resting = state.families.iter().filter_map(|(family, cooling)| {
-            let left = i64::try_from(cooling.left(now)?.as_millis()).unwrap_or(i64::MAX);
-            let why = cooling.why().to_owned();
-            Some(FamilyStanding { family: *family, cooling_until_ms: now_ms.saturating_add(left), why })
+            let cooling_until_ms = in_ms(cooling.left(now)?);
+            Some(FamilyStanding { family: *family, cooling_until_ms, why: cooling.why().to_owned() })
         });
         resting.collect()
     }

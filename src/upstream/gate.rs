@@ -4,10 +4,7 @@
 //! new ones a second. When the upstream asks for patience the gate closes for everybody at once.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,8 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::pace::Pace;
-use crate::supervise::vitals::unix_ms;
+use super::pace::{Pace, in_ms};
 
 /// Connects under way at once.
 const IN_FLIGHT: usize = 64;
@@ -28,14 +24,16 @@ pub struct Gate {
     in_flight: Arc<Semaphore>,
     pace: Pace,
     closed_until: Mutex<Option<Instant>>,
-    waiting: Count,
-    connecting: Count,
+    /// Held by everybody who waits, and counted by its holders; the gate is one of them.
+    waiting: Arc<()>,
+    /// The same of those on their way in.
+    connecting: Arc<()>,
 }
 
 /// The right to connect; held until the upstream has let the connection in.
 pub struct Permit {
     _in_flight: Option<OwnedSemaphorePermit>,
-    _connecting: Counted,
+    _connecting: Arc<()>,
 }
 
 /// How the gate is, for a person.
@@ -51,30 +49,6 @@ pub struct GateReading {
     pub closed_until_ms: Option<i64>,
 }
 
-/// How many are somewhere at present.
-#[derive(Clone, Default)]
-struct Count(Arc<AtomicUsize>);
-
-/// One of them, until it is dropped.
-struct Counted(Count);
-
-impl Count {
-    fn one_more(&self) -> Counted {
-        self.0.fetch_add(1, Relaxed);
-        Counted(self.clone())
-    }
-
-    fn now(&self) -> usize {
-        self.0.load(Relaxed)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Relaxed);
-    }
-}
-
 impl Gate {
     /// A gate that lets `per_second` new connects through.
     pub fn new(per_second: f64) -> Gate {
@@ -82,8 +56,8 @@ impl Gate {
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
             pace: Pace::new(per_second),
             closed_until: Mutex::default(),
-            waiting: Count::default(),
-            connecting: Count::default(),
+            waiting: Arc::default(),
+            connecting: Arc::default(),
         }
     }
 
@@ -94,7 +68,7 @@ impl Gate {
 
     /// Waits for its turn.
     pub async fn enter(&self) -> Permit {
-        let _waiting = self.waiting.one_more();
+        let _waiting = self.waiting.clone();
         // The semaphore is never closed, so the permit is always there.
         let permit = self.in_flight.clone().acquire_owned().await.ok();
         loop {
@@ -105,7 +79,7 @@ impl Gate {
                 break;
             }
         }
-        Permit { _in_flight: permit, _connecting: self.connecting.one_more() }
+        Permit { _in_flight: permit, _connecting: self.connecting.clone() }
     }
 
     /// How it is at this moment.
@@ -114,10 +88,9 @@ impl Gate {
         let closed = left.filter(|left| !left.is_zero());
         GateReading {
             per_second: 1.0 / self.pace.spacing().as_secs_f64(),
-            waiting: self.waiting.now(),
-            connecting: self.connecting.now(),
-            closed_until_ms: closed
-                .map(|left| unix_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))),
+            waiting: Arc::strong_count(&self.waiting) - 1,
+            connecting: Arc::strong_count(&self.connecting) - 1,
+            closed_until_ms: closed.map(in_ms),
         }
     }
 

@@ -10,6 +10,13 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::supervise::vitals::unix_ms;
+
+/// The moment when `left` will have passed, unix ms: a rest as people are told of it.
+pub fn in_ms(left: Duration) -> i64 {
+    unix_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// A pace.
 pub struct Pace {
     spacing: Duration,

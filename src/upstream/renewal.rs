@@ -33,7 +33,7 @@ impl Accounts {
             Ok(None) => Ok(()),
             Ok(Some(timestamp_ms)) => self.renew(uid, who, timestamp_ms).await,
             Err(Failed { refusal: Some(Refusal::NotLoggedIn), error }) => {
-                self.is_logged_out(who, &error.to_string());
+                self.believe_logged_out(who, &error.to_string());
                 Ok(())
             }
             Err(failed) => Err(failed),

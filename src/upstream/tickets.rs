@@ -102,7 +102,7 @@ impl Bilibili {
                 // Is it still logged in? If not, the room goes to somebody else.
                 Some(Refusal::Identity) if again => accounts.look_at(uid).await?,
                 Some(Refusal::NotLoggedIn) if uid != VISITOR => {
-                    if accounts.is_logged_out(&who, &error.to_string()) || !again {
+                    if accounts.believe_logged_out(&who, &error.to_string()) || !again {
                         return Err(error);
                     }
                 }
