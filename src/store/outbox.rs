@@ -4,9 +4,9 @@
 //! Redis, and let go of only when the sync has stored it. So it does not matter whether Redis is away,
 //! restarted empty, fell back to an older snapshot, or is killed together with this program: what it
 //! does not have is brought again, in order. Refused: trusting Redis with what it acknowledged (one without
-//! a log forgets it), and waiting for the sync (a room would wait for SQLite). Cost, measured at 256
-//! events a batch: one commit of 0.2 to 2 ms, whatever is in it, and the outbox is nearly empty while the
-//! sync keeps up.
+//! a log forgets it), and waiting for the sync (a room would wait for SQLite). Cost: one
+//! commit to the local disk a batch, beside the way to Redis and not before it, and the outbox is nearly empty while
+//! the sync keeps up.
 //!
 //! A batch's number becomes its id in the stream, so what arrived is known by the newest id alone and
 //! nothing is added twice, also after a lost answer or a restart in the middle.

@@ -83,6 +83,7 @@ diesel::table! {
         first_ms -> BigInt,
         last_ms -> BigInt,
         interactions -> BigInt,
+        counted -> Bool,
     }
 }
 
@@ -125,6 +126,7 @@ diesel::table! {
         paid_gold -> BigInt,
         interactions -> BigInt,
         alias -> Nullable<Text>,
+        counted -> Bool,
     }
 }
 

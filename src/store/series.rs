@@ -202,15 +202,14 @@ impl Database {
             return Ok(count.people);
         }
         let at = Instant::now();
-        // Spelled out, and not with a bound 0: only so it is the condition of the index.
         let known: i64 = user::table
-            .filter(sql::<Bool>("interactions > 0"))
+            .filter(user::counted)
             .select(diesel::dsl::count(user::uid).aggregate_distinct())
             .first(&mut self.reader()?)
             .map_err(failed("count the users"))?;
         let masked: Heads = diesel::sql_query(
-            "SELECT count(DISTINCT alias) AS n FROM blm_roomalias AS masked WHERE interactions > 0 AND NOT EXISTS
-             (SELECT 1 FROM blm_roomuser AS known WHERE known.alias = masked.alias AND known.interactions > 0)",
+            "SELECT count(DISTINCT alias) AS n FROM blm_roomalias AS masked WHERE counted AND NOT EXISTS
+             (SELECT 1 FROM blm_roomuser AS known WHERE known.alias = masked.alias AND known.counted)",
         )
         .get_result(&mut self.reader()?)
         .map_err(failed("count the masked users"))?;

@@ -121,7 +121,14 @@ impl Sums {
         let (first_ms, last_ms) = (event.timestamp_ms, event.timestamp_ms);
         let uid = event.user.uid.0 as i64;
         if let Some(alias) = alias {
-            self.heads.add_alias(AliasRow { room_id, alias, first_ms, last_ms, interactions });
+            self.heads.add_alias(AliasRow {
+                room_id,
+                alias,
+                first_ms,
+                last_ms,
+                interactions,
+                counted: interactions > 0,
+            });
         } else if uid != 0 && !event.user.masked {
             self.heads.add_user(UserRow::new(event, minute.danmaku, minute.gifts, paid, interactions));
         }
