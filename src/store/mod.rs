@@ -40,6 +40,7 @@ pub mod gaps;
 pub mod rooms;
 
 // What is asked of it.
+pub mod figures;
 pub mod queries;
 mod search;
 pub mod series;

@@ -69,7 +69,7 @@ impl FromRequest for Audience {
 }
 
 /// Fields that tell what was paid, or who somebody is.
-const HIDDEN: [&str; 36] = [
+const HIDDEN: [&str; 37] = [
     "income",
     "gift_gold",
     "super_chat_gold",
@@ -106,6 +106,7 @@ const HIDDEN: [&str; 36] = [
     "username_parts",
     "talkers",
     "payers",
+    "boxes",
 ];
 
 fn is_public(kind: &str) -> bool {

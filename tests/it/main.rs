@@ -8,7 +8,9 @@
 mod accounts;
 mod bad_input;
 mod browser;
+mod charts;
 mod crash;
+mod danmaku_page;
 mod export;
 mod faults;
 mod gaps;
@@ -20,6 +22,7 @@ mod pipeline;
 mod public;
 mod push;
 mod redis;
+mod room_page;
 mod security;
 mod shutdown;
 mod supervision;
