@@ -30,6 +30,7 @@ function draw(health) {
   balanced.className = `pill ${health.ledger.balanced ? "pill-live" : "pill-failed"}`;
   set(balanced, t(health.ledger.balanced ? "balanced" : "unbalanced"));
   lanes(health.lanes);
+  bilibili(health);
   tree(health);
   measure(health);
   actors(health);
@@ -95,6 +96,22 @@ function lanes(items) {
     kinds.className = "shed-kinds";
     set(kinds, Object.entries(lane.shed_by_kind).map(([kind, n]) => `${kind} ${exact(n)}`).join(", "));
   }
+}
+
+/** How we stand with Bilibili: the gate, who watches, who is left alone, what was asked. */
+function bilibili({ upstream: { gate, visitor, accounts, families, calls }, at: now }) {
+  h("gate").classList.toggle("bad", gate.closed_until_ms !== null);
+  set(h("gate"), gate.closed_until_ms === null ? t("gate-open") : t("gate-closed-until", { until: clock(gate.closed_until_ms) }));
+  set(h("gate-waiting"), exact(gate.waiting));
+  set(h("gate-connecting"), exact(gate.connecting));
+  const resting = (until, why) => `${t("cooling-until", { until: clock(until) })}${why ? `: ${why}` : ""}`;
+  const line = (name, rooms, cookies, state, well) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "num" }, rooms === null ? "" : exact(rooms)),
+    el("td", { class: "num" }, cookies), el("td", { class: well ? null : "bad" }, state));
+  h("identities").replaceChildren(
+    line(t("identity-visitor"), visitor.rooms, "–", visitor.cooling_until_ms ? resting(visitor.cooling_until_ms, visitor.why) : t("identity-ok"), !visitor.cooling_until_ms),
+    ...accounts.map((a, n) => line(t("identity-account", { n: n + 1 }), a.rooms, lasting(now - a.renewed_ms), a.cooling_until_ms ? resting(a.cooling_until_ms, a.why) : `${t("identity-" + a.state)}${a.why ? `: ${a.why}` : ""}`, a.state === "ok")),
+    ...families.map((f) => line(f.family, null, "–", resting(f.cooling_until_ms, f.why), false)));
+  set(h("calls"), Object.entries(calls).map(([name, n]) => `${name} ${exact(n)}`).join(" · "));
 }
 
 /** Who starts whom again; rooms and browsers are summed up. */

@@ -33,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "supervise::lane",
             "store",
             "upstream::accounts",
+            "upstream::gate",
             "upstream::login",
             "export",
         ],

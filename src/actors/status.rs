@@ -22,6 +22,7 @@ use crate::{
     protocol::api::STREAMERS_A_CALL,
     supervise::{
         exit::Exit,
+        faults::{self, Point},
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
@@ -113,6 +114,8 @@ fn told_nothing(spec: &StatusSpec, error: &AskError) {
 
 /// Asks about these rooms, or all.
 async fn ask(spec: &StatusSpec, only: Option<&BTreeSet<RoomId>>) -> Result<(), AskError> {
+    let injected = |fault: faults::Injected| AskError::Unreachable { call: "status", why: fault.to_string() };
+    faults::at(Point::StatusRound, 0).await.map_err(injected)?;
     let known = spec.wall.summaries();
     if only.is_none() {
         spec.airs.keep_only(&known.iter().map(|room| room.info.room_id).collect());

@@ -162,6 +162,7 @@ impl App {
         let (finish_sync, finish) = watch::channel(false);
         let (status_leash, leash) = watch::channel(false);
         let airs = Arc::new(Airs::default());
+        let gate = Arc::new(Gate::new(settings.connects_per_second));
         let appended = Arc::new(Notify::new());
         let seed = rand::rng().random();
 
@@ -206,7 +207,7 @@ impl App {
                 desired: Desired::default(),
                 shared: RoomShared {
                     upstream: upstream.clone(),
-                    gate: Arc::new(Gate::new(settings.connects_per_second)),
+                    gate: gate.clone(),
                     record,
                     view,
                     ledger: ledger.clone(),
@@ -244,6 +245,7 @@ impl App {
             web::Web {
                 rooms: Arc::new(rooms.clone()),
                 accounts,
+                gate,
                 sync,
                 database: database.clone(),
                 housekeeper: housekeeper.clone(),

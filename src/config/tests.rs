@@ -29,6 +29,13 @@ fn the_defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn bilibili_is_met_far_below_what_it_has_punished() {
+    let settings = settings(&[], None).expect("settles");
+    // 96 reconnects in 32 s brought -352 for a whole account.
+    assert!(settings.connects_per_second * 32.0 <= 96.0 / 2.0, "{}", settings.connects_per_second);
+}
+
+#[test]
 fn the_command_line_beats_the_file_and_the_file_the_default() {
     let file = "listen = \"127.0.0.1:1\"\ndata_dir = \"d\"\nrooms = [76, \"https://live.bilibili.com/21452505\"]\n";
     let settings = settings(&["--listen", "127.0.0.1:2"], Some(("c.toml", file))).expect("settles");

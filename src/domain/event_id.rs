@@ -17,6 +17,11 @@ impl EventId {
     /// The id of the fact that `facts` identify, at `timestamp_ms`. The order of `facts` matters; each is
     /// delimited, so `["ab", "c"]` and `["a", "bc"]` differ.
     pub fn of(timestamp_ms: i64, facts: &[&str]) -> EventId {
+        EventId::of_each(timestamp_ms, facts.iter().copied())
+    }
+
+    /// The same, of facts that stand in no slice.
+    pub fn of_each<'a>(timestamp_ms: i64, facts: impl Iterator<Item = &'a str>) -> EventId {
         let mut hash = Sha256::new();
         for fact in facts {
             hash.update((fact.len() as u64).to_be_bytes());

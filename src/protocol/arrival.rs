@@ -4,6 +4,8 @@
 //! whatever the message says; its time is the upstream's unless that is missing or absurd; and the id is
 //! made of nothing but that room, that time and the facts given.
 
+use std::iter;
+
 use crate::domain::{Body, Event, EventId, RoomId, Source, User};
 
 /// Where and when a message came.
@@ -18,18 +20,20 @@ pub struct Arrival {
 impl Arrival {
     /// An event of this room. `facts` identify it together with its time, the first being its family.
     pub fn event(self, timestamp_ms: i64, user: User, body: Body, facts: &[&str]) -> Event {
-        let room = self.room_id.to_string();
-        let facts: Vec<&str> = std::iter::once(room.as_str()).chain(facts.iter().copied()).collect();
-        Event {
-            id: EventId::of(timestamp_ms, &facts),
-            room_id: self.room_id,
-            timestamp_ms,
-            received_ms: self.received_ms,
-            source: Source::Live,
-            user,
-            origin: None,
-            body,
-        }
+        self.event_as(self.id(timestamp_ms, facts), timestamp_ms, user, body)
+    }
+
+    /// An event of this room by an id that was made before, for facts that have become part of it.
+    pub fn event_as(self, id: EventId, timestamp_ms: i64, user: User, body: Body) -> Event {
+        let Arrival { room_id, received_ms } = self;
+        Event { id, room_id, timestamp_ms, received_ms, source: Source::Live, user, origin: None, body }
+    }
+
+    /// The id that `facts`, the first of them a family, and a time make in this room.
+    pub fn id(self, timestamp_ms: i64, facts: &[&str]) -> EventId {
+        let mut digits = itoa::Buffer::new();
+        let room = digits.format(self.room_id.0);
+        EventId::of_each(timestamp_ms, iter::once(room).chain(facts.iter().copied()))
     }
 
     /// A time of the upstream, which is in seconds or milliseconds, in unix ms; our own where there is none or an absurd one.

@@ -18,7 +18,7 @@ use super::{
     danmaku, gauge, gift, guard,
     guards::GuardMessage,
     ignored, interact,
-    lenient::{Int, Text},
+    lenient::{Int, Row, Text},
     openplatform, pb, redpocket, room,
     signal::{self, Signal},
     superchat,
@@ -91,6 +91,9 @@ struct Envelope<'a> {
     msg: Option<&'a RawValue>,
     msg_id: Text,
     send_time: Int,
+    /// Read in passing: chat is most of what comes, and to step over its row costs nearly as much as to read it.
+    #[serde(borrow)]
+    info: Row<danmaku::Info<'a>>,
 }
 
 /// A message cut open, as the decoders of the families get it.
@@ -204,7 +207,7 @@ fn decode_text(whole: &str, arrival: Arrival, wrapping: u32) -> Decoded {
         msg_id: envelope.msg_id.0.as_deref().unwrap_or(""),
         send_time: envelope.send_time.positive(),
     };
-    match dispatch(name, &message) {
+    match dispatch(name, &message, envelope.info.0) {
         Ok(decoded) => decoded,
         Err(error) => Decoded::Malformed(Malformed::new(name, error)),
     }
@@ -214,7 +217,7 @@ fn object(raw: Option<&RawValue>) -> Option<&str> {
     raw.map(RawValue::get).filter(|text| text.starts_with('{'))
 }
 
-fn dispatch(name: &str, message: &Message) -> Result<Decoded, Unreadable> {
+fn dispatch<'a>(name: &str, message: &Message<'a>, info: danmaku::Info<'a>) -> Result<Decoded, Unreadable> {
     let events = match name {
         "SEND_GIFT" | "SEND_GIFT_V2" => gift::decode(message),
         "SUPER_CHAT_MESSAGE" | "SUPER_CHAT_MESSAGE_JPN" => superchat::decode(message),
@@ -228,7 +231,7 @@ fn dispatch(name: &str, message: &Message) -> Result<Decoded, Unreadable> {
         }
         "WELCOME" | "WELCOME_GUARD" => interact::decode_welcome(message),
         "POPULARITY_RED_POCKET_NEW" | "POPULARITY_RED_POCKET_V2_NEW" => redpocket::decode(message),
-        "DANMU_MSG" => return danmaku::decode(message),
+        "DANMU_MSG" => return danmaku::decode(message, info),
         "GUARD_BUY" => return guard::decode_buy(message).map(Decoded::Guard),
         "USER_TOAST_MSG" | "USER_TOAST_MSG_V2" => return guard::decode_toast(message).map(Decoded::Guard),
         "STOP_LIVE_ROOM_LIST" => return signal::decode_stopped(message).map(Decoded::Signal),

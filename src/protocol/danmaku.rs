@@ -10,17 +10,17 @@ use serde::{Deserialize, de::SeqAccess};
 
 use super::{
     command::{Decoded, Message, Unreadable},
-    lenient::{Cells, Embedded, Int, Object, Row, Text, cell, skip},
+    lenient::{Cells, Embedded, Glance, Int, Object, Row, Text, cell, skip},
     signal::Signal,
     user::{UserInfo, worn},
 };
 use crate::domain::{Alias, Body, Danmaku};
 
-/// Decodes a chat line; one that is shown here for another room is a signal.
-pub fn decode(message: &Message) -> Result<Decoded, Unreadable> {
-    let Row(mut info) = message.top::<Line>()?.info;
+/// Decodes a chat line, whose `info` is read already if it lies beside `cmd`; one that is shown here for another
+/// room is a signal.
+pub fn decode<'a>(message: &Message<'a>, mut info: Info<'a>) -> Result<Decoded, Unreadable> {
     if info == Info::default() {
-        info = message.data::<Line>().transpose()?.unwrap_or_default().info.0;
+        info = message.data::<Line<'a>>().transpose()?.unwrap_or_default().info.0;
     }
     let Info { head: Row(head), text, sender: Row(sender), medal: Row(medal), level: Row(level), guard_level, check } =
         info;
@@ -37,21 +37,16 @@ pub fn decode(message: &Message) -> Result<Decoded, Unreadable> {
     let check = check.or_default();
     let sent = head.sent.positive().or(check.ts.positive()).or(message.send_time);
     let timestamp_ms = message.arrival.time_ms(sent);
-    let id = extra.id_str.number();
-    let facts = match &id {
-        Some(id) => vec!["danmaku", id, &text],
-        None => vec![
-            "danmaku",
-            head.random.0.as_deref().unwrap_or(""),
-            sender.uid_text.as_str(),
-            head.hash.0.as_deref().unwrap_or(""),
-            check.ct.0.as_deref().unwrap_or(""),
-            &text,
-            message.msg_id,
-        ],
+    let id = match extra.id_str.number() {
+        Some(number) => message.arrival.id(timestamp_ms, &["danmaku", &number, &text]),
+        None => {
+            let uid = sender.uid.or_zero().to_string();
+            let (random, hash, ct) = (head.random.or_empty(), head.hash.or_empty(), check.ct.or_empty());
+            message.arrival.id(timestamp_ms, &["danmaku", &random, &uid, &hash, &ct, &text, message.msg_id])
+        }
     };
     let body = Body::Danmaku(Danmaku {
-        message: text.clone(),
+        message: text,
         medal: worn_now.or(worn(medal.name, medal.level)),
         user_level: level.level.not_negative(),
         guard_level: guard_level.not_negative().unwrap_or(0),
@@ -61,12 +56,12 @@ pub fn decode(message: &Message) -> Result<Decoded, Unreadable> {
         emoticon_url: head.emoticon.or_default().url.filled(),
         reply_to: extra.reply_uname.filled().filter(|_| extra.reply_mid.is_set()),
     });
-    Ok(Decoded::Events(vec![message.arrival.event(timestamp_ms, user, body, &facts)]))
+    Ok(Decoded::Events(vec![message.arrival.event_as(id, timestamp_ms, user, body)]))
 }
 
 /// The CRC-32 of the sender's number, of which one place has the hexadecimal and the other the decimal digits.
-fn hash_in(hexadecimal: &Text, decimal: Int) -> Option<u32> {
-    let hash = hexadecimal.0.as_deref().and_then(|digits| u32::from_str_radix(digits.trim(), 16).ok());
+fn hash_in(hexadecimal: &Glance, decimal: Int) -> Option<u32> {
+    let hash = u32::from_str_radix(hexadecimal.or_empty().trim(), 16).ok();
     hash.or_else(|| u32::try_from(decimal.positive()?).ok()).filter(|hash| *hash != 0)
 }
 
@@ -77,22 +72,24 @@ const RAFFLE_PHRASE: i64 = 2;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Line {
-    info: Row<Info>,
+struct Line<'a> {
+    #[serde(borrow)]
+    info: Row<Info<'a>>,
 }
 
+/// The row of a chat line.
 #[derive(Debug, Default, PartialEq)]
-struct Info {
-    head: Row<Head>,
+pub struct Info<'a> {
+    head: Row<Head<'a>>,
     text: Text,
     sender: Row<Sender>,
     medal: Row<MedalCells>,
     level: Row<Level>,
     guard_level: Int,
-    check: Object<Check>,
+    check: Object<Check<'a>>,
 }
 
-impl<'de> Cells<'de> for Info {
+impl<'de: 'a, 'a> Cells<'de> for Info<'a> {
     fn read<A: SeqAccess<'de>>(&mut self, at: usize, row: &mut A) -> Result<bool, A::Error> {
         match at {
             0 => cell(row, &mut self.head),
@@ -108,16 +105,16 @@ impl<'de> Cells<'de> for Info {
 }
 
 #[derive(Debug, Default, PartialEq)]
-struct Head {
+struct Head<'a> {
     sent: Int,
-    random: Text,
-    hash: Text,
+    random: Glance<'a>,
+    hash: Glance<'a>,
     origin: Int,
     emoticon: Object<Emoticon>,
     more: Object<More>,
 }
 
-impl<'de> Cells<'de> for Head {
+impl<'de: 'a, 'a> Cells<'de> for Head<'a> {
     fn read<A: SeqAccess<'de>>(&mut self, at: usize, row: &mut A) -> Result<bool, A::Error> {
         match at {
             4 => cell(row, &mut self.sent),
@@ -134,7 +131,6 @@ impl<'de> Cells<'de> for Head {
 #[derive(Debug, Default, PartialEq)]
 struct Sender {
     uid: Int,
-    uid_text: String,
     name: Text,
     is_admin: Int,
     is_monthly_vip: Int,
@@ -144,11 +140,7 @@ struct Sender {
 impl<'de> Cells<'de> for Sender {
     fn read<A: SeqAccess<'de>>(&mut self, at: usize, row: &mut A) -> Result<bool, A::Error> {
         match at {
-            0 => {
-                let read = cell(row, &mut self.uid)?;
-                self.uid_text = self.uid.or_zero().to_string();
-                Ok(read)
-            }
+            0 => cell(row, &mut self.uid),
             1 => cell(row, &mut self.name),
             2 => cell(row, &mut self.is_admin),
             3 => cell(row, &mut self.is_monthly_vip),
@@ -196,9 +188,10 @@ struct Emoticon {
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
-struct Check {
+struct Check<'a> {
     ts: Int,
-    ct: Text,
+    #[serde(borrow)]
+    ct: Glance<'a>,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]

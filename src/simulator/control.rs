@@ -272,6 +272,7 @@ async fn garbage(world: web::Data<World>, id: web::Path<u64>, body: web::Json<Ga
 async fn storm(world: web::Data<World>, id: web::Path<u64>, body: web::Json<Storm>) -> HttpResponse {
     let Some(room) = world.room(*id) else { return nothing("no such room") };
     *lock(&room.storm) = Some(body.into_inner());
+    room.wake.notify_one();
     done()
 }
 

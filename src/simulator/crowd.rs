@@ -1,7 +1,8 @@
 //! Who is connected to the stream at the moment, and how they are sent away.
 //!
 //! Here is decided who has to go when an account holds too many connections; the connections themselves are in
-//! `stream`, each holds a [`Seat`] for as long as it is there.
+//! `stream`, each holds a [`Seat`] for as long as it is there. Who is sent away counts no longer, even before the
+//! socket is closed: whoever waits for everybody to be back must not see those who are about to go.
 
 use std::{
     collections::BTreeMap,
@@ -61,11 +62,12 @@ impl Crowd {
         let go = Arc::new(Notify::new());
         let mut present = lock(&self.present);
         present.insert(number, Present { room, uid, go: go.clone() });
-        let of_account: Vec<&Present> = present.values().filter(|other| other.uid == uid).collect();
+        let of_account: Vec<u64> =
+            present.iter().filter(|(_, other)| other.uid == uid).map(|(number, _)| *number).collect();
         let over = cap.filter(|(most, _)| uid != 0 && of_account.len() > *most).map(|(_, over)| over);
         match over {
-            Some(OverCap::KickOldest) => of_account.iter().take(1).for_each(|oldest| oldest.go.notify_one()),
-            Some(OverCap::KickNewest) => go.notify_one(),
+            Some(OverCap::KickOldest) => send_away(&mut present, &of_account[..1]),
+            Some(OverCap::KickNewest) => send_away(&mut present, &[number]),
             Some(OverCap::ThinNewest) | None => {}
         }
         Seat { crowd: self, number, go, thinned: over == Some(OverCap::ThinNewest) }
@@ -73,9 +75,11 @@ impl Crowd {
 
     /// Sends away up to `count` connections, those of one room or all, the longest there first. How many it were.
     pub fn cut(&self, room: Option<u64>, count: usize) -> usize {
-        let present = lock(&self.present);
-        let chosen = present.values().filter(|other| room.is_none_or(|room| room == other.room)).take(count);
-        chosen.map(|other| other.go.notify_one()).count()
+        let mut present = lock(&self.present);
+        let of_room = present.iter().filter(|(_, other)| room.is_none_or(|room| room == other.room));
+        let chosen: Vec<u64> = of_room.map(|(number, _)| *number).take(count).collect();
+        send_away(&mut present, &chosen);
+        chosen.len()
     }
 
     /// How many connections there are for each room and account.
@@ -85,6 +89,14 @@ impl Crowd {
             *counts.entry((other.room, other.uid)).or_default() += 1;
         }
         counts.into_iter().map(|((room_id, uid), connections)| Census { room_id, uid, connections }).collect()
+    }
+}
+
+fn send_away(present: &mut BTreeMap<u64, Present>, numbers: &[u64]) {
+    for number in numbers {
+        if let Some(other) = present.remove(number) {
+            other.go.notify_one();
+        }
     }
 }
 
@@ -136,6 +148,7 @@ mod tests {
         let seats: Vec<Seat> = [1, 1, 2].map(|room| crowd.enter(room, 0, Some((0, OverCap::KickNewest)))).into();
         assert_eq!(crowd.cut(None, 2), 2);
         assert_eq!(seats.iter().map(is_sent_away).collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(crowd.census(), [Census { room_id: 2, uid: 0, connections: 1 }], "who has to go counts no longer");
         assert_eq!(crowd.cut(Some(2), 9), 1);
         drop(seats);
         assert_eq!((crowd.cut(None, 9), crowd.census()), (0, Vec::new()));

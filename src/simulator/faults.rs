@@ -22,14 +22,18 @@ pub(super) struct Refusal {
     pub times: Option<u32>,
     /// Only calls with the cookies of this account; 0 is whoever is not logged in.
     pub account: Option<u64>,
-    /// How long an answer takes, ms.
+    /// How long it takes until the call is done, ms.
     #[serde(default)]
     pub delay_ms: u64,
+    /// How long it takes from there until it is answered, ms.
+    #[serde(default)]
+    pub answer_delay_ms: u64,
 }
 
 /// What is to happen to one call.
 pub(super) struct Order {
     pub delay: Duration,
+    pub answer_delay: Duration,
     pub code: Option<i64>,
 }
 
@@ -89,7 +93,11 @@ impl Faults {
         };
         let place = self.refusals.iter().position(fits)?;
         let refusal = &mut self.refusals[place];
-        let order = Order { delay: Duration::from_millis(refusal.delay_ms), code: refusal.code };
+        let order = Order {
+            delay: Duration::from_millis(refusal.delay_ms),
+            answer_delay: Duration::from_millis(refusal.answer_delay_ms),
+            code: refusal.code,
+        };
         if let Some(times) = &mut refusal.times {
             *times = times.saturating_sub(1);
             if *times == 0 {
@@ -113,8 +121,14 @@ mod tests {
 
     #[test]
     fn a_refusal_hits_its_call_its_account_and_so_often() {
-        let refusal =
-            |call: &str, times, account| Refusal { call: call.into(), code: Some(-352), times, account, delay_ms: 0 };
+        let refusal = |call: &str, times, account| Refusal {
+            call: call.into(),
+            code: Some(-352),
+            times,
+            account,
+            delay_ms: 0,
+            answer_delay_ms: 0,
+        };
         let mut faults = Faults { refusals: vec![refusal("nav", Some(2), Some(7))], ..Faults::default() };
         let mut hit = |call: &str, login| faults.order_for(call, login).and_then(|order| order.code);
         assert_eq!([hit("nav", None), hit("nav", Some(8)), hit("spi", Some(7))], [None; 3]);

@@ -4,6 +4,8 @@
 //! endpoints themselves are in `identity`, `passport`, `room_api`, `live_api` and `open_live`; the simulator's own ones, under
 //! `/sim`, are neither counted nor refused.
 
+use std::time::Duration;
+
 use actix_web::{
     Error, HttpResponse,
     body::{BoxBody, MessageBody},
@@ -13,10 +15,12 @@ use actix_web::{
     web,
 };
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::{
     asking::login_of,
     envelope::{refuse, suspect},
+    faults::Order,
     identity, live_api, open_live, passport, pictures, room_api,
     world::{World, lock, now_ms},
 };
@@ -46,14 +50,21 @@ pub(super) async fn watch(
     let login = login_of(request.request(), &world).map(|login| login.uid);
     lock(&world.tally).called(&call, now_ms());
     let order = lock(&world.faults).order_for(&call, login);
-    if let Some(order) = &order
-        && !order.delay.is_zero()
-    {
-        tokio::time::sleep(order.delay).await;
-    }
-    match order.and_then(|order| order.code) {
-        Some(code) => Ok(request.into_response(refusal(code))),
-        None => Ok(next.call(request).await?.map_into_boxed_body()),
+    let Some(Order { delay, answer_delay, code }) = order else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    pause(delay).await;
+    let answer = match code {
+        Some(code) => request.into_response(refusal(code)),
+        None => next.call(request).await?.map_into_boxed_body(),
+    };
+    pause(answer_delay).await;
+    Ok(answer)
+}
+
+async fn pause(pause: Duration) {
+    if !pause.is_zero() {
+        sleep(pause).await;
     }
 }
 

@@ -69,6 +69,7 @@ use std::{
 };
 
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web};
+use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use books::{Gold, Truth};
@@ -193,6 +194,18 @@ impl Simulator {
     /// What viewers should have counted, by long room number; the same as `/sim/truth`.
     pub fn truth(&self) -> BTreeMap<u64, Truth> {
         self.world.truth()
+    }
+
+    /// Sends a frame of somebody else's making to everybody in a room. The books do not know what is in it.
+    pub fn send(&self, room_id: u64, frame: Bytes) {
+        if let Some(room) = self.world.room_by_long_id(room_id) {
+            room.send_raw(frame);
+        }
+    }
+
+    /// Rooms that somebody listens to.
+    pub fn rooms_heard(&self) -> usize {
+        self.world.rooms.iter().filter(|room| room.has_audience()).count()
     }
 
     /// Cuts every connection and stops serving.

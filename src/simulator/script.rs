@@ -53,9 +53,11 @@ pub(super) async fn play(room: Arc<Room>, world: Arc<World>) {
     let mut before = Instant::now();
     loop {
         ticks.tick().await;
-        if !room.has_audience() {
+        let is_quiet = pace <= 0.0 && lock(&room.storm).is_none();
+        if !room.has_audience() || is_quiet {
             room.flush();
-            // Nobody is there: sleep until somebody comes or somebody outside puts something in.
+            // Nobody is there, or nothing happens by itself: sleep until somebody comes or somebody outside puts
+            // something in.
             let _ = timeout(Duration::from_secs(5), room.wake.notified()).await;
             before = Instant::now();
         } else {

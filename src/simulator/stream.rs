@@ -132,9 +132,25 @@ async fn entertain(socket: &mut WebSocketStream<TcpStream>, world: &World, guest
     let mut last_heartbeat = Instant::now();
     loop {
         let frame = select! {
+            // Who has to go hears nothing more: what is sent now would be lost with the socket.
+            biased;
+            () = seat.go.notified() => return,
             () = sleep_until(last_heartbeat + HEARTBEAT_WITHIN) => return,
             () = sleep_until(cut_at) => return,
-            () = seat.go.notified() => return,
+            message = socket.next() => match message {
+                Some(Ok(Message::Binary(frame))) => match answer(&frame) {
+                    Some(reply) => {
+                        last_heartbeat = Instant::now();
+                        if is_silent(world, &room) {
+                            continue;
+                        }
+                        reply
+                    }
+                    None => return,
+                },
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                _ => return,
+            },
             batch = batches.recv() => match batch {
                 Ok(_) if is_silent(world, &room) => continue,
                 Ok(batch) => match &game_id {
@@ -151,20 +167,6 @@ async fn entertain(socket: &mut WebSocketStream<TcpStream>, world: &World, guest
                 },
                 // Too slow, or the room is gone.
                 Err(RecvError::Lagged(_) | RecvError::Closed) => return,
-            },
-            message = socket.next() => match message {
-                Some(Ok(Message::Binary(frame))) => match answer(&frame) {
-                    Some(reply) => {
-                        last_heartbeat = Instant::now();
-                        if is_silent(world, &room) {
-                            continue;
-                        }
-                        reply
-                    }
-                    None => return,
-                },
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                _ => return,
             },
         };
         if !write(socket, frame).await {

@@ -10,7 +10,7 @@
 //! | GET `/sim/crowd` | | connections by room and account |
 //! | POST `/sim/cut` | `count`, `room_id` | cuts so many connections (or all) at once, of that room or any |
 //! | GET, POST `/sim/faults` | any of `refusals`, `bad_tokens`, `token_lasts_s`, `dead_hosts`, `down`, `deaf`, `mute`, `says_refused`, `cut_every_ms`, `slow_handshake_ms`, `garbage`, `account_cap`, `over_cap` (`kick_oldest`, `kick_newest`, `thin_newest`) | sets these switches, the others stay |
-//! | POST `/sim/faults/refuse` | `call`, `code`, and if wanted `times`, `account`, `delay_ms` | adds a refusal |
+//! | POST `/sim/faults/refuse` | `call`, and if wanted `code`, `times`, `account`, `delay_ms`, `answer_delay_ms` | adds a refusal; without a code the call is only done, or only answered, that late |
 //! | POST `/sim/faults/clear` | | all switches off |
 //! | POST `/sim/keys/rotate` | | new signing keys; signatures with the old ones are refused |
 //! | POST `/sim/tokens/revoke` | | no stream token given out so far is accepted |

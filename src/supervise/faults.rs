@@ -51,6 +51,8 @@ points! {
     SqliteCommit = "sqlite-commit", false;
     /// The broadcaster is about to serialise an event.
     BroadcastEvent = "broadcast-event", true;
+    /// The poller is about to ask who is on air.
+    StatusRound = "status-round", true;
     /// The room supervisor is about to carry out what a death means.
     RoomsVerdict = "rooms-verdict", false;
 }

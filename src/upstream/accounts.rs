@@ -20,9 +20,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+pub use super::client::FamilyStanding;
 use super::{
     AskError,
-    client::{Body, Call, Client, Failed, FamilyStanding, Host},
+    client::{Body, Call, Client, Failed, Host},
     identity::{AccountRecord, Device, Who},
     keys::{Keys, Pair},
     login::Logins,

@@ -4,16 +4,21 @@
 //! new ones a second. When the upstream asks for patience the gate closes for everybody at once.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
+use serde::Serialize;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep_until},
 };
 
 use super::pace::Pace;
+use crate::supervise::vitals::unix_ms;
 
 /// Connects under way at once.
 const IN_FLIGHT: usize = 64;
@@ -23,11 +28,51 @@ pub struct Gate {
     in_flight: Arc<Semaphore>,
     pace: Pace,
     closed_until: Mutex<Option<Instant>>,
+    waiting: Count,
+    connecting: Count,
 }
 
 /// The right to connect; held until the upstream has let the connection in.
 pub struct Permit {
     _in_flight: Option<OwnedSemaphorePermit>,
+    _connecting: Counted,
+}
+
+/// How the gate is, for a person.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GateReading {
+    /// New connects a second at most.
+    pub per_second: f64,
+    /// Rooms that wait for their turn.
+    pub waiting: usize,
+    /// Rooms that are on their way in.
+    pub connecting: usize,
+    /// Closed for everybody until then, unix ms; none when it is open.
+    pub closed_until_ms: Option<i64>,
+}
+
+/// How many are somewhere at present.
+#[derive(Clone, Default)]
+struct Count(Arc<AtomicUsize>);
+
+/// One of them, until it is dropped.
+struct Counted(Count);
+
+impl Count {
+    fn one_more(&self) -> Counted {
+        self.0.fetch_add(1, Relaxed);
+        Counted(self.clone())
+    }
+
+    fn now(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Gate {
@@ -37,6 +82,8 @@ impl Gate {
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT)),
             pace: Pace::new(per_second),
             closed_until: Mutex::default(),
+            waiting: Count::default(),
+            connecting: Count::default(),
         }
     }
 
@@ -47,6 +94,7 @@ impl Gate {
 
     /// Waits for its turn.
     pub async fn enter(&self) -> Permit {
+        let _waiting = self.waiting.one_more();
         // The semaphore is never closed, so the permit is always there.
         let permit = self.in_flight.clone().acquire_owned().await.ok();
         loop {
@@ -57,7 +105,20 @@ impl Gate {
                 break;
             }
         }
-        Permit { _in_flight: permit }
+        Permit { _in_flight: permit, _connecting: self.connecting.one_more() }
+    }
+
+    /// How it is at this moment.
+    pub fn reading(&self) -> GateReading {
+        let left = self.closed_until().map(|until| until.saturating_duration_since(Instant::now()));
+        let closed = left.filter(|left| !left.is_zero());
+        GateReading {
+            per_second: 1.0 / self.pace.spacing().as_secs_f64(),
+            waiting: self.waiting.now(),
+            connecting: self.connecting.now(),
+            closed_until_ms: closed
+                .map(|left| unix_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))),
+        }
     }
 
     /// Nobody comes through for `pause`, those who have a turn already included.
@@ -76,7 +137,7 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::future::join_all;
+    use futures_util::{FutureExt, future::join_all};
 
     use super::*;
 
@@ -127,6 +188,25 @@ mod tests {
         assert_eq!(most(asked, 1000), 4, "calls in a second");
         let connects = most(connects, 32_000);
         assert!((20..=33).contains(&connects), "{connects} connects in 32 s; 96 brought -352 for a whole account");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_or_is_on_the_way_in_is_counted_and_gone_when_dropped() {
+        let gate = Gate::new(1.0);
+        let first = gate.enter().await;
+        let mut second = Box::pin(gate.enter());
+        assert!(second.as_mut().now_or_never().is_none(), "its turn is in a second");
+        let figures = |gate: &Gate| {
+            let reading = gate.reading();
+            (reading.waiting, reading.connecting, reading.closed_until_ms.is_some())
+        };
+        assert_eq!(figures(&gate), (1, 1, false));
+        gate.close_for(Duration::from_secs(60));
+        drop(second);
+        assert_eq!(figures(&gate), (0, 1, true));
+        drop(first);
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        assert_eq!(figures(&gate), (0, 0, false));
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ pub mod accounts;
 mod assign;
 mod bilibili;
 mod client;
-mod gate;
+pub mod gate;
 mod identity;
 mod keys;
 pub mod login;

@@ -68,8 +68,14 @@ impl FromRequest for Audience {
     }
 }
 
+<<<<<<< HEAD
 /// Fields that tell what was paid, or who somebody is.
 const HIDDEN: [&str; 37] = [
+=======
+/// Fields that tell what was paid, or who somebody is, ourselves included.
+const HIDDEN: [&str; 37] = [
+    "account",
+>>>>>>> main
     "income",
     "gift_gold",
     "super_chat_gold",

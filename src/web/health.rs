@@ -16,6 +16,7 @@ use super::{
     Site, Web,
     i18n::Lang,
     machine::{Disk, Process},
+    standing::{self, Upstream},
     verdict::{Figures, Finding, findings, sentence, verdict},
 };
 use crate::{
@@ -31,7 +32,6 @@ use crate::{
         vitals::{Reading, State, unix_ms},
         warnings::{self, Warning},
     },
-    upstream::accounts::Standing,
 };
 
 /// The stores are asked for so long.
@@ -78,8 +78,8 @@ pub struct Health {
     pub database_bytes: u64,
     /// Live connections.
     pub sessions: usize,
-    /// How we stand with Bilibili: accounts, and who is left alone until when.
-    pub upstream: Standing,
+    /// How we stand with Bilibili: the gate, accounts, and who is left alone until when.
+    pub upstream: Upstream,
     /// The books.
     pub ledger: LedgerReading,
     /// When this was read, unix ms.
@@ -197,7 +197,7 @@ pub async fn read(site: &Site) -> Health {
         database_bytes: disk.database_bytes + disk.wal_bytes,
         history: History { read_ms, disk },
         sessions: site.sessions.count(),
-        upstream: web.accounts.standing(),
+        upstream: standing::read(web),
         ledger,
         at: unix_ms(),
     }

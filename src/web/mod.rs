@@ -14,7 +14,7 @@ pub mod admin;
 mod admin_keys;
 pub mod api;
 pub mod assets;
-mod audience;
+pub mod audience;
 pub mod auth;
 mod charts;
 pub mod debug;
@@ -35,6 +35,7 @@ pub mod pages;
 pub mod push;
 mod room;
 pub mod socket;
+mod standing;
 mod storage;
 mod tries;
 mod verdict;
@@ -79,7 +80,7 @@ use crate::{
         sqlite::{Database, QueryError},
     },
     supervise::{board::Board, vitals::unix_ms},
-    upstream::accounts::Accounts,
+    upstream::{accounts::Accounts, gate::Gate},
 };
 
 /// What the door is given.
@@ -88,6 +89,8 @@ pub struct Web {
     pub rooms: Arc<dyn Desk>,
     /// Bilibili accounts.
     pub accounts: Arc<Accounts>,
+    /// The limit on new connections.
+    pub gate: Arc<Gate>,
     /// Runs a sync now.
     pub sync: SyncHandle,
     /// The history.

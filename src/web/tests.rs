@@ -183,6 +183,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     let web = Web {
         rooms: desk.clone(),
         accounts: upstream.accounts(),
+        gate: Arc::new(crate::upstream::gate::Gate::new(1.0)),
         sync,
         database,
         housekeeper: Arc::new(housekeeper),

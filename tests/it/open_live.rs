@@ -1,7 +1,5 @@
 //! A room watched over the Open Live platform: started, kept alive, and ended however the connection ends.
 
-use std::{fs, os::unix::fs::PermissionsExt};
-
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -9,7 +7,7 @@ use crate::support::{
     fake::{FakeBilibili, Room, unix_ms},
     monitor::{Monitor, Setup},
     packet::Packing,
-    platform::{CODE, KEY_ID, SECRET},
+    platform::{CODE, SECRET, write_keys},
     same,
 };
 
@@ -21,15 +19,6 @@ fn with_a_code() -> (FakeBilibili, Setup) {
     let setup = Setup::watching(&fake, &[]);
     write_keys(&setup, &format!("{ROOM} = \"{CODE}\"\n"), 0o600);
     (fake, setup)
-}
-
-/// The platform's file: keys, and these lines of codes.
-fn write_keys(setup: &Setup, codes: &str, mode: u32) {
-    fs::create_dir_all(setup.folder().join("data")).expect("a folder");
-    let file = setup.folder().join("data/open-live.toml");
-    let keys = format!("app_id = 7\naccess_key_id = \"{KEY_ID}\"\naccess_key_secret = \"{SECRET}\"\n[rooms]\n{codes}");
-    fs::write(&file, keys).expect("written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("changed");
 }
 
 fn line(text: &str) -> Value {

@@ -43,6 +43,7 @@ fn a_panic_at_any_point_is_told_with_its_place_and_loses_nothing() {
                 40,
                 "broadcast life 1 panicked: a fault was put at broadcast-event on purpose",
             ),
+            ("status-round:1:panic", 40, "status life 1 panicked: a fault was put at status-round on purpose"),
         ] {
             let log = with_fault(plan, lines(0..said), lines(said..40)).await;
             assert_eq!(log.len(), 1, "{plan}: {log:?}");
@@ -61,6 +62,7 @@ fn an_error_at_any_point_ends_at_most_one_connection_and_loses_nothing() {
             ("sync-read:5:error", 40, 0),
             ("sqlite-commit:3:error", 40, 0),
             ("broadcast-event:30:error", 40, 0),
+            ("status-round:1:error", 40, 0),
         ] {
             let log = with_fault(plan, lines(0..said), lines(said..40)).await;
             assert_eq!(log.len(), deaths, "{plan}: {log:?}");

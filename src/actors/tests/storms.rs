@@ -41,6 +41,38 @@ fn an_outage_of_ten_minutes_costs_no_room_its_budget_and_all_come_back_evenly() 
 }
 
 #[test]
+fn two_hundred_rooms_cut_at_once_and_again_never_make_ninety_six_connects_in_thirty_two_seconds() {
+    on_paused_time(async {
+        const ROOMS: u64 = 200;
+        // As Bilibili is met by default.
+        let world = World::at_pace(1.0);
+        let start = Instant::now();
+        for room in 1..=ROOMS {
+            // All are cut at second 400; then half of them fall again as soon as they are there, and again.
+            world.script.life(room, vec![Act::Wait(Duration::from_secs(400 - room)), Act::Close]);
+            for _ in 0..(room % 2) * 2 {
+                world.script.life(room, vec![Act::Close]);
+            }
+            world.wall.put(RoomInfo::unknown(RoomId(room)));
+            world.rooms.watch(RoomInfo::unknown(RoomId(room)), false, RoomTotals::default()).await.expect("watched");
+        }
+        sleep(Duration::from_secs(1200)).await;
+        let dials: Vec<Duration> = world.script.dials().iter().map(|dial| dial.duration_since(start)).collect();
+        assert_eq!(dials.len() as u64, 2 * ROOMS + ROOMS, "one try for each time they were cut");
+        let within = |seconds: u64| {
+            let starting = |from: &Duration| {
+                let end = *from + Duration::from_secs(seconds);
+                dials.iter().filter(|dial| (*from..end).contains(*dial)).count()
+            };
+            dials.iter().map(starting).max().unwrap_or_default()
+        };
+        assert_eq!((within(1), within(32)), (1, 32), "a connect a second, whatever happens");
+        assert!((1..=ROOMS).all(|room| world.state(room) == State::Live), "and all are back");
+        world.stop(&[]).await;
+    });
+}
+
+#[test]
 fn a_wave_of_refusals_fails_no_room() {
     on_paused_time(async {
         let world = World::new();

@@ -54,6 +54,19 @@ pub struct World {
     pub placement: Arc<StdMutex<Placement>>,
 }
 
+/// In what a world differs from the next.
+struct Plan {
+    threads: usize,
+    only_when_live: bool,
+    connects_per_second: f64,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan { threads: 0, only_when_live: false, connects_per_second: 50.0 }
+    }
+}
+
 /// Runs a test on a paused system.
 pub fn on_paused_time(test: impl Future<Output = ()>) {
     let runtime =
@@ -69,20 +82,26 @@ impl World {
 
     /// With another live store.
     pub fn with_store(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>) -> World {
-        World::made(wrap, 0, false)
+        World::made(wrap, Plan::default())
     }
 
     /// With rooms on threads of their own, where time cannot be paused.
     pub fn on_threads(threads: usize) -> World {
-        World::made(|store| Arc::new(store), threads, false)
+        World::made(|store| Arc::new(store), Plan { threads, ..Plan::default() })
     }
 
     /// With rooms that hold a connection only while they are on air.
     pub fn when_live() -> World {
-        World::made(|store| Arc::new(store), 0, true)
+        World::made(|store| Arc::new(store), Plan { only_when_live: true, ..Plan::default() })
     }
 
-    fn made(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>, threads: usize, only_when_live: bool) -> World {
+    /// With a gate that lets so many connects through.
+    pub fn at_pace(connects_per_second: f64) -> World {
+        World::made(|store| Arc::new(store), Plan { connects_per_second, ..Plan::default() })
+    }
+
+    fn made(wrap: impl FnOnce(EmbeddedStore) -> Arc<dyn LiveStore>, plan: Plan) -> World {
+        let Plan { threads, only_when_live, connects_per_second } = plan;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = Database::open(&folder.path().join("live.db")).expect("a database");
         let live = wrap(EmbeddedStore::open(folder.path()).expect("a store"));
@@ -139,7 +158,7 @@ impl World {
                 desired: Desired::default(),
                 shared: RoomShared {
                     upstream: script.clone(),
-                    gate: Arc::new(Gate::new(50.0)),
+                    gate: Arc::new(Gate::new(connects_per_second)),
                     record,
                     view,
                     ledger: ledger.clone(),

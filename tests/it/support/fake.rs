@@ -232,6 +232,11 @@ impl FakeBilibili {
         self.world.lock().tickets
     }
 
+    /// What was given out to be let in with.
+    pub fn tokens(&self) -> Vec<String> {
+        self.world.lock().tokens.keys().cloned().collect()
+    }
+
     /// How often the room was entered.
     pub fn connects(&self, room: u64) -> usize {
         self.world.traffic(room, |traffic| traffic.connects)

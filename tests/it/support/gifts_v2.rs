@@ -54,6 +54,16 @@ pub struct Item {
     pub action: String,
     #[prost(message, optional, tag = "29")]
     pub receive_user_info: Option<ReceiveUser>,
+    #[prost(message, optional, tag = "31")]
+    pub bag_gift: Option<BagGift>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct BagGift {
+    #[prost(int64, tag = "1")]
+    pub show_price: i64,
+    #[prost(int64, tag = "2")]
+    pub price_for_show: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]

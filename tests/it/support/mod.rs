@@ -6,13 +6,16 @@ pub mod fake;
 pub mod gifts_v2;
 pub mod http;
 pub mod listener;
+pub mod login;
 pub mod monitor;
 pub mod packet;
 pub mod platform;
 pub mod redis_server;
+pub mod shown;
 pub mod simulator;
 pub mod story;
 pub mod stream;
+pub mod till;
 
 use std::time::Duration;
 

@@ -27,13 +27,20 @@ pub struct Setup {
     args: Vec<String>,
     env: Vec<(String, String)>,
     listen: String,
+    open_files: Option<u32>,
 }
 
 impl Setup {
     /// In a new folder, with no upstream and no rooms.
     pub fn new() -> Setup {
         let folder = tempfile::Builder::new().prefix("blm-test-").tempdir().expect("a temporary folder");
-        Setup { folder: Arc::new(folder), args: Vec::new(), env: Vec::new(), listen: "127.0.0.1:0".into() }
+        Setup {
+            folder: Arc::new(folder),
+            args: Vec::new(),
+            env: Vec::new(),
+            listen: "127.0.0.1:0".into(),
+            open_files: None,
+        }
     }
 
     /// Watching rooms of the fake.
@@ -56,6 +63,12 @@ impl Setup {
         self
     }
 
+    /// It may have so many files open.
+    pub fn open_files(mut self, most: u32) -> Setup {
+        self.open_files = Some(most);
+        self
+    }
+
     pub fn listen(mut self, address: &str) -> Setup {
         self.listen = address.to_owned();
         self
@@ -72,7 +85,15 @@ impl Setup {
 
     fn spawn(&self) -> Child {
         let stderr = File::options().create(true).append(true).open(self.stderr_path()).expect("a file for stderr");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bilibili-live-monitor"));
+        let program = env!("CARGO_BIN_EXE_bilibili-live-monitor");
+        let mut command = match self.open_files {
+            None => Command::new(program),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("BLM_") {
                 command.env_remove(name);

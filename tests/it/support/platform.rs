@@ -2,13 +2,15 @@
 //!
 //! A room whose session is open cannot be started again, as with the real one.
 
+use std::{fs, os::unix::fs::PermissionsExt};
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::fake::World;
+use super::{fake::World, monitor::Setup};
 
 pub const KEY_ID: &str = "key-of-the-tests";
 pub const SECRET: &str = "secret-of-the-tests";
@@ -72,6 +74,15 @@ pub async fn answer(request: HttpRequest, body: web::Bytes, world: web::Data<Wor
             reply(7003, Value::Null)
         }
     }
+}
+
+/// The platform's file: keys, and these lines of codes.
+pub fn write_keys(setup: &Setup, codes: &str, mode: u32) {
+    fs::create_dir_all(setup.folder().join("data")).expect("a folder");
+    let file = setup.folder().join("data/open-live.toml");
+    let keys = format!("app_id = 7\naccess_key_id = \"{KEY_ID}\"\naccess_key_secret = \"{SECRET}\"\n[rooms]\n{codes}");
+    fs::write(&file, keys).expect("written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("changed");
 }
 
 fn check_signature(request: &HttpRequest, body: &[u8]) -> Result<(), String> {

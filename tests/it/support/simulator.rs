@@ -46,6 +46,11 @@ impl Simulator {
         Simulator { process, url, client: Client::new() }
     }
 
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The program, watching these rooms.
     pub fn watched(&self, rooms: &[u64]) -> Setup {
         let rooms: Vec<String> = rooms.iter().map(u64::to_string).collect();
