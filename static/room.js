@@ -62,7 +62,7 @@ function draw(room) {
 }
 
 const tally = new Tally(points, data.step_ms);
-const isToThank = (e) => e.kind === "super_chat" || e.kind === "guard" || (e.kind === "gift" && e.paid_gold >= data.big_gift_gold);
+const isToThank = (e) => e.kind === "super_chat" || e.kind === "guard" || (e.kind === "gift" && e.paid_gold >= data.thank_from);
 
 /** What happened to the room goes on top of the timeline, as the template draws it. */
 function happened(e) {

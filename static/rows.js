@@ -6,6 +6,8 @@ const ABOUT_ROOM = new Set(["live", "preparing", "cut_off", "warning", "room_loc
 /** Rows kept in a stream, and the most that are drawn at once: more nobody can read. */
 const KEPT = 200;
 const A_FRAME = 60;
+/** How rarely a hidden tab draws. */
+const HIDDEN_MS = 2000;
 /** Rows held back while a stream is paused. */
 const HELD = 1000;
 
@@ -57,10 +59,10 @@ export function row(e, names, mark = unmarked) {
     body(e, mark), money(e));
 }
 
-/** A stream, newest first. Events are gathered and drawn once a frame; one that stands there already is not drawn twice. */
+/** A stream, newest first. Events are gathered and drawn once a frame, or at most once in `every` ms; one that stands there already is not drawn twice. */
 export class Stream {
-  constructor(list, { names = null, kept = KEPT, pause = null, bar = null, draw = (e) => row(e, names) } = {}) {
-    Object.assign(this, { list, kept, pause, bar, drawn: draw, waiting: [], paused: false, scheduled: false, missed: 0 });
+  constructor(list, { names = null, kept = KEPT, pause = null, bar = null, every = 0, draw = (e) => row(e, names) } = {}) {
+    Object.assign(this, { list, kept, pause, bar, every, drawn: draw, drawnAt: 0, waiting: [], paused: false, scheduled: false, missed: 0 });
     this.known = new Set([...list.children].map((item) => item.dataset.id));
     this.empty = list.parentElement.querySelector(":scope > [data-empty]");
     if (pause) {
@@ -83,12 +85,16 @@ export class Stream {
     if (this.waiting.length && !this.scheduled) {
       this.scheduled = true;
       // A hidden tab gets no frames; there a timer keeps what waits from growing.
-      if (document.hidden) setTimeout(() => this.draw(), 500); else requestAnimationFrame(() => this.draw());
+      const rest = this.drawnAt + this.every - performance.now();
+      if (document.hidden) setTimeout(() => this.draw(), HIDDEN_MS);
+      else if (rest > 0) setTimeout(() => this.draw(), rest);
+      else requestAnimationFrame(() => this.draw());
     }
   }
 
   draw() {
     this.scheduled = false;
+    this.drawnAt = performance.now();
     if (this.paused) return this.count();
     this.forget(this.waiting.splice(0, Math.max(0, this.waiting.length - A_FRAME)));
     const rows = this.waiting.splice(0).reverse().map(this.drawn);

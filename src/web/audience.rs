@@ -68,14 +68,9 @@ impl FromRequest for Audience {
     }
 }
 
-<<<<<<< HEAD
-/// Fields that tell what was paid, or who somebody is.
-const HIDDEN: [&str; 37] = [
-=======
 /// Fields that tell what was paid, or who somebody is, ourselves included.
-const HIDDEN: [&str; 37] = [
+const HIDDEN: [&str; 38] = [
     "account",
->>>>>>> main
     "income",
     "gift_gold",
     "super_chat_gold",

@@ -51,7 +51,7 @@ pub async fn page(request: HttpRequest, room: web::Path<String>, site: web::Data
         let cursor = fresh.cursor.clone();
         let mut values = site.ask("drawing a room", move |database| drawn(database, room, &fresh)).await?;
         values["data"] = json!({
-            "step_ms": MINUTE_MS, "big_gift_gold": BIG_GIFT,
+            "step_ms": MINUTE_MS, "thank_from": BIG_GIFT,
             "series": [{"room_id": room, "points": values["points"]}],
         });
         values["section"] = json!("room");

@@ -182,3 +182,4 @@ error-sign_in_first = Sign in first.
 error-wrong_password = The password is wrong.
 error-too_many_tries = Too many wrong passwords; try again later.
 error-forged = The form is old or came from another site; reload and try again.
+all-well = Every room that should be received is being received.

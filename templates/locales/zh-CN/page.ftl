@@ -182,3 +182,4 @@ error-sign_in_first = 请先登录。
 error-wrong_password = 密码不对。
 error-too_many_tries = 密码错误次数太多，请稍后再试。
 error-forged = 表单已过期或来自其他网站，请刷新后重试。
+all-well = 所有应接收的房间都在接收。
