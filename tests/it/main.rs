@@ -24,6 +24,7 @@ mod public;
 mod push;
 mod redis;
 mod renewal;
+mod roles;
 mod room_page;
 mod secrets;
 mod security;
