@@ -6,7 +6,9 @@ import { Stream } from "./rows.js";
 const rooms = new Map();
 const names = new Map();
 const cards = document.getElementById("rooms");
-const feed = new Stream(document.getElementById("feed"), { names, kept: 60 });
+/** The feed moves this often: hundreds of lines a second nobody reads one by one. */
+const FEED_MS = 300;
+const feed = new Stream(document.getElementById("feed"), { names, kept: 60, every: FEED_MS });
 const sort = document.getElementById("sort");
 const NOT_RECEIVED_AFTER = 15000;
 
@@ -85,7 +87,7 @@ function totals() {
   }
   document.querySelector('[data-tile-box="attention"]').classList.toggle("tile-warn", bad.length > 0);
   const strip = document.getElementById("attention");
-  strip.hidden = bad.length === 0;
+  strip.classList.toggle("is-well", bad.length === 0);
   strip.querySelector("[data-list]").replaceChildren(...bad.slice(0, 12).map((room) => el("li", {},
     el("a", { href: at(`/live/room/${Number(room.room_id)}/`) }, room.uname || String(room.room_id)), " ",
     el("span", { class: `pill pill-${room.state}` }, t("state-" + room.state)), " ",
@@ -116,10 +118,20 @@ function take(list) {
     }
     rooms.set(room.room_id, room);
     names.set(room.room_id, room.uname || String(room.room_id));
-    draw(room);
+    undrawn.add(room);
   }
+  catchUp();
+}
+
+/** Draws what changed since the last time. A hidden tab only remembers; it is drawn when it is looked at again. */
+const undrawn = new Set();
+function catchUp() {
+  if (document.hidden) return;
+  for (const room of undrawn) if (rooms.get(room.room_id) === room) draw(room);
+  undrawn.clear();
   totals();
 }
+document.addEventListener("visibilitychange", catchUp);
 
 connect({ rooms: "all", kinds: ["danmaku", "gift", "super_chat", "guard", "live", "preparing"] }, {
   hello(list) {

@@ -43,6 +43,7 @@ export function options(step, extra = {}) {
   const label = (ms) => (step >= 86400000 ? monthDay(ms) : step >= 3600000 ? `${monthDay(ms)} ${hourMinute(ms)}` : hourMinute(ms));
   return {
     animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
+    events: ["mousemove", "mouseout", "click", "touchstart", "touchmove", "mousedown", "mouseup", "dblclick"],
     interaction: { mode: "index", intersect: false },
     elements: { point: { radius: alone, hitRadius: 8 }, line: { borderWidth: 1.75, tension: 0 } },
     scales: {
@@ -67,32 +68,21 @@ function ticks(min, max, step) {
   return all;
 }
 
+/** An upright axis for numbers, at zero's side or not. */
+export const axis = ({ position, colour, from = true, write = compact }) => ({
+  position, beginAtZero: from, suggestedMax: 1, grid: { display: false }, border: { display: false }, ticks: { color: colour, maxTicksLimit: 6, callback: (n) => write(n) },
+});
+
 /** A chart that follows the theme. `make` gives its configuration. */
-export function chart(canvas, make) {
+export function chart(canvas, make, plugins = []) {
   if (!canvas || !window.Chart) return null;
   window.Chart.defaults.font.family = css("--blm-font");
-  const build = () => new window.Chart(canvas, { ...make(), plugins: [gaps] });
+  const build = () => new window.Chart(canvas, { ...make(), plugins: [gaps, ...plugins] });
   let current = build();
   addEventListener("themechange", () => { current.destroy(); current = build(); });
   return { update: () => { const next = make(); current.data = next.data; current.options = next.options; current.update("none"); } };
 }
 
-/** Adds an event to the step in which it happened; makes the steps up to it. */
-export function count(points, step, length, e) {
-  const at = Math.floor((e.timestamp_ms + 8 * 3600e3) / step) * step - 8 * 3600e3;
-  let last = points[points.length - 1];
-  while (last && last.at_ms < at && points.length < 20000) {
-    last = { at_ms: last.at_ms + step, danmaku: 0, gifts: 0, super_chats: 0, guards: 0, gift_gold: 0, super_chat_gold: 0, guard_gold: 0, coverage: 1 };
-    points.push(last);
-  }
-  while (points.length > length) points.shift();
-  const point = points.find((p) => p.at_ms === at);
-  if (!point) return;
-  const field = { danmaku: "danmaku", gift: "gifts", super_chat: "super_chats", guard: "guards" }[e.kind];
-  if (!field) return;
-  point[field] += 1;
-  const gold = { gift: "gift_gold", super_chat: "super_chat_gold", guard: "guard_gold" }[e.kind];
-  if (gold) point[gold] += e.paid_gold ?? 0;
-}
 export const total = (point) => point.gift_gold + point.super_chat_gold + point.guard_gold;
-export const names = () => ({ gift_gold: t("gifts"), super_chat_gold: t("super-chats"), guard_gold: t("guards") });
+/** The kinds of spending, as they are stacked. */
+export const kinds = () => [{ field: "gift_gold", name: t("gifts") }, { field: "super_chat_gold", name: t("super-chats") }, { field: "guard_gold", name: t("guards") }];

@@ -1,13 +1,21 @@
-// One room: its stream, the lanes of money beside it, its figures and the last hour.
-import { t, set, setCount, yuan, moment } from "./page.js";
+// One room: its stream, whom to thank, its figures, the last hour and what happened.
+import { t, el, set, setCount, yuan, moment } from "./page.js";
 import { connect } from "./live.js";
-import { Stream } from "./rows.js";
-import { chart, colour, count, middle, options, range, seen, total } from "./graph.js";
+import { row, Stream } from "./rows.js";
+import { Thanks } from "./thanks.js";
+import { axis, chart, colour, middle, options, range, seen, total } from "./graph.js";
+import { Tally } from "./tally.js";
 
 const box = document.getElementById("room");
 const id = Number(box.dataset.room);
 const stream = new Stream(document.getElementById("stream"), { pause: document.getElementById("pause"), bar: document.getElementById("new-rows") });
-const lanes = new Map([...document.querySelectorAll("[data-lane]")].map((list) => [list.dataset.lane, new Stream(list, { kept: 60 })]));
+const lane = (name) => document.querySelector(`[data-lane="${name}"]`);
+// A site in public mode has no lanes.
+const gifts = lane("gift") && new Stream(lane("gift"), { kept: 60 });
+const thanks = lane("thanks") && new Thanks(id, lane("thanks"), { left: document.getElementById("thank-left"), only: document.getElementById("thank-only") });
+const toThank = thanks && new Stream(lane("thanks"), { draw: (e) => thanks.decorate(row(e)) });
+const timeline = document.getElementById("timeline");
+const TIMELINE_KEPT = 100;
 const ABOUT_ROOM = ["live", "preparing", "cut_off", "warning", "room_lock", "room_change", "super_chat_delete"];
 const data = JSON.parse(document.getElementById("data").textContent);
 const points = data.series[0].points;
@@ -16,7 +24,7 @@ const paid = points.some((p) => "gift_gold" in p);
 
 const hour = chart(document.getElementById("chart"), () => {
   const shared = options(data.step_ms, { gaps: points, range: range(points, data.step_ms) });
-  if (paid) shared.scales.money = { position: "right", beginAtZero: true, suggestedMax: 1, grid: { display: false }, border: { display: false }, ticks: { ...shared.scales.y.ticks, callback: (n) => "¥" + n } };
+  if (paid) shared.scales.money = axis({ position: "right", colour: shared.scales.y.ticks.color, write: (n) => "¥" + n });
   return {
     type: "line",
     data: { datasets: [
@@ -53,14 +61,27 @@ function draw(room) {
   error.hidden = !room.error || room.state === "live";
 }
 
+const tally = new Tally(points, data.step_ms);
+const isToThank = (e) => e.kind === "super_chat" || e.kind === "guard" || (e.kind === "gift" && e.paid_gold >= data.thank_from);
+
+/** What happened to the room goes on top of the timeline, as the template draws it. */
+function happened(e) {
+  if (timeline.querySelector(`[data-id="${CSS.escape(e.id)}"]`)) return;
+  timeline.prepend(el("li", { class: `tl-${e.kind}`, data: { id: e.id } }, el("time", { class: "num dim" }, moment(e.timestamp_ms)), " ",
+    el("span", {}, t("ev-" + e.kind) + (e.title ? `: ${e.title}` : "") + (e.text ? ` ${e.text}` : ""))));
+  while (timeline.children.length > TIMELINE_KEPT) timeline.lastElementChild.remove();
+  timeline.parentElement.querySelector("[data-empty]").hidden = true;
+}
+
 let changed = false;
 connect({ rooms: [id], kinds: ["danmaku", "gift", "super_chat", "guard", ...ABOUT_ROOM] }, {
   rooms: (list) => list.forEach(draw),
   events(events) {
     stream.add(events.filter((e) => e.kind === "danmaku"));
-    for (const kind of ["gift", "super_chat", "guard"]) lanes.get(kind)?.add(events.filter((e) => e.kind === kind));
-    lanes.get("room")?.add(events.filter((e) => ABOUT_ROOM.includes(e.kind)));
-    for (const e of events) if (e.timestamp_ms >= opened) { count(points, data.step_ms, 60, e); changed = true; }
+    gifts?.add(events.filter((e) => e.kind === "gift"));
+    toThank?.add(events.filter(isToThank));
+    events.filter((e) => ABOUT_ROOM.includes(e.kind)).forEach(happened);
+    for (const e of events) if (e.received_ms >= opened) { tally.add(e); changed = true; }
   },
 });
 setInterval(() => { if (changed && !document.hidden) { changed = false; hour?.update(); } }, 1000);

@@ -2,6 +2,7 @@
 //! gets, and that nothing is left lying about. Reads files only; each complaint says file and rule.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -250,6 +251,32 @@ fn every_setting_is_in_the_readme() {
     no_complaints(
         missing.iter().map(|name| format!("README.md: the setting `{name}` of src/config is missing")).collect(),
     );
+}
+
+/// A README's headings, as far as both languages share them, and the commands in its blocks and in its text.
+fn headings_and_commands(text: &str) -> (Vec<String>, Vec<String>, BTreeSet<String>) {
+    let mut in_block = false;
+    let (mut headings, mut blocks) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        if line.starts_with("```") {
+            in_block = !in_block;
+        } else if in_block {
+            blocks.push(line.to_owned());
+        } else if line.starts_with('#') {
+            headings.push(line.split(" · ").next().unwrap_or(line).to_owned());
+        }
+    }
+    let spans = text.split('`').skip(1).step_by(2);
+    let commands = spans.filter_map(|span| span.strip_prefix("bilibili-live-monitor ")).map(str::to_owned);
+    (headings, blocks, commands.collect())
+}
+
+#[test]
+fn both_languages_of_the_readme_have_the_same_headings_and_commands() {
+    let [english, chinese] = ["README.md", "docs/README.zh-CN.md"].map(|file| headings_and_commands(&read(file)));
+    assert_eq!(english.0, chinese.0, "headings: in Chinese they go on after ` · `");
+    assert_eq!(english.1, chinese.1, "what stands in code blocks");
+    assert_eq!(english.2, chinese.2, "commands of the program");
 }
 
 #[test]

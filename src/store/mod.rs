@@ -41,6 +41,7 @@ pub mod orders;
 pub mod rooms;
 
 // What is asked of it.
+pub mod figures;
 pub mod queries;
 mod search;
 pub mod series;

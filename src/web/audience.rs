@@ -69,7 +69,7 @@ impl FromRequest for Audience {
 }
 
 /// Fields that tell what was paid, or who somebody is, ourselves included.
-const HIDDEN: [&str; 37] = [
+const HIDDEN: [&str; 38] = [
     "account",
     "income",
     "gift_gold",
@@ -107,6 +107,7 @@ const HIDDEN: [&str; 37] = [
     "username_parts",
     "talkers",
     "payers",
+    "boxes",
 ];
 
 fn is_public(kind: &str) -> bool {

@@ -32,9 +32,14 @@ impl Fresh {
 
     /// The newest `limit` of `stored` and of the fresh events that are `wanted`, newest first, each once.
     pub fn over(&self, stored: Vec<Event>, wanted: impl Fn(Kind) -> bool, limit: usize) -> Vec<Event> {
+        self.over_those(stored, |event| wanted(event.kind()), limit)
+    }
+
+    /// As [`Fresh::over`], by more than the kind.
+    pub fn over_those(&self, stored: Vec<Event>, wanted: impl Fn(&Event) -> bool, limit: usize) -> Vec<Event> {
         let known: HashSet<EventId> = stored.iter().map(|event| event.id).collect();
         let mut all = stored;
-        all.extend(self.events.iter().filter(|event| wanted(event.kind()) && !known.contains(&event.id)).cloned());
+        all.extend(self.events.iter().filter(|event| wanted(event) && !known.contains(&event.id)).cloned());
         all.sort_by_key(|event| std::cmp::Reverse(event.id));
         all.truncate(limit);
         all

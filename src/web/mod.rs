@@ -16,6 +16,7 @@ pub mod api;
 pub mod assets;
 pub mod audience;
 pub mod auth;
+mod charts;
 pub mod debug;
 mod desk;
 mod diagnostics;
@@ -26,11 +27,13 @@ mod health;
 pub mod i18n;
 pub mod keys;
 mod machine;
+mod methodology;
 mod metrics;
 mod overlay;
 mod pace;
 pub mod pages;
 pub mod push;
+mod room;
 pub mod socket;
 mod standing;
 mod storage;
@@ -38,6 +41,7 @@ mod tries;
 mod verdict;
 pub mod view;
 pub mod visitor;
+mod week;
 
 #[cfg(test)]
 mod books_tests;
@@ -320,9 +324,10 @@ pub fn configure(cfg: &mut ServiceConfig) {
     cfg.route("/", get().to(pages::root))
         .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(pages::dashboard)))
         .service(resource(both("/live/danmaku/")).route(get().to(pages::danmaku)))
-        .service(resource(both("/live/charts/")).route(get().to(pages::charts)))
+        .service(resource(both("/live/charts/")).route(get().to(charts::page)))
         .service(resource(both("/live/overlay/{room}/")).route(get().to(overlay::page)))
-        .service(resource(both("/live/room/{room}/")).route(get().to(pages::room)))
+        .service(resource(both("/live/room/{room}/")).route(get().to(room::page)))
+        .service(resource(both("/live/methodology/")).route(get().to(methodology::page)))
         .service(resource(both("/live/debug/")).route(get().to(debug::page)));
 
     cfg.service(resource(both("/live/admin/")).route(get().to(admin::page)))

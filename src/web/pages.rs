@@ -1,4 +1,5 @@
-//! The pages for readers: dashboard, danmaku browser, charts, room.
+//! The pages for readers: dashboard and danmaku browser, and what all pages share. A room's page stands in
+//! [`super::room`], the charts in [`super::charts`].
 //!
 //! Each is drawn complete from the wall and the history, so it is right without scripts; the scripts then
 //! keep it right by push. A page asks the history once, in one piece of blocking work.
@@ -10,14 +11,11 @@ use serde_json::{Value, json};
 
 use super::{
     Site,
-    api::{
-        params::{self, Params},
-        trend::{Stretch, series},
-    },
+    api::params::{self, Params},
     audience::Audience,
     entry::see,
     error::Refusal,
-    fresh::{Fresh, is_about_room, is_chat_or_money},
+    fresh::{Fresh, is_chat_or_money},
     view::Frame,
 };
 use crate::{
@@ -25,7 +23,7 @@ use crate::{
     domain::{Event, Gold, Kind, LiveStatus, RoomId},
     store::{
         queries::{Events, Filter, Page},
-        series::{Step, TopBy},
+        series::Step,
         sqlite::{Database, QueryError},
     },
     supervise::vitals::{State, unix_ms},
@@ -39,7 +37,6 @@ const STREAM_ROWS: usize = 60;
 const MINUTE_MS: i64 = 60_000;
 /// Lines of the dashboard's feed.
 const FEED_ROWS: usize = 30;
-const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
 /// Draws a page, or the page that says why it cannot be drawn.
 pub async fn answer(
@@ -149,8 +146,14 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
         let asked = kind.clone();
         let fresh = Fresh::look(&site.web.ring, room);
         let limit = page.limit;
-        let mut found =
-            site.ask("searching the history", move |database| of_kind(database, &asked, &filter, &page)).await?;
+        // Chat is counted, as far as that is cheap.
+        let counts = asked == "danmaku" && page.before.is_none();
+        let (mut found, total) = site
+            .ask("searching the history", move |database| {
+                let total = if counts { database.danmaku_hits(&filter)? } else { None };
+                Ok((of_kind(database, &asked, &filter, &page)?, total))
+            })
+            .await?;
         if !searching {
             let wanted = |of: Kind| if kind == "all" { is_chat_or_money(of) } else { of.as_str() == kind };
             found.events = fresh.over(found.events, wanted, limit);
@@ -165,7 +168,8 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
             "copy_query": format!("&{copy_query}"),
             "section": "danmaku", "rooms": rooms, "room": room, "kind": kind, "q": q.clone().unwrap_or_default(),
             "uid": uid, "searching": searching, "older": older, "cursor": fresh.cursor,
-            "count": found.events.len(), "events": rows(&found.events, &names, q.as_deref()),
+            "count": found.events.len(), "total": total, "events": rows(&found.events, &names, q.as_deref()),
+            "data": {"events": found.events, "names": names, "q": q},
         }))
     })
     .await
@@ -192,97 +196,6 @@ fn of_kind(database: &Database, kind: &str, filter: &Filter, page: &Page) -> Res
 fn newest(database: &Database, room: Option<RoomId>, limit: usize) -> Result<Vec<Event>, QueryError> {
     let filter = Filter { room, ..Filter::default() };
     Ok(of_kind(database, "all", &filter, &Page { limit, before: None, since: None })?.events)
-}
-
-/// `/live/charts/`.
-pub async fn charts(request: HttpRequest, params: Params, site: web::Data<Site>) -> HttpResponse {
-    answer(&request, &site, "charts.html", async {
-        let mut rooms = site.web.wall.summaries();
-        rooms.sort_by_key(|room| std::cmp::Reverse(room.counts.danmaku));
-        let room = params::text(&params, "room").and_then(|room| room.parse().ok()).map(RoomId);
-        let chosen = room.filter(|room| rooms.iter().any(|known| known.info.room_id == *room));
-        let span = params::text(&params, "span").unwrap_or("2h").to_owned();
-        let (length, step) = match span.as_str() {
-            "30m" => (30 * MINUTE_MS, Step::Minute),
-            "12h" => (12 * 60 * MINUTE_MS, Step::Minute),
-            "7d" => (7 * DAY_MS, Step::Hour),
-            "30d" => (30 * DAY_MS, Step::Day),
-            _ => (120 * MINUTE_MS, Step::Minute),
-        };
-        let to_ms = unix_ms();
-        let stretch = Stretch { from_ms: to_ms - length, to_ms, step };
-        let wanted: Vec<RoomId> = match chosen {
-            Some(room) => vec![room],
-            // More lines than this nobody can read.
-            None => rooms.iter().take(8).map(|room| room.info.room_id).collect(),
-        };
-        let shown = wanted.clone();
-        let trends = site
-            .ask("drawing the charts", move |database| {
-                wanted.iter().map(|room| series(database, *room, stretch)).collect::<Result<Vec<_>, _>>()
-            })
-            .await?;
-        let names = names(&rooms);
-        let mut series = Vec::new();
-        for (room, points) in shown.iter().zip(trends) {
-            series.push(json!({"room_id": room, "name": names.get(room), "points": points}));
-        }
-        let left_out = if chosen.is_some() { 0 } else { rooms.len().saturating_sub(shown.len()) };
-        let data = json!({"step_ms": step.ms(), "from_ms": stretch.from_ms, "to_ms": to_ms, "series": series.clone()});
-        Ok(json!({
-            "section": "charts", "rooms": rooms, "room": chosen, "span": span, "left_out": left_out,
-            "series": series, "data": data, "step_ms": step.ms(),
-        }))
-    })
-    .await
-}
-
-/// `/live/room/{id}/`.
-pub async fn room(request: HttpRequest, room: web::Path<String>, site: web::Data<Site>) -> HttpResponse {
-    answer(&request, &site, "room.html", async {
-        let room = RoomId(room.parse().map_err(|_| Refusal::no_such_room(room.as_str()))?);
-        let known = super::api::known_room(&site, room).await?;
-        let fresh = Fresh::look(&site.web.ring, Some(room));
-        let cursor = fresh.cursor.clone();
-        let now = unix_ms();
-        let stretch = Stretch { from_ms: now - 60 * MINUTE_MS, to_ms: now, step: Step::Minute };
-        let mut values = site
-            .ask("drawing a room", move |database| {
-                let filter = Filter { room: Some(room), ..Filter::default() };
-                let page = |limit| Page { limit, before: None, since: None };
-                let names = BTreeMap::new();
-                let lane = |found: Events, wanted: fn(Kind) -> bool, limit| {
-                    rows(&fresh.over(found.events, wanted, limit), &names, None)
-                };
-                let mut gaps = database.gaps(room, now - DAY_MS, now)?;
-                gaps.reverse();
-                Ok(json!({
-                    "stream": lane(database.danmaku(&filter, &page(STREAM_ROWS))?, |kind| kind == Kind::Danmaku, STREAM_ROWS),
-                    "super_chats": lane(database.super_chats(&filter, &page(20))?, |kind| kind == Kind::SuperChat, 20),
-                    "guards": lane(database.guards(&filter, &page(20))?, |kind| kind == Kind::Guard, 20),
-                    "gifts": lane(database.gifts(&filter, &page(30))?, |kind| kind == Kind::Gift, 30),
-                    "room_events": lane(database.room_events(&filter, &page(15))?, is_about_room, 15),
-                    "talkers": database.top_users(room, TopBy::Danmaku, 10)?,
-                    "payers": database.top_users(room, TopBy::Paid, 10)?,
-                    "gaps": gaps,
-                    "points": series(database, room, stretch)?,
-                }))
-            })
-            .await?;
-        let chart = json!({"step_ms": MINUTE_MS, "series": [{"room_id": room, "points": values["points"]}]});
-        values["data"] = chart;
-        values["section"] = json!("room");
-        values["cursor"] = json!(cursor);
-        values["info"] = json!(known.info);
-        values["now"] = match &known.summary {
-            Some(summary) => json!(summary),
-            None => Value::Null,
-        };
-        values["counts"] = json!(Counts::from(&known.totals));
-        values["income"] = json!(Income::from(&known.totals));
-        Ok(values)
-    })
-    .await
 }
 
 /// The streamers' names by room, for the tags of a stream.

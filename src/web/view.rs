@@ -70,6 +70,7 @@ impl Views {
         tera.register_filter("moment", |ms: i64, _: Kwargs, _: &tera::State| china(ms, "%Y-%m-%d %H:%M:%S"));
         tera.register_filter("lasting", |ms: i64, _: Kwargs, state: &tera::State| lasting(ms, lang_of(state)));
         tera.register_filter("bytes", |n: i64, _: Kwargs, _: &tera::State| bytes(n));
+        tera.register_filter("share", |share: f64, _: Kwargs, _: &tera::State| percent(share));
         tera.register_filter("picture", move |address: &str, _: Kwargs, _: &tera::State| {
             picture(address, pictures_from.as_deref())
         });
@@ -207,6 +208,12 @@ pub fn yuan(gold: Gold) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     let cents = cents.unsigned_abs();
     format!("{sign}{}.{:02}", exact(i64::try_from(cents / 100).unwrap_or(i64::MAX)), cents % 100)
+}
+
+/// `99.9%`: cut off, not rounded, so that all is all.
+pub fn percent(share: f64) -> String {
+    let thousandths = (share * 1000.0).floor();
+    if thousandths >= 1000.0 { "100%".to_owned() } else { format!("{:.1}%", thousandths / 10.0) }
 }
 
 /// A moment in China, where the platform is.

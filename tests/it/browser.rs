@@ -10,6 +10,7 @@ use crate::support::{
     fake::{FakeBilibili, Room},
     monitor::{Monitor, PASSWORD, Setup},
     packet::Packing,
+    redis_server::free_port,
     same,
     story::Story,
 };
@@ -136,4 +137,34 @@ async fn a_line_that_is_pushed_but_not_stored_yet_shows_on_a_page_that_is_opened
         let lines = "['#0', '#1', '#2'].every(line => document.body.innerText.includes(line))";
         browser.wait(&format!("the lines show on {path}"), lines).await;
     }
+}
+
+#[tokio::test]
+async fn a_page_whose_program_is_killed_says_so_and_comes_back_by_itself_with_what_it_missed_announced() {
+    let room = Room::new(92_005_301, Packing::Plain);
+    let fake = FakeBilibili::start([room.clone()]);
+    let setup = Setup::watching(&fake, &[room.room_id]).listen(&format!("127.0.0.1:{}", free_port()));
+    let mut monitor = setup.start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let browser = Browser::open(monitor.url()).await;
+    browser.goto("/live/").await;
+    let push = |state: &str| format!("document.getElementById('push').dataset.push === '{state}'");
+    browser.wait("the page listens", &push("live")).await;
+    browser.run("window.blmSame = true").await;
+
+    monitor.kill_9();
+    browser
+        .wait(
+            "the page says that it is cut off, and when it tries again",
+            &format!("{} && /\\d/.test(document.querySelector('.push-text').textContent)", push("lost")),
+        )
+        .await;
+    let again = setup.start().await;
+    browser.wait("it is back without a reload", &format!("{} && window.blmSame === true", push("live"))).await;
+    // The ring of before is gone with its program: nobody knows what was missed, and the page says just that.
+    browser.wait("the gap is announced", "!document.getElementById('notice').hidden").await;
+    fake.wait_for(&[room.room_id], 2).await;
+    fake.send(room.room_id, &Story::chat(&room, 1).messages);
+    browser.wait("and what comes now shows", "document.querySelector('#feed .ev-text')?.textContent === '#0'").await;
+    drop(again);
 }

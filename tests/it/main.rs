@@ -8,7 +8,9 @@
 mod accounts;
 mod bad_input;
 mod browser;
+mod charts;
 mod crash;
+mod danmaku_page;
 mod export;
 mod faults;
 mod gaps;
@@ -23,6 +25,7 @@ mod push;
 mod redis;
 mod renewal;
 mod roles;
+mod room_page;
 mod secrets;
 mod security;
 mod shutdown;

@@ -26,6 +26,8 @@ fn pages(room: &Value) -> Vec<Page> {
         page("danmaku", "/live/danmaku/", true),
         page("search", "/live/danmaku/?q=%E4%B8%BB%E6%92%AD", false),
         page("charts", "/live/charts/", true),
+        page("charts-one", &format!("/live/charts/?room={room}&span=30m"), true),
+        page("methodology", "/live/methodology/", false),
         page("room", &format!("/live/room/{room}/"), true),
         page("debug", "/live/debug/", true),
         page("admin", "/live/admin/", false),

@@ -124,15 +124,46 @@ pub async fn gaps(
 pub fn series(database: &Database, room: RoomId, stretch: Stretch) -> Result<Vec<Value>, QueryError> {
     let Stretch { from_ms, to_ms, step } = stretch;
     let points = database.trend(room, from_ms, to_ms, step)?;
-    let gaps = database.gaps(room, step.start_of(from_ms), to_ms)?;
-    let filter = Filter { room: Some(room), ..Filter::default() };
-    let earlier = Page { limit: 1, before: Some(Cursor::Ms(step.start_of(from_ms))), since: None };
-    let watched_before = !database.danmaku(&filter, &earlier)?.events.is_empty()
-        || !database.room_events(&filter, &earlier)?.events.is_empty();
-    let first_point = points.first().map(|point| point.at_ms);
-    let first_gap = gaps.first().map(|gap| gap.from_ms);
-    let known_from = if watched_before { Some(i64::MIN) } else { first_point.into_iter().chain(first_gap).min() };
-    Ok(fill(&points, stretch, |from, to| covered(from, to.min(unix_ms()), known_from, &gaps)))
+    let received =
+        Received::of(database, room, step.start_of(from_ms), to_ms, points.first().map(|point| point.at_ms))?;
+    Ok(fill(&points, stretch, |from, to| received.share(from, to)))
+}
+
+/// When a room was received.
+pub struct Received {
+    known_from: Option<i64>,
+    gaps: Vec<Gap>,
+}
+
+impl Received {
+    /// Of `from_ms..to_ms`; `first_ms` is the first thing in it that is known of the room.
+    pub fn of(
+        database: &Database,
+        room: RoomId,
+        from_ms: i64,
+        to_ms: i64,
+        first_ms: Option<i64>,
+    ) -> Result<Received, QueryError> {
+        let gaps = database.gaps(room, from_ms, to_ms)?;
+        let filter = Filter { room: Some(room), ..Filter::default() };
+        let earlier = Page { limit: 1, before: Some(Cursor::Ms(from_ms)), since: None };
+        let watched_before = !database.danmaku(&filter, &earlier)?.events.is_empty()
+            || !database.room_events(&filter, &earlier)?.events.is_empty();
+        let first_gap = gaps.first().map(|gap| gap.from_ms);
+        let known_from = if watched_before { Some(i64::MIN) } else { first_ms.into_iter().chain(first_gap).min() };
+        Ok(Received { known_from, gaps })
+    }
+
+    /// Since when, from `from` on, the room was watched; none when it was not.
+    pub fn since(&self, from: i64) -> Option<i64> {
+        self.known_from.map(|known| known.max(from))
+    }
+
+    /// The share of `from..to` that was received, of an interval that has not ended the share so far; none where
+    /// nobody knows.
+    pub fn share(&self, from: i64, to: i64) -> Option<f64> {
+        covered(from, to.min(unix_ms()), self.known_from, &self.gaps)
+    }
 }
 
 fn fill(points: &[TrendPoint], stretch: Stretch, coverage: impl Fn(i64, i64) -> Option<f64>) -> Vec<Value> {

@@ -110,6 +110,20 @@ impl Story {
         Story { messages: Vec::new(), outcome: Outcome::default(), repeats: Vec::new(), ..story.clone() }
     }
 
+    /// The messages of these chat lines, and no others.
+    pub fn with_lines(mut self, lines: &[&str]) -> Vec<Value> {
+        for line in lines {
+            self.danmaku(line, "DANMU_MSG", false, 0);
+        }
+        self.messages
+    }
+
+    /// What follows happens from now on, and not in the past.
+    pub fn from_now_on(mut self) -> Story {
+        self.clock = unix_ms();
+        self
+    }
+
     fn empty(room: &Room) -> Story {
         Story {
             room: room.room_id,

@@ -1,0 +1,133 @@
+//! The charts page: what happened over time, when in the week, and rooms compared.
+//!
+//! All figures stand in the page as tables, drawn here; the script makes charts of the same values and counts
+//! on by push. People by the minute are counted from the stored events themselves, so only for spans that are
+//! drawn by the minute.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::{
+    Site,
+    api::{
+        params::{self, Params},
+        trend::{Received, Stretch, series},
+    },
+    pages::{answer, names},
+    week::{self, Hour},
+};
+use crate::{
+    domain::RoomId,
+    store::{
+        series::Step,
+        sqlite::{Database, QueryError},
+    },
+    supervise::vitals::unix_ms,
+};
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// More lines than this nobody can read.
+const LINES: usize = 8;
+/// The heat map averages over so many days.
+const HEAT_DAYS: i64 = 28;
+
+/// What a person may choose: its name, its length and the width of its points.
+const SPANS: [(&str, i64, Step); 5] = [
+    ("30m", 30 * MINUTE_MS, Step::Minute),
+    ("2h", 2 * HOUR_MS, Step::Minute),
+    ("12h", 12 * HOUR_MS, Step::Minute),
+    ("7d", 7 * DAY_MS, Step::Hour),
+    ("30d", 30 * DAY_MS, Step::Day),
+];
+
+/// `/live/charts/`.
+pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -> HttpResponse {
+    answer(&request, &site, "charts.html", async {
+        let mut rooms = site.web.wall.summaries();
+        rooms.sort_by_key(|room| Reverse(room.counts.danmaku));
+        let room = params::text(&params, "room").and_then(|room| room.parse().ok()).map(RoomId);
+        let chosen = room.filter(|room| rooms.iter().any(|known| known.info.room_id == *room));
+        let asked = params::text(&params, "span").unwrap_or_default();
+        let (span, length, step) = SPANS.into_iter().find(|(name, ..)| *name == asked).unwrap_or(SPANS[1]);
+        let to_ms = unix_ms();
+        let stretch = Stretch { from_ms: to_ms - length, to_ms, step };
+        let shown: Vec<RoomId> = match chosen {
+            Some(room) => vec![room],
+            None => rooms.iter().take(LINES).map(|room| room.info.room_id).collect(),
+        };
+        let names = names(&rooms);
+        let asked = shown.clone();
+        let (lines, heat, ranking) = site
+            .ask("drawing the charts", move |database| {
+                let lines = asked.iter().map(|room| line(database, *room, stretch)).collect::<Result<Vec<_>, _>>()?;
+                let heat = asked.iter().map(|room| hours(database, *room, to_ms)).collect::<Result<Vec<_>, _>>()?;
+                Ok((lines, week::week(&heat), database.ranking(step.start_of(stretch.from_ms), to_ms)?))
+            })
+            .await?;
+        let series: Vec<Value> = shown
+            .iter()
+            .zip(lines)
+            .map(|(room, points)| json!({"room_id": room, "name": names.get(room), "points": points}))
+            .collect();
+        let top = ranking.iter().map(|room| room.danmaku).max().unwrap_or(0).max(1);
+        let ranking: Vec<Value> = ranking
+            .iter()
+            .filter_map(|room| {
+                let mut row = json!(room);
+                row["name"] = json!(names.get(&room.room_id)?);
+                row["share"] = json!(room.danmaku * 100 / top);
+                Some(row)
+            })
+            .collect();
+        let left_out = if chosen.is_some() { 0 } else { rooms.len().saturating_sub(shown.len()) };
+        let spans: Vec<&str> = SPANS.iter().map(|(name, ..)| *name).collect();
+        let data = json!({"step_ms": step.ms(), "from_ms": stretch.from_ms, "to_ms": to_ms, "series": &series});
+        Ok(json!({
+            "section": "charts", "rooms": rooms, "room": chosen, "span": span, "spans": spans, "left_out": left_out,
+            "series": series, "data": data, "by_minute": step == Step::Minute, "heat": heat, "heat_days": HEAT_DAYS,
+            "ranking": ranking,
+        }))
+    })
+    .await
+}
+
+/// A room's points with the people of each minute and the gauges as they stood at its end.
+fn line(database: &Database, room: RoomId, stretch: Stretch) -> Result<Vec<Value>, QueryError> {
+    let Stretch { from_ms, to_ms, step } = stretch;
+    let mut points = series(database, room, stretch)?;
+    if step == Step::Minute {
+        let from_ms = step.start_of(from_ms);
+        let people: BTreeMap<i64, i64> =
+            database.interaction(room, from_ms, to_ms)?.into_iter().map(|figure| (figure.at_ms, figure.n)).collect();
+        let gauges = database.gauges(room, from_ms, to_ms)?;
+        let gauges: BTreeMap<i64, _> = gauges.into_iter().map(|point| (point.at_ms, point.gauge)).collect();
+        for point in &mut points {
+            let at_ms = point["at_ms"].as_i64().unwrap_or_default();
+            point["interaction"] = json!(people.get(&at_ms).copied().unwrap_or(0));
+            if let Some(gauge) = gauges.get(&at_ms) {
+                point["watched"] = json!(gauge.watched);
+                point["online_rank"] = json!(gauge.online_rank);
+            }
+        }
+    }
+    Ok(points)
+}
+
+/// The hours of the heat map.
+fn hours(database: &Database, room: RoomId, to_ms: i64) -> Result<Vec<Hour>, QueryError> {
+    let from_ms = Step::Hour.start_of(to_ms - HEAT_DAYS * DAY_MS);
+    let stored = database.danmaku_by_hour(room, from_ms, to_ms)?;
+    let received = Received::of(database, room, from_ms, to_ms, stored.first().map(|figure| figure.at_ms))?;
+    let stored: BTreeMap<i64, i64> = stored.into_iter().map(|figure| (figure.at_ms, figure.n)).collect();
+    let hour = |at_ms: i64| {
+        // Of the hour that has not ended, what has passed of it.
+        let passed = (to_ms - at_ms).min(HOUR_MS) as f64 / HOUR_MS as f64;
+        let coverage = received.share(at_ms, at_ms + HOUR_MS).map(|share| share * passed);
+        Hour { at_ms, danmaku: stored.get(&at_ms).copied().unwrap_or(0), coverage }
+    };
+    Ok((0..).map(|n| from_ms + n * HOUR_MS).take_while(|at_ms| *at_ms < to_ms).map(hour).collect())
+}
