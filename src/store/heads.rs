@@ -66,12 +66,8 @@ impl Heads {
             if change != 0 && !is_counted_as_alias(writer, &row)? {
                 *changes.entry(key.0).or_default() += change;
             }
-            diesel::insert_into(user::table)
-                .values(&row)
-                .on_conflict((user::room_id, user::uid))
-                .do_update()
-                .set(&row)
-                .execute(writer)?;
+            // An upsert would be prepared anew for every user; a row is replaced by one that holds all its columns.
+            diesel::replace_into(user::table).values(&row).execute(writer)?;
         }
         for (key, newer) in self.aliases {
             let known: Option<AliasRow> =
@@ -82,12 +78,7 @@ impl Heads {
             if change != 0 && !is_counted_as_known(writer, &row)? {
                 *changes.entry(key.0).or_default() += change;
             }
-            diesel::insert_into(alias::table)
-                .values(&row)
-                .on_conflict((alias::room_id, alias::alias))
-                .do_update()
-                .set(&row)
-                .execute(writer)?;
+            diesel::replace_into(alias::table).values(&row).execute(writer)?;
         }
         Ok(changes)
     }
@@ -109,8 +100,8 @@ fn is_counted_as_known(writer: &mut SqliteConnection, row: &AliasRow) -> QueryRe
 }
 
 /// A known user in a room.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = user)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = user, treat_none_as_default_value = false)]
 pub(super) struct UserRow {
     pub(super) room_id: i64,
     pub(super) uid: i64,
@@ -168,7 +159,7 @@ impl UserRow {
 }
 
 /// A user of a room for whom an alias stands.
-#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = alias)]
 pub(super) struct AliasRow {
     pub(super) room_id: i64,
