@@ -19,7 +19,7 @@ use super::{
     guards::GuardMessage,
     ignored, interact,
     lenient::{Int, Row, Text},
-    openplatform, pb, redpocket, room,
+    mend, openplatform, pb, redpocket, room,
     signal::{self, Signal},
     superchat,
 };
@@ -67,11 +67,20 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Decodes one message that came in the stream of `arrival.room_id`.
+/// Decodes one message that came in the stream of `arrival.room_id`. A name that was cut in the middle of a
+/// character costs that character, not the message.
 pub fn decode(json: &[u8], arrival: Arrival) -> Decoded {
-    match std::str::from_utf8(json) {
-        Ok(text) => decode_text(text.trim_matches(|c: char| c.is_whitespace() || c == '\0'), arrival, MAX_WRAPPING),
-        Err(error) => Decoded::Malformed(Malformed::new("", format_args!("not UTF-8: {error}"))),
+    let text = match std::str::from_utf8(json) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(json),
+    };
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    let decoded = decode_text(text, arrival, MAX_WRAPPING);
+    match &decoded {
+        Decoded::Malformed(_) => {
+            mend::mended(text).map_or(decoded, |text: String| decode_text(&text, arrival, MAX_WRAPPING))
+        }
+        _ => decoded,
     }
 }
 
@@ -257,7 +266,7 @@ fn shortened(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Gold, RoomId},
+        domain::{Body, Gold, RoomId},
         protocol::arrival,
     };
 
@@ -383,6 +392,18 @@ mod tests {
                 other => panic!("{json}: {other:?}"),
             }
         }
-        assert!(matches!(decode(b"{\"cmd\":\"\xff\"}", arrival::tests::HERE), Decoded::Malformed(_)));
+        assert!(matches!(decode(b"{\"cmd\":\xff}", arrival::tests::HERE), Decoded::Malformed(_)));
+    }
+
+    #[test]
+    fn half_a_character_costs_no_message() {
+        for line in [
+            br#"{"cmd":"DANMU_MSG","info":[[],"\ud83d!",[5,"\ude00"]]}"#.as_slice(),
+            b"{\"cmd\":\"DANMU_MSG\",\"info\":[[],\"\xe4\xb8!\",[5,\"\xf0\x9f\"]]}",
+        ] {
+            let Decoded::Events(events) = decode(line, arrival::tests::HERE) else { panic!("it is a chat line") };
+            let Body::Danmaku(danmaku) = &events[0].body else { panic!("{events:?}") };
+            assert_eq!((danmaku.message.as_str(), events[0].user.username.as_str()), ("\u{fffd}!", "\u{fffd}"));
+        }
     }
 }

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     command::{Events, Message, Unreadable},
@@ -158,7 +158,7 @@ struct SendGift {
     super_batch_gift_num: Int,
     timestamp: Int,
     blind_gift: Object<BlindGift>,
-    bag_gift: Object<Empty>,
+    bag_gift: Object<Anything>,
     uid: Int,
     uname: Text,
     medal_info: Object<OldMedal>,
@@ -169,9 +169,8 @@ struct SendGift {
     gift_list: List<Object<SendGift>>,
 }
 
-/// An object of which only its being there counts.
-#[derive(Debug, Default, Deserialize)]
-struct Empty {}
+/// An object of which only counts whether there is anything in it.
+type Anything = HashMap<String, IgnoredAny>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -195,9 +194,10 @@ fn from_json(mut gift: SendGift) -> (Giver, Vec<Item>) {
     let medal = medal
         .or_else(|| gift.medal_info.0.take().and_then(OldMedal::worn))
         .or_else(|| gift.medal.0.take().and_then(OldMedal::worn));
-    let listed = std::mem::take(&mut gift.gift_list.0);
-    let gifts = listed.into_iter().filter_map(|gift| gift.0).chain([gift]);
-    (Giver { user, medal }, gifts.filter_map(item_of_json).collect())
+    let listed: Vec<SendGift> = std::mem::take(&mut gift.gift_list.0).into_iter().filter_map(|gift| gift.0).collect();
+    // What stands in the list and beside it is one gift.
+    let own = Some(gift).filter(|gift| listed.iter().all(|listed| listed.tid != gift.tid));
+    (Giver { user, medal }, listed.into_iter().chain(own).filter_map(item_of_json).collect())
 }
 
 fn item_of_json(gift: SendGift) -> Option<Item> {
@@ -230,7 +230,7 @@ fn item_of_json(gift: SendGift) -> Option<Item> {
         ),
         timestamp: gift.timestamp,
         blind_gift: gift.blind_gift.0,
-        in_bag: gift.bag_gift.0.is_some(),
+        in_bag: !gift.bag_gift.or_default().is_empty(),
         receiver,
     })
 }
@@ -262,11 +262,11 @@ fn item_of_protobuf(item: pb::GiftItem, blind_gift: Option<&pb::BlindGift>) -> I
         coin_type: item.coin_type.into(),
         tid: Text::from(item.tid).number(),
         rnd: None,
-        combo: format!("{}/{}", item.batch_combo_id, item.super_batch_gift_num),
+        combo: format!("{}/{}", Text::from(item.batch_combo_id).or_empty(), item.super_batch_gift_num),
         timestamp: Int(Some(item.timestamp)),
         blind_gift: blind_gift
-            .map(|blind| BlindGift { name: Text::from(blind.name.as_str()), price: Int(Some(blind.price)) }),
-        in_bag: item.bag_gift.is_some(),
+            .map(|blind| BlindGift { name: Text::from(blind.name.clone()), price: Int(Some(blind.price)) }),
+        in_bag: !item.bag_gift.is_empty(),
         receiver,
     }
 }
@@ -338,6 +338,7 @@ mod tests {
             (r#""coin_type":"gold","price":100"#, 100, 100, 100),
             (r#""coin_type":"gold","num":1,"price":100,"total_coin":100,"bag_gift":{"show_price":1}"#, 100, 0, 0),
             (r#""coin_type":"gold","num":1,"price":100,"total_coin":100,"bag_gift":null"#, 100, 100, 100),
+            (r#""coin_type":"gold","num":1,"price":100,"total_coin":100,"bag_gift":{}"#, 100, 100, 100),
         ] {
             let events = v1(fields);
             let gift = gift(&events[0]);
@@ -375,10 +376,10 @@ mod tests {
         let long = "猫".repeat(100_000);
         let old = v1(&format!(r#""price":1,"uname":"{long}","blind_gift":{{"original_gift_name":"{long}"}}"#));
         let new = v2(&pb::SendGift {
-            uname: long.clone(),
-            medal_info: Some(pb::GiftMedal { level: 1, name: long.clone() }),
-            blind_gift: Some(pb::BlindGift { gift_id: 9, name: long.clone(), price: 1 }),
-            ..sent(vec![pb::GiftItem { gift_name: long.clone(), tid: long.clone(), ..item("1") }])
+            uname: long.clone().into(),
+            medal_info: Some(pb::GiftMedal { level: 1, name: long.clone().into() }),
+            blind_gift: Some(pb::BlindGift { gift_id: 9, name: long.clone().into(), price: 1 }),
+            ..sent(vec![pb::GiftItem { gift_name: long.clone().into(), tid: long.into(), ..item("1") }])
         });
         for event in [&old[0], &new[0]] {
             let gift = gift(event);
@@ -435,6 +436,17 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_a_list_and_beside_it_is_one_gift() {
+        let list = |beside: &str| {
+            let events = v1(&format!(
+                r#""price":1,"total_coin":1,"tid":"{beside}","gift_list":[{{"gift_id":31,"num":1,"price":1,"tid":"1"}}]"#
+            ));
+            events.iter().map(Event::paid).sum::<Gold>()
+        };
+        assert_eq!((list("1"), list("2")), (Gold(1), Gold(2)));
+    }
+
+    #[test]
     fn equal_items_of_one_message_stay_apart_and_pushes_of_one_gift_do_not() {
         let twice = v2(&sent(vec![item("1"), item("1")]));
         assert_ne!(twice[0].id, twice[1].id);
@@ -452,6 +464,8 @@ mod tests {
     fn who_gave_and_who_got_are_known_as_far_as_the_message_says() {
         let masked = v1(r#""uid":0,"uname":"小***","price":1,"receive_user_info":{"uid":0,"uname":"x"}"#);
         assert!(masked[0].user.masked);
+        let cut = v2(&pb::SendGift { uname: b"\xe5\xb0\x8f\xe7\x8c".into(), ..sent(vec![item("1")]) });
+        assert_eq!(cut[0].user.username, "小\u{fffd}", "half a character costs no gift");
         assert_eq!(gift(&masked[0]).receiver, None);
         let uinfo = r#"{"uid":8,"base":{"name":"新"},"medal":{"name":"牌","level":9}}"#;
         let modern = v1(&format!(r#""price":1,"sender_uinfo":{uinfo},"receiver_uinfo":{uinfo}"#));
@@ -460,7 +474,7 @@ mod tests {
         assert_eq!(gift(&modern[0]).receiver, Some(Receiver { uid: Uid(8), username: "新".into() }));
         let silver = v2(&sent(vec![pb::GiftItem { coin_type: "silver".into(), ..item("1") }]));
         assert_eq!((silver[0].paid(), gift(&silver[0]).coin_type), (Gold::ZERO, CoinType::Silver));
-        let bag = v2(&sent(vec![pb::GiftItem { bag_gift: Some(pb::BagGift {}), ..item("1") }]));
+        let bag = v2(&sent(vec![pb::GiftItem { bag_gift: b"\x08\x01".into(), ..item("1") }]));
         assert_eq!((bag[0].paid(), gift(&bag[0]).price), (Gold::ZERO, Gold(100)));
     }
 }

@@ -1,7 +1,7 @@
 //! The three messages of a guard purchase: `GUARD_BUY`, `USER_TOAST_MSG`, `USER_TOAST_MSG_V2`.
 //!
 //! Each becomes a [`GuardMessage`]. Not here: making one purchase of up to three of them (`guards`).
-//! Invariant: prices are gold as given, a zero being none; only a toast knows what was really paid.
+//! Invariant: prices are gold as given; only a toast knows what was really paid, and believes in a zero.
 
 use serde::Deserialize;
 
@@ -53,7 +53,8 @@ fn assemble(
     let guard_level = fields.guard_level.0.filter(is_level).or(by_gift.filter(is_level));
     let guard_level = guard_level.ok_or(Unreadable::Missing("guard_level"))?;
     let num = purchase::number(fields.num)?;
-    let price = purchase::gold("price", fields.price)?.filter(|price| !price.is_zero());
+    // Nothing is sold for nothing, but what was won or given out was paid with nothing.
+    let price = purchase::gold("price", fields.price)?.filter(|price| command != "GUARD_BUY" || !price.is_zero());
     let unit = fields.unit.filled().unwrap_or_else(|| "月".into());
     purchase::total("price", price.unwrap_or_else(|| list_price(guard_level, 1, &unit)), num)?;
     let start = fields.start_time.positive();
@@ -177,6 +178,19 @@ mod tests {
             read(buy),
             GuardMessage { price: Some(Gold(198_000)), command: "GUARD_BUY", part: Part::Buy, ..toast }
         );
+    }
+
+    #[test]
+    fn a_toast_that_says_zero_means_it_and_one_that_says_nothing_does_not() {
+        for (cmd, price, expected) in [
+            ("USER_TOAST_MSG", r#","price":0"#, Some(Gold::ZERO)),
+            ("USER_TOAST_MSG_V2", r#","pay_info":{"price":0}"#, Some(Gold::ZERO)),
+            ("USER_TOAST_MSG", r#","price":null"#, None),
+            ("GUARD_BUY", r#","price":0"#, None),
+        ] {
+            let json = format!(r#"{{"cmd":"{cmd}","data":{{"guard_level":3{price}}}}}"#);
+            assert_eq!(read(&json).price, expected, "{json}");
+        }
     }
 
     #[test]

@@ -294,7 +294,7 @@ impl<'de> Deserialize<'de> for Int {
 }
 
 /// Reads an [`Int`] of money or pieces: one beyond all measure is as large as can be instead of missing, so that
-/// it is seen to be absurd.
+/// it is seen to be absurd; yes and no are no amounts.
 pub fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Int, D::Error> {
     read::<Amount, D>(deserializer)
 }
@@ -312,9 +312,6 @@ impl Shape<'_> for Amount {
     }
     fn decimal(number: f64) -> Int {
         Int((!number.is_nan()).then_some(number as i64))
-    }
-    fn boolean(value: bool) -> Int {
-        Int::boolean(value)
     }
     fn text(text: &str) -> Int {
         let text = text.trim();

@@ -45,6 +45,7 @@ mod guard;
 mod ignored;
 mod interact;
 mod lenient;
+mod mend;
 mod openplatform;
 mod pb;
 mod purchase;

@@ -120,11 +120,8 @@ fn guard(message: &Message, mut fields: Fields) -> Result<Event, Unreadable> {
 }
 
 fn super_chat(message: &Message, mut fields: Fields) -> Result<Event, Unreadable> {
-    if fields.message_id.positive().is_none() && fields.rmb.0.is_none() {
-        return Err(Unreadable::Missing("message_id or rmb"));
-    }
     let id = fields.message_id.or_zero();
-    let paid = purchase::gold("rmb in gold", Int(fields.rmb.0))?.unwrap_or_default();
+    let paid = purchase::gold("rmb in gold", Int(fields.rmb.0))?.ok_or(Unreadable::Missing("rmb"))?;
     let started = fields.start_time.positive().or(fields.timestamp.positive()).or(message.send_time);
     let timestamp_ms = message.arrival.time_ms(started);
     let text = std::mem::take(&mut fields.message).or_empty();

@@ -3,7 +3,10 @@
 //! Written by hand from field numbers, because the upstream publishes no schema; only the fields we use
 //! are named, the rest is stepped over. Not here: what the fields mean (`gift`, `interact`).
 //!
-//! Invariant: a message cut off anywhere is an error, never half a message. A zero is absent (proto3).
+//! Invariants: a message cut off anywhere is an error, never half a message; a text is bytes until it is read, so
+//! that one which is no UTF-8 does not cost the message. A zero is absent (proto3).
+
+use std::string::FromUtf8Error;
 
 use base64::{
     Engine,
@@ -16,7 +19,7 @@ use serde_json::value::RawValue;
 
 use super::{
     command::Unreadable,
-    lenient::{Int, Object},
+    lenient::{Int, Object, Text},
     user,
 };
 
@@ -60,6 +63,13 @@ fn read<M: Message + Default>(text: &str) -> Result<M, Unreadable> {
     Ok(M::decode(bytes.as_slice())?)
 }
 
+impl From<Vec<u8>> for Text {
+    fn from(bytes: Vec<u8>) -> Text {
+        let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+        String::from_utf8(bytes).unwrap_or_else(lossy).into()
+    }
+}
+
 /// A user object.
 #[derive(Clone, PartialEq, Message)]
 pub struct UserInfo {
@@ -78,16 +88,16 @@ pub struct UserInfo {
 #[derive(Clone, PartialEq, Message)]
 pub struct Base {
     /// The name.
-    #[prost(string, tag = "1")]
-    pub name: String,
+    #[prost(bytes = "vec", tag = "1")]
+    pub name: Vec<u8>,
 }
 
 /// The badge in a user object.
 #[derive(Clone, PartialEq, Message)]
 pub struct WornMedal {
     /// Its name.
-    #[prost(string, tag = "1")]
-    pub name: String,
+    #[prost(bytes = "vec", tag = "1")]
+    pub name: Vec<u8>,
     /// Its level.
     #[prost(int64, tag = "2")]
     pub level: i64,
@@ -112,8 +122,8 @@ pub struct InteractWord {
     #[prost(int64, tag = "1")]
     pub uid: i64,
     /// The name.
-    #[prost(string, tag = "2")]
-    pub uname: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub uname: Vec<u8>,
     /// What was done.
     #[prost(int64, tag = "5")]
     pub msg_type: i64,
@@ -138,8 +148,8 @@ pub struct FansMedal {
     #[prost(int64, tag = "2")]
     pub level: i64,
     /// Its name.
-    #[prost(string, tag = "3")]
-    pub name: String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub name: Vec<u8>,
 }
 
 /// Gifts sent with one click: the message of `SEND_GIFT_V2`.
@@ -149,8 +159,8 @@ pub struct SendGift {
     #[prost(int64, tag = "1")]
     pub uid: i64,
     /// The name.
-    #[prost(string, tag = "2")]
-    pub uname: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub uname: Vec<u8>,
     /// The badge as older messages have it.
     #[prost(message, optional, tag = "8")]
     pub medal_info: Option<GiftMedal>,
@@ -172,8 +182,8 @@ pub struct GiftMedal {
     #[prost(int64, tag = "5")]
     pub level: i64,
     /// Its name.
-    #[prost(string, tag = "6")]
-    pub name: String,
+    #[prost(bytes = "vec", tag = "6")]
+    pub name: Vec<u8>,
 }
 
 /// A blind box.
@@ -183,8 +193,8 @@ pub struct BlindGift {
     #[prost(int64, tag = "2")]
     pub gift_id: i64,
     /// Name of the box.
-    #[prost(string, tag = "3")]
-    pub name: String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub name: Vec<u8>,
     /// Price of one box, gold.
     #[prost(int64, tag = "6")]
     pub price: i64,
@@ -197,8 +207,8 @@ pub struct GiftItem {
     #[prost(int64, tag = "1")]
     pub gift_id: i64,
     /// Its name.
-    #[prost(string, tag = "2")]
-    pub gift_name: String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub gift_name: Vec<u8>,
     /// How many.
     #[prost(int64, tag = "3")]
     pub num: i64,
@@ -212,11 +222,11 @@ pub struct GiftItem {
     #[prost(int64, tag = "7")]
     pub total_coin: i64,
     /// `gold` or `silver`.
-    #[prost(string, tag = "8")]
-    pub coin_type: String,
+    #[prost(bytes = "vec", tag = "8")]
+    pub coin_type: Vec<u8>,
     /// Number of the transaction.
-    #[prost(string, tag = "9")]
-    pub tid: String,
+    #[prost(bytes = "vec", tag = "9")]
+    pub tid: Vec<u8>,
     /// Unix s.
     #[prost(int64, tag = "10")]
     pub timestamp: i64,
@@ -224,14 +234,14 @@ pub struct GiftItem {
     #[prost(int64, tag = "11")]
     pub super_batch_gift_num: i64,
     /// The combo.
-    #[prost(string, tag = "12")]
-    pub batch_combo_id: String,
+    #[prost(bytes = "vec", tag = "12")]
+    pub batch_combo_id: Vec<u8>,
     /// Who received it.
     #[prost(message, optional, tag = "29")]
     pub receive_user_info: Option<ReceiveUser>,
-    /// There if it came from the user's bag.
-    #[prost(message, optional, tag = "31")]
-    pub bag_gift: Option<BagGift>,
+    /// A message that is left unread: not empty if the gift came from the user's bag.
+    #[prost(bytes = "vec", tag = "31")]
+    pub bag_gift: Vec<u8>,
     /// Who received it, as user object.
     #[prost(message, optional, tag = "33")]
     pub receiver_uinfo: Option<UserInfo>,
@@ -241,16 +251,12 @@ pub struct GiftItem {
 #[derive(Clone, PartialEq, Message)]
 pub struct ReceiveUser {
     /// The name.
-    #[prost(string, tag = "1")]
-    pub uname: String,
+    #[prost(bytes = "vec", tag = "1")]
+    pub uname: Vec<u8>,
     /// The number.
     #[prost(int64, tag = "2")]
     pub uid: i64,
 }
-
-/// A mark that a gift was not bought now.
-#[derive(Clone, PartialEq, Message)]
-pub struct BagGift {}
 
 #[cfg(test)]
 pub mod tests {

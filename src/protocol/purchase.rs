@@ -32,7 +32,7 @@ pub fn total(what: &'static str, price: Gold, num: i64) -> Result<Gold, Unreadab
 }
 
 /// Version of the rules by which money is read from messages. Raised with every change of what a message is worth.
-pub const RULE: i64 = 1;
+pub const RULE: i64 = 2;
 
 /// A purchase that was read from `command`.
 pub fn read_from(command: &str, mut event: Event) -> Event {
@@ -112,6 +112,14 @@ mod tests {
             let told = refusal(&json);
             assert!(told.as_deref().is_some_and(|told| told.contains(why)), "{json}: {told:?}");
         }
+    }
+
+    #[test]
+    fn yes_is_no_price() {
+        let json =
+            r#"{"cmd":"SEND_GIFT","data":{"giftId":31,"coin_type":"gold","num":2,"price":50,"total_coin":true}}"#;
+        let Decoded::Events(events) = decode(json.as_bytes(), HERE) else { panic!("it is a gift") };
+        assert_eq!(events[0].paid(), Gold(100));
     }
 
     #[test]

@@ -26,10 +26,8 @@ pub fn decode_item(json: &str, arrival: Arrival) -> Result<Event, Unreadable> {
 }
 
 fn event(paid: PaidMessage, arrival: Arrival, send_time: Option<i64>, command: &str) -> Result<Event, Unreadable> {
-    if paid.id.positive().is_none() && paid.price.0.is_none() {
-        return Err(Unreadable::Missing("id or price"));
-    }
-    let price = purchase::gold("price in gold", Int(paid.price.0))?.unwrap_or_default();
+    // Without a price it would be booked as nothing, and its twin, which may have one, as known.
+    let price = purchase::gold("price in gold", Int(paid.price.0))?.ok_or(Unreadable::Missing("price"))?;
     let shown = paid.user_info.or_default();
     let (user, _) = paid.uinfo.or_default().user(paid.uid, shown.uname.or(paid.uname));
     let start = paid.start_time.positive().or(paid.ts.positive()).or(send_time);
@@ -184,6 +182,14 @@ mod tests {
                 "{json}"
             );
             assert_eq!((super_chat.start_time, super_chat.end_time), (start, end), "{json}");
+        }
+    }
+
+    #[test]
+    fn one_without_a_price_is_not_booked_as_nothing() {
+        for json in [CHINESE.replace("\"price\":50,", ""), CHINESE.replace("\"price\":50", "\"price\":null")] {
+            let decoded = decode(json.as_bytes(), HERE);
+            assert!(matches!(&decoded, Decoded::Malformed(why) if why.why == "no price"), "{decoded:?}");
         }
     }
 

@@ -64,7 +64,7 @@ impl UserInfo {
 
 impl OldMedal {
     /// One of that name and level.
-    pub fn of(name: String, level: i64) -> OldMedal {
+    pub fn of(name: impl Into<Text>, level: i64) -> OldMedal {
         OldMedal { medal_name: name.into(), medal_level: Int(Some(level)), ..OldMedal::default() }
     }
 

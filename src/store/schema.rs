@@ -105,6 +105,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    blm_order (id) {
+        id -> BigInt,
+        what -> Text,
+        room_id -> Nullable<BigInt>,
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     blm_roomuser (room_id, uid) {
         room_id -> BigInt,
         uid -> BigInt,
@@ -398,6 +407,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blm_deadletter,
     blm_indexed,
     blm_ledger,
+    blm_order,
     blm_roomalias,
     blm_roomtotal,
     blm_roomuser,

@@ -22,6 +22,7 @@ mod public;
 mod push;
 mod redis;
 mod renewal;
+mod roles;
 mod secrets;
 mod security;
 mod shutdown;
