@@ -110,7 +110,7 @@ impl Rooms {
 
     /// There is a place for one more.
     fn place(&self) -> Result<(), RoomsError> {
-        if self.wall.summaries().len() >= self.at_most { Err(RoomsError::TooMany(self.at_most)) } else { Ok(()) }
+        if self.wall.count() >= self.at_most { Err(RoomsError::TooMany(self.at_most)) } else { Ok(()) }
     }
 
     /// Asks Bilibili which room is meant. Changes nothing.

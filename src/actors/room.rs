@@ -103,11 +103,12 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
     let connected = select! {
         biased;
         () = let_go(&mut leash) => None,
-        connected = connect::connect(&room, &mut game) => Some(connected),
+        // What getting in needs is let go of when it is over: a quiet room holds little but its connection.
+        connected = Box::pin(connect::connect(&room, &mut game)) => Some(connected),
     };
     let exit = match connected {
         Some(Ok(connected)) => {
-            return reading::Reading::new(room, connected, game).run(leash).await;
+            return Box::new(reading::Reading::new(room, connected, game)).run(leash).await;
         }
         None => Exit::Done,
         Some(Err(error)) => {

@@ -332,6 +332,11 @@ impl Wall {
         self.read().cards.values().map(RoomSummary::from).collect()
     }
 
+    /// How many rooms there are.
+    pub fn count(&self) -> usize {
+        self.read().cards.len()
+    }
+
     /// Numbers of all rooms.
     pub fn rooms(&self) -> Vec<RoomId> {
         self.read().cards.keys().copied().collect()

@@ -6,7 +6,10 @@
 //! Invariant: all that one frame expands to, nested or not, stays below [`MAX_FRAME_OUTPUT`]. Every
 //! packet gets a decoder of its own: decoders shared between rooms have mixed up streams elsewhere.
 
-use std::io::{self, Read};
+use std::{
+    cell::RefCell,
+    io::{self, Read},
+};
 
 use thiserror::Error;
 
@@ -61,12 +64,16 @@ pub enum InflateError {
 #[derive(Debug)]
 pub struct Inflater {
     left: usize,
-    spare: Vec<Vec<u8>>,
+}
+
+thread_local! {
+    /// Buffers between two packets. A thread unpacks one frame at a time: quiet rooms hold none.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Default for Inflater {
     fn default() -> Inflater {
-        Inflater { left: MAX_FRAME_OUTPUT, spare: Vec::new() }
+        Inflater { left: MAX_FRAME_OUTPUT }
     }
 }
 
@@ -78,7 +85,7 @@ impl Inflater {
 
     /// The unpacked body. Hand the buffer back with [`Inflater::recycle`].
     pub fn inflate(&mut self, packing: Packing, body: &[u8]) -> Result<Vec<u8>, InflateError> {
-        let mut out = self.spare.pop().unwrap_or_default();
+        let mut out = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         out.clear();
         // One byte above the ceiling is read, so that reaching it and passing it can be told apart.
         let ceiling = self.left as u64 + 1;
@@ -109,11 +116,13 @@ impl Inflater {
         Err(failed)
     }
 
-    /// Takes a buffer back. Two small ones are kept: thousands of quiet rooms must not each hold megabytes.
+    /// Takes a buffer back. Two are kept for the thread, unless they have grown far beyond what frames need.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
-        if self.spare.len() < 2 && buffer.capacity() <= 256 << 10 {
-            self.spare.push(buffer);
-        }
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < 2 && buffer.capacity() <= 256 << 10 {
+                spare.push(buffer);
+            }
+        });
     }
 }
 

@@ -70,23 +70,32 @@ impl Books {
     }
 }
 
-fn add(writer: &mut SqliteConnection, room: RoomId, intake: &Intake) -> QueryResult<()> {
-    diesel::insert_into(blm_intake::table)
-        .values((
+/// Rows in one statement, which is prepared anew each time: one for many rooms costs little more than for one.
+const ROWS_A_STATEMENT: usize = 500;
+
+fn add(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Intake>) -> QueryResult<()> {
+    let row = |(room, intake): (&RoomId, &Intake)| {
+        (
             blm_intake::room_id.eq(room.0 as i64),
             blm_intake::received.eq(intake.received as i64),
             blm_intake::repeated.eq(intake.repeated as i64),
             blm_intake::unreadable.eq(intake.unreadable as i64),
-        ))
-        .on_conflict(blm_intake::room_id)
-        .do_update()
-        .set((
-            blm_intake::received.eq(blm_intake::received + excluded(blm_intake::received)),
-            blm_intake::repeated.eq(blm_intake::repeated + excluded(blm_intake::repeated)),
-            blm_intake::unreadable.eq(blm_intake::unreadable + excluded(blm_intake::unreadable)),
-        ))
-        .execute(writer)?;
-    for (reason, n) in &intake.dropped {
+        )
+    };
+    for rows in rooms.iter().map(row).collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
+        diesel::insert_into(blm_intake::table)
+            .values(rows)
+            .on_conflict(blm_intake::room_id)
+            .do_update()
+            .set((
+                blm_intake::received.eq(blm_intake::received + excluded(blm_intake::received)),
+                blm_intake::repeated.eq(blm_intake::repeated + excluded(blm_intake::repeated)),
+                blm_intake::unreadable.eq(blm_intake::unreadable + excluded(blm_intake::unreadable)),
+            ))
+            .execute(writer)?;
+    }
+    let drops = rooms.iter().flat_map(|(room, intake)| intake.dropped.iter().map(move |(reason, n)| (room, reason, n)));
+    for (room, reason, n) in drops {
         diesel::insert_into(blm_drop::table)
             .values((blm_drop::room_id.eq(room.0 as i64), blm_drop::reason.eq(reason), blm_drop::n.eq(*n as i64)))
             .on_conflict((blm_drop::room_id, blm_drop::reason))
@@ -110,9 +119,7 @@ impl Database {
     /// Adds what rooms took in since the last call.
     pub fn add_intake(&self, rooms: &BTreeMap<RoomId, Intake>) -> Result<(), QueryError> {
         let mut writer = self.writer()?;
-        writer
-            .immediate_transaction(|writer| rooms.iter().try_for_each(|(room, intake)| add(writer, *room, intake)))
-            .map_err(failed("write down what rooms took in"))
+        writer.immediate_transaction(|writer| add(writer, rooms)).map_err(failed("write down what rooms took in"))
     }
 
     /// The books of all rooms, settled: to be called at a start, when nothing is received yet and `left` events of
@@ -146,13 +153,15 @@ impl Database {
                     all.entry(room).or_default().outcome = outcome;
                 }
                 let rooms: BTreeSet<RoomId> = all.keys().chain(left.keys()).copied().collect();
+                let mut corrections = BTreeMap::new();
                 for room in rooms {
                     let left = left.get(&room).copied().unwrap_or(0);
                     let correction = all.entry(room).or_default().settle(left);
                     if correction != Intake::default() {
-                        add(writer, room, &correction)?;
+                        corrections.insert(room, correction);
                     }
                 }
+                add(writer, &corrections)?;
                 Ok(Some(all))
             })
             .map_err(failed("open the books"))

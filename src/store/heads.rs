@@ -132,7 +132,7 @@ fn is_counted_as_known(writer: &mut SqliteConnection, row: &AliasRow) -> QueryRe
 
 /// A known user in a room.
 #[derive(Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = user)]
+#[diesel(table_name = user, treat_none_as_default_value = false)]
 pub(super) struct UserRow {
     pub(super) room_id: i64,
     pub(super) uid: i64,

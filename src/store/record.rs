@@ -324,8 +324,18 @@ pub(super) fn make_rooms(
     Ok(streamers)
 }
 
+/// Rows of a statement of fixed size, which is prepared once.
+const ROWS_A_BLOCK: usize = 25;
+
 /// Inserts the rows of one table whose id is not there yet, and marks them in `fates`.
 macro_rules! insert_new {
+    ($writer:expr, $table:ident, $values:expr) => {
+        diesel::insert_into($table::table)
+            .values($values)
+            .on_conflict($table::event_id)
+            .do_nothing()
+            .execute($writer)?
+    };
     ($writer:expr, $table:ident, $rows:expr, $fates:expr) => {{
         let rows: Vec<(usize, EventId, _)> = $rows;
         if !rows.is_empty() {
@@ -340,12 +350,12 @@ macro_rules! insert_new {
                     fresh.push(row);
                 }
             }
-            if !fresh.is_empty() {
-                diesel::insert_into($table::table)
-                    .values(&fresh)
-                    .on_conflict($table::event_id)
-                    .do_nothing()
-                    .execute($writer)?;
+            let (blocks, rest) = fresh.as_chunks::<ROWS_A_BLOCK>();
+            for block in blocks {
+                insert_new!($writer, $table, block);
+            }
+            for row in rest {
+                insert_new!($writer, $table, row);
             }
         }
     }};
@@ -441,12 +451,7 @@ fn store_gauge(writer: &mut SqliteConnection, event: &Event) -> QueryResult<bool
             GaugeRow::new(known.event_id, room, minute_ms, &merged)
         }
     };
-    diesel::insert_into(live_data_gauge::table)
-        .values(&row)
-        .on_conflict((live_data_gauge::room_id, live_data_gauge::minute_ms))
-        .do_update()
-        .set(&row)
-        .execute(writer)?;
+    diesel::replace_into(live_data_gauge::table).values(&row).execute(writer)?;
     Ok(true)
 }
 
@@ -463,14 +468,17 @@ fn mark_deleted(writer: &mut SqliteConnection, room: RoomId, ids: &[i64]) -> Que
 
 pub(super) fn add_to_ledger(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Outcome>) -> QueryResult<()> {
     use diesel::upsert::excluded;
-    for (room, outcome) in rooms {
+    let row = |(room, outcome): (&RoomId, &Outcome)| {
+        (
+            blm_ledger::room_id.eq(room.0 as i64),
+            blm_ledger::stored.eq(outcome.stored as i64),
+            blm_ledger::duplicate.eq(outcome.duplicate as i64),
+            blm_ledger::dead_letter.eq(outcome.dead_letter as i64),
+        )
+    };
+    for rows in rooms.iter().map(row).collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
         diesel::insert_into(blm_ledger::table)
-            .values((
-                blm_ledger::room_id.eq(room.0 as i64),
-                blm_ledger::stored.eq(outcome.stored as i64),
-                blm_ledger::duplicate.eq(outcome.duplicate as i64),
-                blm_ledger::dead_letter.eq(outcome.dead_letter as i64),
-            ))
+            .values(rows)
             .on_conflict(blm_ledger::room_id)
             .do_update()
             .set((

@@ -267,8 +267,8 @@ impl From<RoomEventRow> for Event {
 }
 
 /// A room's numbers in one minute.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = live_data_gauge, treat_none_as_default_value = false, treat_none_as_null = true)]
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = live_data_gauge, treat_none_as_default_value = false)]
 pub(super) struct GaugeRow {
     pub(super) room_id: i64,
     pub(super) minute_ms: i64,

@@ -134,7 +134,7 @@ impl Sums {
         }
     }
 
-    /// Adds all of it to the tables and gives back the totals of every room that was touched.
+    /// Adds all of it to the tables, replacing whole rows: diesel prepares an upsert anew for each. Gives back the totals of every room that was touched.
     pub(super) fn write(mut self, writer: &mut SqliteConnection) -> QueryResult<HashMap<RoomId, RoomTotals>> {
         for (room_id, users) in self.heads.write(writer)? {
             self.rooms.entry(room_id).or_default().users += users;
@@ -149,12 +149,7 @@ impl Sums {
                 diesel::delete(live_data_minute::table.find(key)).execute(writer)?;
                 continue;
             }
-            diesel::insert_into(live_data_minute::table)
-                .values(&sum)
-                .on_conflict((live_data_minute::room_id, live_data_minute::minute_ms))
-                .do_update()
-                .set(&sum)
-                .execute(writer)?;
+            diesel::replace_into(live_data_minute::table).values(&sum).execute(writer)?;
         }
         let mut totals = HashMap::with_capacity(self.rooms.len());
         for (room_id, room) in self.rooms {
@@ -162,13 +157,7 @@ impl Sums {
                 blm_roomtotal::table.find(room_id).select(TotalRow::as_select()).first(writer).optional()?;
             let sum = known.map(|row| row.totals()).unwrap_or_default().plus(&room);
             if sum != RoomTotals::default() {
-                let row = TotalRow::new(room_id, &sum);
-                diesel::insert_into(blm_roomtotal::table)
-                    .values(&row)
-                    .on_conflict(blm_roomtotal::room_id)
-                    .do_update()
-                    .set(&row)
-                    .execute(writer)?;
+                diesel::replace_into(blm_roomtotal::table).values(&TotalRow::new(room_id, &sum)).execute(writer)?;
             }
             totals.insert(RoomId(room_id as u64), sum);
         }
@@ -213,7 +202,7 @@ impl RoomTotals {
 }
 
 /// A room's totals as they are stored.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = blm_roomtotal)]
 pub(super) struct TotalRow {
     pub(super) room_id: i64,
@@ -269,7 +258,7 @@ impl TotalRow {
 }
 
 /// A room's minute as it is stored; also what a longer stretch of time adds up to.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = live_data_minute)]
 pub(super) struct MinuteRow {
     pub(super) room_id: i64,

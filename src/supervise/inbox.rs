@@ -18,12 +18,18 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 use super::{exit::Panic, lane::LaneGauge, obituary};
 
 /// Lives that a batch may end before it is taken apart.
 const LIVES: u32 = 2;
+
+/// While a batch is gathered the reader looks this often: being woken for every item costs more than the item.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How many lives ended over the work in hand. Outlives them.
 #[derive(Debug, Default)]
@@ -83,12 +89,13 @@ impl<T> Inbox<T> {
             return false;
         }
         self.suspicion.begin_work();
-        let deadline = tokio::time::Instant::now() + linger;
-        while self.batch.len() < max {
-            let room = max - self.batch.len();
-            match tokio::time::timeout_at(deadline, self.from.recv_many(&mut self.batch, room)).await {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {}
+        let deadline = Instant::now() + linger;
+        while self.batch.len() < max && Instant::now() < deadline && !self.from.is_closed() {
+            sleep_until(deadline.min(Instant::now() + LOOK_EVERY)).await;
+            while self.batch.len() < max
+                && let Ok(item) = self.from.try_recv()
+            {
+                self.batch.push(item);
             }
         }
         true

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    Connector, client_async_tls_with_config,
-    tungstenite::{client::IntoClientRequest, http::header, protocol::WebSocketConfig},
+    Connector, client_async_tls_with_config, client_async_with_config,
+    tungstenite::{Error, client::IntoClientRequest, http::header, protocol::WebSocketConfig},
 };
 use tracing::debug;
 use url::Url;
@@ -28,8 +28,9 @@ use crate::{
     protocol::{Anchor, StreamHost, api},
 };
 
-/// Small buffers: a connection costs 6 KB of memory instead of 133.
-const READ_BUFFER: usize = 4 << 10;
+/// Small buffers: most rooms are quiet, and tungstenite's own 128 KiB would be nearly all that a room holds. What
+/// is longer is read in pieces of this size.
+const READ_BUFFER: usize = 1 << 10;
 /// Real messages stay far below; a bomb does not come in.
 const LONGEST_MESSAGE: usize = 1 << 20;
 
@@ -156,10 +157,15 @@ impl Upstream for Bilibili {
             TcpStream::connect((host.host.as_str(), port)).await.map_err(|error| unreachable(error.to_string()))?;
         let _ = stream.set_nodelay(true);
         let config = stream_config();
+        let unreachable = |error: Error| unreachable(error.to_string());
+        if self.plain {
+            // Without the place that TLS would need in every connection.
+            let (connection, _) = client_async_with_config(request, stream, Some(config)).await.map_err(unreachable)?;
+            return Ok(Box::new(connection));
+        }
         let connector = Connector::Rustls(self.tls.clone());
-        let (connection, _) = client_async_tls_with_config(request, stream, Some(config), Some(connector))
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
+        let (connection, _) =
+            client_async_tls_with_config(request, stream, Some(config), Some(connector)).await.map_err(unreachable)?;
         Ok(Box::new(connection))
     }
 

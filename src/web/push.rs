@@ -8,7 +8,7 @@
 use std::{
     borrow::Cow,
     cell::RefCell,
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use super::{audience::Audience, error::Refusal};
 use crate::{
     actors::{
-        ring::{Content, Frame, Ring},
+        ring::{Content, Frame, Ring, Slice},
         wall::{RoomSummary, Wall},
     },
     domain::{Kind, RoomId},
@@ -100,6 +100,19 @@ impl Filter {
         self.rooms.as_ref().is_none_or(|rooms| rooms.contains(&room))
     }
 
+    /// The wanted rooms' parts of a frame, by number.
+    fn slices<'a>(&self, slices: &'a HashMap<RoomId, Slice>) -> Vec<&'a Slice> {
+        match &self.rooms {
+            // A frame of a busy evening holds hundreds of rooms, a page shows one.
+            Some(rooms) => rooms.iter().filter_map(|room| slices.get(room)).collect(),
+            None => {
+                let mut all: Vec<_> = slices.iter().collect();
+                all.sort_unstable_by_key(|(room, _)| **room);
+                all.into_iter().map(|(_, slice)| slice).collect()
+            }
+        }
+    }
+
     fn wants_kind(&self, kind: Kind) -> bool {
         self.kinds.is_none_or(|bits| bits & (1 << kind as u32) != 0)
     }
@@ -145,6 +158,14 @@ impl RoomsMemo {
         RoomsMemo { audience, newest: Mutex::default() }
     }
 
+    fn text(&self, summary: &RoomSummary) -> String {
+        match self.audience {
+            // Straight to text: most sites are open, and every room that changed comes by here each second.
+            Audience::Everything => serde_json::to_string(summary).expect("plain fields under names"),
+            Audience::Public => self.audience.view(json!(summary)).to_string(),
+        }
+    }
+
     fn texts(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Arc<RoomTexts> {
         let mut memo = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = memo.as_ref().map_or(0, |(for_seq, _)| *for_seq);
@@ -157,10 +178,10 @@ impl RoomsMemo {
             .iter()
             .map(|(room, summary)| {
                 let text = match summary {
-                    Some(summary) => self.audience.view(json!(summary)),
-                    None => json!({"room_id": room, "removed": true}),
+                    Some(summary) => self.text(summary),
+                    None => json!({"room_id": room, "removed": true}).to_string(),
                 };
-                (*room, text.to_string())
+                (*room, text)
             })
             .collect();
         let texts = Arc::new(texts);
@@ -333,10 +354,7 @@ impl Reader {
             }
             match &frame.content {
                 Content::Events(slices) => {
-                    let mut of_rooms: Vec<_> =
-                        slices.iter().filter(|(room, _)| self.filter.wants_room(**room)).collect();
-                    of_rooms.sort_by_key(|(room, _)| **room);
-                    for (_, slice) in of_rooms {
+                    for slice in self.filter.slices(slices) {
                         self.seen = self.seen.map(|seen| seen.saturating_add(slice.pieces.len() as u64));
                         let audience = self.memo.audience;
                         let wanted = slice.pieces.iter();

@@ -63,7 +63,7 @@ async fn charts_say_what_the_tables_say_and_count_on_by_push() {
     // What happens now joins by push.
     let live = "document.getElementById('push').dataset.push === 'live'";
     browser.wait("the page listens", live).await;
-    let mut more = Story::after(&story).from_now_on();
+    let mut more = Story::after(&story).with_clock_now();
     more.round(1);
     fake.send(room.room_id, &more.messages);
     let [before, now] = [&story, &more].map(|story| story.outcome.paid());

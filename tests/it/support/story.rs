@@ -119,7 +119,7 @@ impl Story {
     }
 
     /// What follows happens from now on, and not in the past.
-    pub fn from_now_on(mut self) -> Story {
+    pub fn with_clock_now(mut self) -> Story {
         self.clock = unix_ms();
         self
     }
