@@ -97,3 +97,6 @@ taken = taken
 shed = shed
 loading = Loading…
 load-failed = Loading failed, try again
+reception-thinned = Far less chat comes than before (thinned), also over a new connection
+reception-incomplete = Anonymous connection: names are hidden and most messages withheld
+reception-masked = Some people's names are hidden by the platform

@@ -97,3 +97,6 @@ taken = 经过
 shed = 舍弃
 loading = 加载中…
 load-failed = 加载失败，请重试
+reception-thinned = 弹幕远少于之前（疑似被限流），换连接后仍如此
+reception-incomplete = 匿名连接：用户名被隐藏，大部分消息收不到
+reception-masked = 部分用户的身份被平台隐藏
