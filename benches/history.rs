@@ -28,6 +28,7 @@ use bilibili_live_monitor::{
         series::{Step, TopBy},
         sqlite::Database,
     },
+    supervise::vitals::unix_ms,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::time::Instant;
@@ -318,13 +319,16 @@ fn back_up(database: &Database, folder: &Path) {
     thread::scope(|scope| {
         let storing = scope.spawn(|| {
             // A busy evening: 2,000 events a second.
-            let (mut stored, mut worst) = (0, Duration::ZERO);
+            let (mut sent, mut stored, mut worst) = (0, 0, Duration::ZERO);
+            // After everything that is there, also after what an earlier run of this left.
+            let from_ms = unix_ms();
             while !ended.load(Relaxed) {
                 let begun = Instant::now();
                 let mut batch = crowd.batch();
-                for (n, event) in batch.events.iter_mut().enumerate() {
-                    event.timestamp_ms = BEGIN_MS + SPAN_MS + stored as i64 + n as i64;
-                    event.id = EventId::of(event.timestamp_ms, &["backup", &(stored + n as u64).to_string()]);
+                for event in &mut batch.events {
+                    event.timestamp_ms = from_ms + sent;
+                    event.id = EventId::of(event.timestamp_ms, &["backup", &sent.to_string()]);
+                    sent += 1;
                 }
                 let begun_storing = Instant::now();
                 stored += database.record(StoreKind::Embedded, &[batch]).expect("recorded").outcome().stored;

@@ -36,7 +36,9 @@
 //! 7. `web` draws the first view from SQLite and lets each browser read the ring at its own pace.
 //! 8. Beside the flow: every life writes its `supervise::vitals`, which page and terminal read; every death goes
 //!    through its `supervise::obituary` to a supervisor, which asks `supervise::policy`.
-//! 9. `app` starts sinks before sources and stops sources before sinks, browsers last.
+//! 9. `--role` makes it three processes over one Redis (`app::parts`): the ring crosses it from `actors::relay` to
+//!    `actors::follower`, and what pages ask of rooms is written down (`store::orders`).
+//! 10. `app` starts sinks before sources and stops sources before sinks, browsers last.
 //!
 //! Arrows point one way, and `tests/tidy.rs` says so. The modules, in reading order:
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use bilibili_live_monitor::{
     app::{self, Outcome, StartError},
     commands,
-    config::{self, ConfigError, Plan},
+    config::{self, ConfigError, Plan, Role},
     telemetry,
 };
 
@@ -47,7 +47,10 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
         }
         Plan::Export(args) => return commands::export(&args),
         Plan::Run(settings) => {
-            let folder = (!settings.demo).then(|| settings.data_dir.join("logs"));
+            // Processes of several roles have one data folder, and each its own log.
+            let logs =
+                if settings.role == Role::All { "logs".into() } else { format!("logs/{}", settings.role.as_str()) };
+            let folder = (!settings.demo).then(|| settings.data_dir.join(logs));
             // The table has the terminal for itself.
             let terminal = !(settings.status_display && app::display::is_drawn());
             telemetry::init(&settings.log, settings.log_format, folder.as_deref(), terminal)?;

@@ -21,6 +21,8 @@ const MAY_USE: [(&str, &[&str]); 10] = [
         &[
             "domain",
             "actors::handles",
+            "actors::remote",
+            "actors::report",
             "actors::sync_request",
             "actors::wall",
             "actors::ring",

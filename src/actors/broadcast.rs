@@ -24,7 +24,7 @@ use crate::{
         exit::Exit,
         faults::{self, Point},
         inbox::{Inbox, sift},
-        life::{Life, Work},
+        life::Work,
         vitals::{Doing, State, Vitals},
     },
 };
@@ -41,9 +41,6 @@ pub struct BroadcastSpec {
     /// What it publishes.
     pub vitals: Arc<Vitals>,
 }
-
-/// The actor.
-pub type BroadcastActor = Life<BroadcastSpec>;
 
 impl Work for BroadcastSpec {
     type Name = &'static str;

@@ -158,6 +158,29 @@ impl Rooms {
         told
     }
 
+    /// Does what is written down about a room, after another process has changed that.
+    pub async fn look_at(&self, room: RoomId) -> Result<(), RoomsError> {
+        let written =
+            self.database.run(move |database| Ok::<_, QueryError>((database.room(room)?, database.totals(room)?)));
+        let (stored, totals) = written.await?;
+        match stored.filter(|stored| stored.monitored) {
+            Some(stored) if self.known(room).is_ok() => {
+                self.tell(ToRooms::Watch(Watch { room, paused: stored.paused })).await?;
+                self.give_priority(room, stored.priority);
+            }
+            Some(stored) => {
+                self.watch(stored.info, stored.paused, totals).await?;
+                self.give_priority(room, stored.priority);
+            }
+            None if self.known(room).is_ok() => {
+                self.tell(ToRooms::Unwatch(Unwatch(room))).await?;
+                self.wall.remove(room);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
     /// Watches a room no longer; erases its history if asked.
     pub async fn remove(&self, room: RoomId, erase: bool) -> Result<(), RoomsError> {
         if self.known(room).is_err() {

@@ -12,7 +12,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::RoomId,
@@ -20,11 +20,12 @@ use crate::{
         self,
         books::Intake,
         gaps::{OTHERS, UnknownCommand},
+        record::Outcome,
     },
 };
 
 /// Where events of one room, or of all, have gone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Taken from the upstream, or carried over from the run before.
     pub received: u64,
@@ -100,6 +101,10 @@ struct Books {
     intake: BTreeMap<RoomId, Intake>,
     /// What earlier runs did.
     earlier: Earlier,
+    /// What the history had said of outcomes when it was last read, for those recorded by another process.
+    outcomes: BTreeMap<RoomId, Outcome>,
+    /// The books are kept by another process; these are its readings, of the run and of all time.
+    copy: Option<(LedgerReading, LedgerReading)>,
 }
 
 /// The books of earlier runs: nothing of them is on the way, so nothing can be amiss.
@@ -129,7 +134,7 @@ impl Books {
 }
 
 /// What the ledger says, in total and by room.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LedgerReading {
     /// All rooms.
     pub total: Entry,
@@ -172,6 +177,7 @@ impl Ledger {
                     ..Entry::default()
                 };
                 books.earlier.rooms.insert(*room, earlier);
+                books.outcomes.insert(*room, kept.outcome);
             }
             let counts = unknown.iter().map(|command| (command.cmd.clone(), command.count.unsigned_abs()));
             books.earlier.unknown.extend(counts);
@@ -225,6 +231,22 @@ impl Ledger {
             entry.duplicate += duplicate;
             entry.dead_letter += dead_letter;
         });
+    }
+
+    /// The history says that this has become of each room's events, all-time: another process records them.
+    pub fn recorded_elsewhere(&self, outcomes: BTreeMap<RoomId, Outcome>) {
+        let before = self.with(|books| std::mem::replace(&mut books.outcomes, outcomes.clone()));
+        for (room, now) in outcomes {
+            let new = now.since(before.get(&room).copied().unwrap_or_default());
+            if new != Outcome::default() {
+                self.recorded(room, new.stored, new.duplicate, new.dead_letter);
+            }
+        }
+    }
+
+    /// The books are kept by another process, which says this of its run and of all time.
+    pub fn copy_of(&self, run: LedgerReading, all_time: LedgerReading) {
+        self.with(|books| books.copy = Some((run, all_time)));
     }
 
     /// A message with an unknown command came at `at_ms`, and looked like `sample`.
@@ -306,6 +328,9 @@ impl Ledger {
     /// The books of all time: those of earlier runs, and these on top. Both sides of an earlier run's sum are
     /// settled, so the balance of all time is the balance of this run; it is never made up.
     pub fn all_time(&self) -> LedgerReading {
+        if let Some((_, all)) = self.with(|books| books.copy.clone()) {
+            return all;
+        }
         let mut all = self.reading();
         self.with(|books| {
             for (room, earlier) in &books.earlier.rooms {
@@ -324,6 +349,9 @@ impl Ledger {
     /// What stands there now.
     pub fn reading(&self) -> LedgerReading {
         self.with(|books| {
+            if let Some((run, _)) = &books.copy {
+                return run.clone();
+            }
             let mut total = Entry::default();
             let mut rooms = books.rooms.clone();
             for entry in rooms.values_mut() {
@@ -375,6 +403,27 @@ mod tests {
         ledger.recorded(ROOM, 15, 0, 0);
         ledger.audit(ledger.received_so_far(), 0);
         assert!(ledger.reading().balanced);
+    }
+
+    #[test]
+    fn what_another_process_records_is_booked_once() {
+        let ledger = Ledger::default();
+        let outcome = |stored, duplicate| BTreeMap::from([(ROOM, Outcome { stored, duplicate, dead_letter: 0 })]);
+        let kept =
+            store::books::Books { intake: Intake { received: 9, ..Intake::default() }, outcome: outcome(5, 2)[&ROOM] };
+        ledger.open(&BTreeMap::from([(ROOM, kept)]), &BTreeMap::from([(ROOM, 2)]), &[]);
+        ledger.received(ROOM, 10);
+        ledger.recorded_elsewhere(outcome(5, 2));
+        assert_eq!(ledger.pending(), 12, "nothing has moved since the start");
+        ledger.recorded_elsewhere(outcome(9, 3));
+        ledger.recorded_elsewhere(outcome(9, 3));
+        let reading = ledger.reading();
+        assert!(reading.balanced);
+        assert_eq!((reading.total.stored, reading.total.duplicate, reading.total.pending), (4, 1, 7));
+        // The room was erased meanwhile, and goes on.
+        ledger.recorded_elsewhere(outcome(1, 0));
+        ledger.recorded_elsewhere(outcome(3, 0));
+        assert_eq!(ledger.pending(), 5);
     }
 
     #[test]

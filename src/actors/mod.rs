@@ -3,11 +3,20 @@
 //! ```text
 //! Root                    starts and supervises the singletons     (root)
 //!  +- SyncActor           live store -> SQLite                     (sync)
+//!  +- Scribe              wall, ledger -> SQLite                   (scribe)
 //!  +- RedisWriter         lane -> live store                       (redis_writer)
 //!  +- BroadcastActor      lane -> ring, wall -> ring               (broadcast)
 //!  +- StatusActor         who is on air, for all rooms at once     (status, on_air, air)
 //!  +- RoomSupervisor      rooms that should run <-> rooms that do  (supervisor)
 //!      +- RoomActor x N   one life = one connection                (room)
+//! ```
+//!
+//! Where collector, sync and web are three processes, each has its part of these, and ring, wall and books cross
+//! Redis:
+//!
+//! ```text
+//!  +- Relay               ring, wall, books -> Redis               (relay, report)
+//!  +- Follower            Redis -> ring, wall, books               (follower, report)
 //! ```
 //!
 //! | to | message | from |
@@ -16,6 +25,7 @@
 //! | Root, RoomSupervisor | `Exited` | an obituary's drop |
 //! | RoomSupervisor | `Watch`, `Unwatch`, `Restart`, `Drain` | Root |
 //! | SyncActor | a request for a run, over a channel of its own | handles |
+//! | another process | an order, written down in SQLite | remote |
 //!
 //! Commands travel in mailboxes, events in lanes, health in vitals; none is ever used for another's
 //! traffic. Nothing outside this folder sees an `Addr`, but for `app`, which starts Root: the web layer
@@ -23,6 +33,7 @@
 
 pub mod air;
 pub mod broadcast;
+pub mod follower;
 pub mod graves;
 pub mod handles;
 pub mod ledger;
@@ -31,9 +42,13 @@ pub mod on_air;
 pub mod past;
 pub mod placement;
 pub mod redis_writer;
+pub mod relay;
+pub mod remote;
+pub mod report;
 pub mod ring;
 pub mod room;
 pub mod root;
+pub mod scribe;
 pub mod status;
 pub mod supervisor;
 pub mod sync;

@@ -31,7 +31,7 @@ use crate::{
         exit::Exit,
         faults::{self, Point},
         inbox::{Inbox, sift},
-        life::{Life, Work},
+        life::Work,
         vitals::{Doing, State, Vitals},
     },
 };
@@ -52,9 +52,6 @@ pub struct WriterSpec {
     /// What it publishes.
     pub vitals: Arc<Vitals>,
 }
-
-/// The actor.
-pub type RedisWriter = Life<WriterSpec>;
 
 impl Work for WriterSpec {
     type Name = &'static str;

@@ -14,17 +14,11 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::{sync::watch, time::Instant};
 use tracing::error;
 
-use super::{
-    broadcast::{BroadcastActor, BroadcastSpec},
-    redis_writer::{RedisWriter, WriterSpec},
-    status::{StatusActor, StatusSpec},
-    supervisor::{Drain, ReconnectAll, Restart, RoomSupervisor, SupervisorSpec, Unwatch, Watch},
-    sync::{SyncActor, SyncSpec},
-};
+use super::supervisor::{Drain, ReconnectAll, Restart, RoomSupervisor, SupervisorSpec, Unwatch, Watch};
 use crate::supervise::{
     board::{Board, Death},
     exit::Exit,
-    life::Kill,
+    life::{Kill, Life, Work},
     obituary::{Exited, Obituary},
     policy::{self, History, Limits, Verdict},
     vitals::{State, Vitals},
@@ -39,25 +33,47 @@ pub const WRITER: &str = "redis_writer";
 pub const BROADCAST: &str = "broadcast";
 /// Whoever asks who is on air.
 pub const STATUS: &str = "status";
+/// Whoever writes down what is no event.
+pub const SCRIBE: &str = "scribe";
+/// Whoever shows what this process knows to the one with the pages.
+pub const RELAY: &str = "relay";
+/// Whoever copies what that shows.
+pub const FOLLOWER: &str = "follower";
 /// The supervisor of the rooms.
 pub const ROOMS: &str = "rooms";
 
-/// Everything the singletons work with; outlives all their lives.
+/// An actor of which there is one: how it is called, what it publishes, and how a life of it begins.
+pub struct Singleton {
+    name: &'static str,
+    vitals: Arc<Vitals>,
+    begin: Begin,
+}
+
+type Begin = Box<dyn Fn(&ArbiterHandle, Obituary<&'static str>) -> Recipient<Kill>>;
+
+impl Singleton {
+    /// One that does `work`, which outlives all its lives.
+    pub fn new<W>(name: &'static str, vitals: Arc<Vitals>, work: W) -> Singleton
+    where
+        W: Work<Name = &'static str> + Clone + Send,
+    {
+        let begin = move |io: &ArbiterHandle, obituary| {
+            let work = work.clone();
+            Life::start_in_arbiter(io, move |_| Life::new(work, obituary)).recipient()
+        };
+        Singleton { name, vitals, begin: Box::new(begin) }
+    }
+}
+
+/// Everything that Root starts.
 pub struct RootSpec {
-    /// Live store -> SQLite.
-    pub sync: SyncSpec,
-    /// Lane -> live store.
-    pub writer: WriterSpec,
-    /// Lane -> ring.
-    pub broadcast: BroadcastSpec,
-    /// Who is on air.
-    pub status: StatusSpec,
-    /// Ends that, when let go.
+    /// In the order in which they are started: sinks before sources.
+    pub singletons: Vec<Singleton>,
+    /// Ends whoever asks who is on air, when let go.
     pub status_leash: watch::Sender<bool>,
-    /// The rooms; let go of, with the lanes' writing ends in it, when they have ended.
-    pub rooms: Option<SupervisorSpec>,
-    /// What the room supervisor publishes.
-    pub rooms_vitals: Arc<Vitals>,
+    /// The rooms, and what their supervisor publishes; let go of, with the lanes' writing ends in it, when they
+    /// have ended.
+    pub rooms: Option<(SupervisorSpec, Arc<Vitals>)>,
     /// Where health is shown.
     pub board: Arc<Board>,
     /// Where the singletons live.
@@ -106,13 +122,8 @@ impl Root {
     pub fn start_all(spec: RootSpec) -> (Addr<Root>, watch::Receiver<Ended>) {
         let (ended, receiver) = watch::channel(Ended::default());
         let mut children = BTreeMap::new();
-        for (name, vitals) in [
-            (SYNC, &spec.sync.vitals),
-            (WRITER, &spec.writer.vitals),
-            (BROADCAST, &spec.broadcast.vitals),
-            (STATUS, &spec.status.vitals),
-            (ROOMS, &spec.rooms_vitals),
-        ] {
+        let singletons = spec.singletons.iter().map(|singleton| (singleton.name, &singleton.vitals));
+        for (name, vitals) in singletons.chain(spec.rooms.iter().map(|(_, vitals)| (ROOMS, vitals))) {
             spec.board.add(vitals.clone());
             let now = Instant::now();
             let child = Child {
@@ -137,32 +148,10 @@ impl Root {
         child.watchdog = Watchdog::new(&child.vitals, child.begun);
         child.vitals.lives_on(if name == ROOMS { "main" } else { "io" }.into());
         let obituary = Obituary::new(ctx.address().recipient(), name, child.life);
-        let io = self.spec.io.clone();
-        match name {
-            SYNC => {
-                let spec = self.spec.sync.clone();
-                let actor = SyncActor::start_in_arbiter(&io, move |_| SyncActor::new(spec, obituary));
-                child.kill = Some(actor.recipient());
-            }
-            WRITER => {
-                let spec = self.spec.writer.clone();
-                let actor = RedisWriter::start_in_arbiter(&io, move |_| RedisWriter::new(spec, obituary));
-                child.kill = Some(actor.recipient());
-            }
-            BROADCAST => {
-                let spec = self.spec.broadcast.clone();
-                let actor = BroadcastActor::start_in_arbiter(&io, move |_| BroadcastActor::new(spec, obituary));
-                child.kill = Some(actor.recipient());
-            }
-            STATUS => {
-                let spec = self.spec.status.clone();
-                let actor = StatusActor::start_in_arbiter(&io, move |_| StatusActor::new(spec, obituary));
-                child.kill = Some(actor.recipient());
-            }
-            _ => {
-                let Some(spec) = self.spec.rooms.clone() else { return };
-                self.rooms = Some(RoomSupervisor::new(spec, child.vitals.clone(), obituary).start());
-            }
+        if let Some(singleton) = self.spec.singletons.iter().find(|singleton| singleton.name == name) {
+            child.kill = Some((singleton.begin)(&self.spec.io, obituary));
+        } else if let Some((spec, vitals)) = self.spec.rooms.clone() {
+            self.rooms = Some(RoomSupervisor::new(spec, vitals, obituary).start());
         }
     }
 }
@@ -185,7 +174,9 @@ impl Actor for Root {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        for name in [SYNC, WRITER, BROADCAST, ROOMS, STATUS] {
+        let singletons = self.spec.singletons.iter().map(|singleton| singleton.name);
+        let rooms = self.spec.rooms.iter().map(|_| ROOMS);
+        for name in singletons.chain(rooms).collect::<Vec<_>>() {
             self.begin(name, ctx);
         }
         ctx.run_interval(WATCH, |root, _| root.end_the_stuck());

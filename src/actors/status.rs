@@ -23,7 +23,7 @@ use crate::{
     supervise::{
         exit::Exit,
         faults::{self, Point},
-        life::{Life, Work},
+        life::Work,
         vitals::{Doing, State, Vitals},
     },
     upstream::{AskError, Upstream},
@@ -45,9 +45,6 @@ pub struct StatusSpec {
     /// What it publishes.
     pub vitals: Arc<Vitals>,
 }
-
-/// The actor.
-pub type StatusActor = Life<StatusSpec>;
 
 impl Work for StatusSpec {
     type Name = &'static str;

@@ -19,7 +19,7 @@ use super::{
     graves,
     ledger::Ledger,
     sync_request::{SyncError, SyncRequest, SyncRun},
-    wall::{News, Wall},
+    wall::Wall,
 };
 use crate::{
     domain::{Event, RoomId},
@@ -32,7 +32,7 @@ use crate::{
         exit::Exit,
         faults::{self, Point},
         inbox::{Suspicion, sift},
-        life::{Life, Work},
+        life::Work,
         vitals::{Doing, State, Vitals, unix_ms},
     },
 };
@@ -50,8 +50,11 @@ pub struct SyncSpec {
     pub appended: Arc<Notify>,
     /// Runs on demand.
     pub requests: Arc<Mutex<mpsc::Receiver<SyncRequest>>>,
-    /// Turns true when no more will be appended: finish what is there.
+    /// Turns true when this is to end.
     pub finish: watch::Receiver<bool>,
+    /// What is there then is finished first, because no more is appended; otherwise another process goes on
+    /// appending, and it stays for the next run of this one.
+    pub to_the_end: bool,
     /// Where every event went.
     pub ledger: Arc<Ledger>,
     /// How many lives ended over the batches in hand.
@@ -61,9 +64,6 @@ pub struct SyncSpec {
     /// What it publishes.
     pub vitals: Arc<Vitals>,
 }
-
-/// The actor.
-pub type SyncActor = Life<SyncSpec>;
 
 impl Work for SyncSpec {
     type Name = &'static str;
@@ -78,8 +78,6 @@ impl Work for SyncSpec {
 const EVENTS_PER_RUN: usize = 2000;
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How often is written down that the program lives: after a kill, when it began to miss something.
-const ALIVE: Duration = Duration::from_secs(1);
 /// How often the sync looks without having been rung for.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -89,7 +87,7 @@ async fn sync(spec: SyncSpec) -> Exit {
     let mut finish = spec.finish.clone();
     let mut state = Progress { careful: spec.suspicion.begin_life(), ..Progress::default() };
     let mut pause = Duration::from_millis(200);
-    let (mut untold, mut alive) = (None, Instant::now());
+    let mut untold = None;
     spec.vitals.enter(State::Running);
     loop {
         let finishing = *finish.borrow_and_update();
@@ -128,14 +126,10 @@ async fn sync(spec: SyncSpec) -> Exit {
                 untold = Some(error);
             }
         }
-        if alive.elapsed() >= ALIVE {
-            // If it cannot be said now, the time without data is shown a little too long after a kill.
-            let _ = spec.database.run(|database| database.task_is_alive()).await;
-            alive = Instant::now();
-        }
         pause = Duration::from_millis(200);
         spec.vitals.enter(if finishing { State::Draining } else { State::Running });
-        if run.total > 0 && (finishing || run.total >= EVENTS_PER_RUN as u64) {
+        let more = run.total > 0 && (finishing || run.total >= EVENTS_PER_RUN as u64);
+        if more && (spec.to_the_end || !finishing) {
             continue;
         }
         if finishing {
@@ -153,7 +147,7 @@ async fn sync(spec: SyncSpec) -> Exit {
                 sleep_until(begun + spec.interval).await;
             } => {}
             _ = finish.changed() => {}
-            // Whatever was appended without a bell, by an earlier run, is found as well; and news are written down.
+            // Whatever was appended without a bell, by an earlier run or another process, is found as well.
             () = sleep(LOOK.max(spec.interval)) => {}
         }
     }
@@ -162,8 +156,6 @@ async fn sync(spec: SyncSpec) -> Exit {
 /// How far this life has come.
 #[derive(Default)]
 struct Progress {
-    /// Of what became known about rooms.
-    news: u64,
     /// Of the live store's stream; none until SQLite was asked, or while it has none.
     position: Option<Position>,
     /// Lives have ended over the batches in hand: take them apart where they fail.
@@ -174,7 +166,6 @@ struct Progress {
 async fn run(spec: &SyncSpec, progress: &mut Progress) -> Result<SyncRun, SyncError> {
     let start_ms = unix_ms();
     spec.vitals.doing(Doing::WaitingForSqlite);
-    progress.news = save_news(spec, progress.news).await?;
     let kind = spec.live.kind();
     if progress.position.is_none() {
         progress.position = spec.database.run(move |database| database.cursor(kind)).await?;
@@ -264,42 +255,4 @@ async fn tell_live_store(
         }
     }
     refused
-}
-
-/// Writes down which rooms are received, what has become known about them since `generation`, what rooms
-/// took in, and unknown commands; returns how far the generation goes.
-async fn save_news(spec: &SyncSpec, generation: u64) -> Result<u64, SyncError> {
-    let News { generation, infos, rooms } = spec.wall.news_since(generation);
-    if !infos.is_empty() || rooms.is_some() {
-        let save = move |database: &Database| {
-            database.save_rooms(&infos)?;
-            rooms.map_or(Ok(()), |rooms| database.set_task_rooms(&rooms))
-        };
-        spec.database.run(save).await?;
-    }
-    let gaps = spec.wall.take_gaps();
-    if !gaps.is_empty() {
-        let kept = gaps.clone();
-        if let Err(error) = spec.database.run(move |database| database.note_gaps(&gaps)).await {
-            spec.wall.put_back_gaps(kept);
-            return Err(error.into());
-        }
-    }
-    let intake = spec.ledger.take_intake();
-    if !intake.is_empty() {
-        let kept = intake.clone();
-        if let Err(error) = spec.database.run(move |database| database.add_intake(&intake)).await {
-            spec.ledger.put_back_intake(kept);
-            return Err(error.into());
-        }
-    }
-    let unknown = spec.ledger.take_unknown();
-    if !unknown.is_empty() {
-        let kept = unknown.clone();
-        if let Err(error) = spec.database.run(move |database| database.count_unknown(&unknown)).await {
-            spec.ledger.put_back_unknown(kept);
-            return Err(SyncError::from(error));
-        }
-    }
-    Ok(generation)
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,7 +26,7 @@ pub struct SyncHandle {
 }
 
 /// What one run of the sync moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncRun {
     /// Began, unix ms.
     pub start_ms: i64,
@@ -51,6 +51,9 @@ pub enum SyncError {
     /// The live store did not do it.
     #[error("{0}")]
     LiveStore(String),
+    /// The process that syncs did not do it.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The sync does not answer.
     #[error("the sync is busy or stopping; try again")]
     Busy,

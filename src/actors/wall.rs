@@ -5,15 +5,17 @@
 //! actor sends those that changed. Totals are those of the history, so that the wall, the API and SQLite
 //! say the same.
 
+mod summary;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use serde::Serialize;
+pub use self::summary::{Counts, Income, Rates, Reception, RoomSummary};
 
 use crate::{
-    domain::{Cny, Gauge, Gold, RoomId, RoomInfo, RoomRef},
+    domain::{Gauge, RoomId, RoomInfo, RoomRef},
     store::{
         RoomTotals,
         gaps::{GapNews, OFF_AIR, THINNED},
@@ -36,121 +38,6 @@ struct Card {
     totals: RoomTotals,
     rates: Rates,
     gauges: Gauge,
-}
-
-/// How fast events come, measured over the last minute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Rates {
-    /// Chat lines.
-    pub danmaku_per_minute: u64,
-    /// Events of every kind.
-    pub events_per_minute: u64,
-}
-
-/// How well a connected room is received, and why one without connection is not missed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reception {
-    /// Nothing is on air, and the room connects when something is.
-    pub waits_for_broadcast: bool,
-    /// The connection is anonymous: users are masked and most messages withheld.
-    pub incomplete: bool,
-    /// Since when the connection brings far less chat than before, unix ms.
-    pub thinned_since_ms: Option<i64>,
-}
-
-/// What a page or a program is told of a room.
-#[derive(Clone, Debug, Serialize)]
-pub struct RoomSummary {
-    /// What the upstream says; `status` is 0 off air, 1 live, 2 carousel.
-    #[serde(flatten)]
-    pub info: RoomInfo,
-    /// How watching goes.
-    pub state: State,
-    /// Since when, unix ms.
-    pub state_since_ms: i64,
-    /// Why it is not received, when it is not.
-    pub error: Option<String>,
-    /// How well it is received, when it is.
-    #[serde(flatten)]
-    pub reception: Reception,
-    /// The account that watches it, or `anonymous`; none before the first connection.
-    pub account: Option<String>,
-    /// How much it matters when there are not places on accounts for all; higher is more.
-    pub priority: i64,
-    /// Stored counts.
-    pub counts: Counts,
-    /// Stored money.
-    pub income: Income,
-    /// How fast.
-    pub rates: Rates,
-    /// The newest of each gauge.
-    pub gauges: Gauge,
-    /// When the newest stored event happened, unix ms; 0 for none.
-    pub last_event_ms: i64,
-}
-
-/// Counts over the whole history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Chat lines.
-    pub danmaku: i64,
-    /// Gift messages, free ones included.
-    pub gifts: i64,
-    /// Super chats.
-    pub super_chats: i64,
-    /// Guard purchases.
-    pub guards: i64,
-    /// Distinct users who chatted, gave or bought, masked ones by what stands for them.
-    pub users: i64,
-    /// There may be more users: for some masked ones nothing stands.
-    pub users_is_lower_bound: bool,
-    /// Chat lines, gifts, super chats and guards by users the upstream hid.
-    pub masked: i64,
-}
-
-/// Viewer spending over the whole history, gross.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Income {
-    /// For gifts to the room's streamer.
-    pub gift_gold: Gold,
-    /// For super chats.
-    pub super_chat_gold: Gold,
-    /// For guards.
-    pub guard_gold: Gold,
-    /// For gifts that went to other streamers; in no other figure.
-    pub others_gold: Gold,
-    /// The room's own three.
-    pub total_gold: Gold,
-    /// All three, CNY.
-    pub total: Cny,
-}
-
-impl From<&RoomTotals> for Counts {
-    fn from(totals: &RoomTotals) -> Counts {
-        Counts {
-            danmaku: totals.danmaku,
-            gifts: totals.gifts,
-            super_chats: totals.super_chats,
-            guards: totals.guards,
-            users: totals.users,
-            users_is_lower_bound: totals.users_is_lower_bound(),
-            masked: totals.masked,
-        }
-    }
-}
-
-impl From<&RoomTotals> for Income {
-    fn from(totals: &RoomTotals) -> Income {
-        let total_gold = totals.gift_gold + totals.super_chat_gold + totals.guard_gold;
-        Income {
-            gift_gold: totals.gift_gold,
-            super_chat_gold: totals.super_chat_gold,
-            guard_gold: totals.guard_gold,
-            others_gold: totals.others_gold,
-            total_gold,
-            total: total_gold.cny(),
-        }
-    }
 }
 
 impl From<&Card> for RoomSummary {
@@ -337,9 +224,50 @@ impl Wall {
         self.change(room, |card| card.priority = priority);
     }
 
+    /// Another process says how a room is; none when it is no longer watched. What is stored of it is known here.
+    pub fn show(&self, room: RoomId, summary: Option<RoomSummary>) {
+        let mut inner = self.write();
+        let Some(summary) = summary else {
+            inner.cards.remove(&room);
+            return;
+        };
+        let known = inner.cards.get(&room);
+        let card = Card {
+            info_generation: known.map_or(0, |known| known.info_generation),
+            totals: known.map(|known| known.totals).unwrap_or_default(),
+            info: summary.info,
+            state: summary.state,
+            state_since_ms: summary.state_since_ms,
+            error: summary.error,
+            reception: summary.reception,
+            account: summary.account,
+            priority: summary.priority,
+            rates: summary.rates,
+            gauges: summary.gauges,
+        };
+        inner.cards.insert(room, card);
+    }
+
+    /// The process that has the rooms is not there: none of them is received, as far as is known.
+    pub fn nothing_is_received(&self, why: &str) {
+        for (room, card) in &mut self.write().cards {
+            if card.state != State::Stopped {
+                card.state_since_ms = unix_ms();
+                card.state = State::Stopped;
+                card.error = Some(why.to_owned());
+                card.rates = Rates::default();
+                self.mark(*room);
+            }
+        }
+    }
+
     /// What is stored of it.
     pub fn set_totals(&self, room: RoomId, totals: RoomTotals) {
-        self.change(room, |card| card.totals = totals);
+        let mut inner = self.write();
+        if let Some(card) = inner.cards.get_mut(&room).filter(|card| card.totals != totals) {
+            card.totals = totals;
+            self.mark(room);
+        }
     }
 
     /// How fast its events come.

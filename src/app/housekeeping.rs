@@ -21,7 +21,8 @@ const CLEAN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// A program that is started every morning must come to cleaning, too.
 const CLEAN_FIRST: Duration = Duration::from_secs(120);
 
-/// The housekeeper of a run, at work until the program ends.
+/// The housekeeper of a process, at work until that ends: of all of them, the one that syncs keeps order, and the
+/// one with the pages keeps ready what those ask for.
 pub(super) fn start(database: Database, settings: &crate::config::Settings) -> Arc<Housekeeper> {
     let keep = settings.keep;
     let retention = Retention {
@@ -33,8 +34,13 @@ pub(super) fn start(database: Database, settings: &crate::config::Settings) -> A
     };
     let housekeeper = Arc::new(Housekeeper::new(database, retention));
     let now = Instant::now();
+    if settings.role.serves() {
+        actix::spawn(repeat("counting people", now, INDEX_EVERY, housekeeper.clone(), Housekeeper::count));
+    }
+    if !settings.role.syncs() {
+        return housekeeper;
+    }
     actix::spawn(repeat("indexing chat", now, INDEX_EVERY, housekeeper.clone(), Housekeeper::index));
-    actix::spawn(repeat("counting people", now, INDEX_EVERY, housekeeper.clone(), Housekeeper::count));
     actix::spawn(repeat("measuring", now, SAMPLE_EVERY, housekeeper.clone(), Housekeeper::sample));
     actix::spawn(repeat(
         "writing the log back",

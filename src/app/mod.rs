@@ -9,23 +9,24 @@ mod audit;
 mod demo;
 pub mod display;
 mod housekeeping;
+mod orders;
 mod outcome;
+mod parts;
 mod rooms;
 mod signals;
 mod stores;
 
 use std::{
     io::{self, Write},
-    net::TcpListener,
-    sync::{Arc, Mutex as StdMutex},
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
-use actix::{Addr, Arbiter, ArbiterHandle};
-use rand::RngExt;
+use actix::Addr;
 use tokio::{
     select,
-    sync::{Mutex, Notify, watch},
+    sync::watch,
     time::{Instant, timeout_at},
 };
 use tracing::{error, info, warn};
@@ -34,8 +35,9 @@ use self::{
     audit::{OnTheWay, audit},
     demo::Demo,
     display::Display,
+    parts::{Finish, Shared},
     rooms::{begin_run, watch_rooms},
-    stores::{open_auth, open_books, open_live_store},
+    stores::{open_auth, open_books},
 };
 pub use self::{
     outcome::{Outcome, StartError},
@@ -43,33 +45,18 @@ pub use self::{
 };
 use crate::{
     actors::{
-        air::Airs,
-        broadcast::BroadcastSpec,
-        graves::Graves,
+        follower::rooms_as_stored,
         handles::Rooms,
         ledger::Ledger,
-        placement::Placement,
-        redis_writer::WriterSpec,
-        ring::Ring,
-        room::RoomShared,
+        remote::{RemoteRooms, pass_on_syncs},
         root::{self, EndRooms, Ended, Root, RootSpec},
-        status::StatusSpec,
-        supervisor::{Desired, SupervisorSpec},
-        sync::SyncSpec,
         sync_request::SyncHandle,
-        wall::Wall,
     },
-    config::{Connect, OpenLiveSettings, Settings},
-    domain::{Event, RoomId, RoomRef},
-    protocol::openlive::AppKey,
-    store::{LiveStore, housekeeper::Housekeeper, sqlite::Database},
-    supervise::{
-        board::Board,
-        lane::{WhenFull, lane},
-        pulse::Pulse,
-        vitals::{Vitals, unix_ms},
-    },
-    upstream::{Bilibili, Gate, Manners, OpenLive, OpenLiveApp},
+    config::{Role, Settings},
+    domain::RoomRef,
+    store::{housekeeper::Housekeeper, lock::DatabaseLock, sqlite::Database},
+    supervise::lane::WhenFull,
+    upstream::{Bilibili, Manners, accounts::Accounts},
     web,
 };
 
@@ -88,8 +75,11 @@ pub async fn run(mut settings: Settings) -> Result<Outcome, StartError> {
     });
     let demo = if settings.demo { Some(Demo::start(&mut settings).await?) } else { None };
     let with_display = settings.status_display;
-    let (app, address) = App::start(settings, descriptors).await?;
-    let display = with_display.then(|| Display::start(app.web.health_source(), address));
+    let app = App::start(settings, descriptors).await?;
+    let display = match &app.web {
+        Some((web, address)) if with_display => Some(Display::start(web.health_source(), format!("http://{address}"))),
+        _ => None,
+    };
     let told = app.until_told().await;
     let outcome = app.stop(told).await;
     drop(display);
@@ -110,18 +100,22 @@ pub fn say(line: &str) {
     let _ = io::stdout().flush();
 }
 
-/// Everything that runs.
+/// Everything that runs in this process.
 struct App {
+    role: Role,
     shutdown: Duration,
     root: Addr<Root>,
     ended: watch::Receiver<Ended>,
-    finish_sync: watch::Sender<bool>,
-    web: web::Server,
+    finish: Finish,
+    web: Option<(web::Server, SocketAddr)>,
     ledger: Arc<Ledger>,
-    live: Arc<dyn LiveStore>,
+    /// The places where events can be, if they are received here.
+    on_the_way: Option<OnTheWay>,
     database: Database,
     housekeeper: Arc<Housekeeper>,
     signals: Signals,
+    /// Last field: held until everything has ended.
+    _only_sync: Option<DatabaseLock>,
 }
 
 /// What ended the run.
@@ -131,151 +125,115 @@ enum Told {
 }
 
 impl App {
-    async fn start(settings: Settings, descriptors: u64) -> Result<(App, String), StartError> {
+    async fn start(settings: Settings, descriptors: u64) -> Result<App, StartError> {
         let signals = signals()?;
-        let listener = TcpListener::bind(settings.listen)
-            .map_err(|source| StartError::Listen { listen: settings.listen, source })?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| StartError::System { what: "the address of the pages cannot be read", source })?;
+        let role = settings.role;
+        let listener = role.serves().then(|| listen(settings.listen)).transpose()?;
         std::fs::create_dir_all(&settings.data_dir)
             .map_err(|source| StartError::DataDir { path: settings.data_dir.clone(), source })?;
-        let path = settings.database.clone();
-        let database = blocking(move || Database::open(&path)).await??;
-        let (live, live_for_web) = open_live_store(&settings, &database).await?;
-
-        let (board, wall, ledger) =
-            (Arc::new(Board::default()), Arc::new(Wall::default()), Arc::new(Ledger::default()));
-        open_books(&database, live.as_ref(), &ledger).await?;
-        database.run(begin_run).await?;
-        let ring = Arc::new(Ring::new(unix_ms().unsigned_abs()));
+        let shared = Shared::new(&settings, stores::open(&settings).await?);
+        let database = shared.database.clone();
+        let only_sync = role.syncs().then(|| database.lock_for_sync()).transpose()?;
         let upstream = Arc::new(Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?);
-        let open_live =
-            settings.open_live.as_ref().map(|open| open_live_of(open, &settings)).transpose()?.map(Arc::new);
-        let (record, record_inbox) = lane::<Arc<Event>>("rooms → live store", RECORD_LANE, RECORD_POLICY);
-        let (view, view_inbox) = lane::<Arc<Event>>("rooms → browsers", VIEW_LANE, WhenFull::ShedNewest);
-        board.add_lane(record.gauge().clone());
-        board.add_lane(view.gauge().clone());
-        let on_the_way = OnTheWay { in_hand: Arc::default(), lane: record.gauge().clone(), live: live.clone() };
-        let in_hand = on_the_way.in_hand.clone();
-        let (sync, sync_requests) = SyncHandle::new();
-        let (finish_sync, finish) = watch::channel(false);
-        let (status_leash, leash) = watch::channel(false);
-        let airs = Arc::new(Airs::default());
-        let gate = Arc::new(Gate::new(settings.connects_per_second));
-        let appended = Arc::new(Notify::new());
-        let seed = rand::rng().random();
+        let (sync, requests) = SyncHandle::new();
+        let mut requests = Some(requests);
+        let finish = Finish::default();
 
-        let vitals = |name: &str, inbox| Vitals::new(name.to_owned(), kind_of(name), "root", inbox);
+        let mut singletons = Vec::new();
+        if role.syncs()
+            && let Some(requests) = requests.take()
+        {
+            singletons.push(shared.sync(&settings, requests, &finish));
+        }
+        singletons.extend(shared.crossing(&finish));
+        let mut collecting = None;
+        if role.collects() {
+            open_books(&database, shared.stores.for_actors.as_ref(), &shared.ledger).await?;
+            database.run(begin_run).await?;
+            let (rooms, theirs) = shared.collecting(&settings, &upstream, &finish)?;
+            singletons.extend(theirs);
+            collecting = Some(rooms);
+        } else if role.serves() {
+            let wall = shared.wall.clone();
+            database.run(move |database| rooms_as_stored(database, &wall)).await?;
+        }
+        let on_the_way = collecting.as_ref().map(|rooms| OnTheWay {
+            in_hand: rooms.in_hand.clone(),
+            lane: rooms.record.clone(),
+            live: shared.stores.for_actors.clone(),
+        });
+        let (status_leash, supervisor) = match collecting {
+            Some(rooms) => (rooms.status_leash, Some(rooms.supervisor)),
+            None => (watch::channel(false).0, None),
+        };
         let spec = RootSpec {
-            sync: SyncSpec {
-                live: live.clone(),
-                database: database.clone(),
-                interval: settings.sync_interval,
-                appended: appended.clone(),
-                requests: Arc::new(Mutex::new(sync_requests)),
-                finish,
-                ledger: ledger.clone(),
-                suspicion: Arc::default(),
-                wall: wall.clone(),
-                vitals: vitals(root::SYNC, None),
-            },
-            writer: WriterSpec {
-                vitals: vitals(root::WRITER, Some(record_inbox.gauge().clone())),
-                inbox: Arc::new(Mutex::new(record_inbox)),
-                live: live.clone(),
-                wall: wall.clone(),
-                appended,
-                graves: Graves::new(database.clone(), ledger.clone()),
-            },
-            broadcast: BroadcastSpec {
-                vitals: vitals(root::BROADCAST, Some(view_inbox.gauge().clone())),
-                inbox: Arc::new(Mutex::new(view_inbox)),
-                ring: ring.clone(),
-                wall: wall.clone(),
-            },
-            status: StatusSpec {
-                upstream: upstream.clone(),
-                airs: airs.clone(),
-                wall: wall.clone(),
-                interval: settings.status_interval,
-                leash,
-                vitals: vitals(root::STATUS, None),
-            },
+            singletons,
             status_leash,
-            rooms: Some(SupervisorSpec {
-                desired: Desired::default(),
-                shared: RoomShared {
-                    upstream: upstream.clone(),
-                    gate: gate.clone(),
-                    record,
-                    view,
-                    ledger: ledger.clone(),
-                    wall: wall.clone(),
-                    airs,
-                    open_live,
-                    only_when_live: settings.connect == Connect::WhenLive,
-                    in_hand: in_hand.clone(),
-                },
-                board: board.clone(),
-                seed,
-                placement: Arc::new(StdMutex::new(Placement::on_threads(board.clone()))),
-            }),
-            rooms_vitals: vitals(root::ROOMS, None),
-            board: board.clone(),
-            io: {
-                let io = Arbiter::new().handle();
-                feel(&board, "main", &Arbiter::current());
-                feel(&board, "io", &io);
-                io
-            },
-            seed,
+            rooms: supervisor,
+            board: shared.board.clone(),
+            io: shared.io(),
+            seed: shared.seed,
         };
         let (root, ended) = Root::start_all(spec);
         let accounts = upstream.accounts();
-        actix::spawn(accounts.clone().keep());
-        let rooms = Rooms::new(root.clone(), upstream, database.clone(), wall.clone(), ledger.clone())
-            .holding_at_most(rooms_within(descriptors));
-
-        let wall_of_named = wall.clone();
-        let auth = open_auth(&settings, &database).await?;
+        let (wall, ledger) = (shared.wall.clone(), shared.ledger.clone());
+        let rooms = role.collects().then(|| {
+            actix::spawn(accounts.clone().keep());
+            Rooms::new(root.clone(), upstream.clone(), database.clone(), wall.clone(), ledger.clone())
+                .holding_at_most(rooms_within(descriptors))
+        });
         let housekeeper = housekeeping::start(database.clone(), &settings);
-        let web = web::serve(
-            listener,
-            web::Web {
-                rooms: Arc::new(rooms.clone()),
-                accounts,
-                gate,
-                sync,
-                database: database.clone(),
-                housekeeper: housekeeper.clone(),
-                live: live_for_web.clone(),
-                wall,
-                ring,
-                board,
-                ledger: ledger.clone(),
-                auth: Arc::new(auth),
-                options: web::WebOptions {
-                    settings: settings.shown(),
-                    demo: settings.demo,
-                    public: settings.public,
-                    upstream_origin: settings.upstream.clone(),
-                    base_path: settings.base_path.clone(),
-                    trusted_proxies: settings.trusted_proxies.clone(),
-                },
-            },
-        )
-        .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
-        let address = format!("http://{address}");
-        say(&format!("listening on {address}"));
 
-        let mut named = settings.rooms;
-        named.extend(settings.open_live.iter().flat_map(|open| open.codes.keys().copied().map(RoomRef)));
-        watch_rooms(&rooms, &database, wall_of_named, named).await?;
-        actix::spawn(audit(ledger.clone(), on_the_way));
-        let shutdown = settings.shutdown;
-        let app = App { shutdown, root, ended, finish_sync, web, ledger, live, database, housekeeper, signals };
-        Ok((app, address))
+        let web = if let Some(listener) = listener {
+            let desk: Arc<dyn web::Desk> = match &rooms {
+                Some(rooms) => Arc::new(rooms.clone()),
+                None => {
+                    actix::spawn(accounts.clone().read_on());
+                    Arc::new(RemoteRooms {
+                        upstream: upstream.clone(),
+                        database: database.clone(),
+                        wall: wall.clone(),
+                        live: shared.stores.for_pages.clone(),
+                    })
+                }
+            };
+            if let Some(requests) = requests.take() {
+                actix::spawn(pass_on_syncs(requests, database.clone(), shared.reports.clone()));
+            }
+            Some(serve(listener, &shared, &settings, desk, accounts, sync.clone(), housekeeper.clone()).await?)
+        } else {
+            say(&format!("running as {}", role.as_str()));
+            None
+        };
+
+        if let Some(rooms) = rooms {
+            let mut named = settings.rooms;
+            named.extend(settings.open_live.iter().flat_map(|open| open.codes.keys().copied().map(RoomRef)));
+            watch_rooms(&rooms, &database, wall, named).await?;
+            if role == Role::Collector {
+                actix::spawn(orders::change_rooms(rooms, database.clone()));
+            }
+        }
+        if role == Role::Sync {
+            actix::spawn(orders::run_syncs(sync, database.clone()));
+        }
+        if let Some(on_the_way) = &on_the_way {
+            actix::spawn(audit(ledger.clone(), on_the_way.clone()));
+        }
+        Ok(App {
+            role,
+            shutdown: settings.shutdown,
+            root,
+            ended,
+            finish,
+            web,
+            ledger,
+            on_the_way,
+            database,
+            housekeeper,
+            signals,
+            _only_sync: only_sync,
+        })
     }
 
     /// Waits for a signal, or for an actor that cannot be kept alive.
@@ -305,14 +263,11 @@ impl App {
         }
     }
 
-    /// Events that lie safe in the outbox.
-    fn held(&self) -> u64 {
-        self.live.outbox().map_or(0, |outbox| outbox.reading().held)
-    }
-
     async fn drain(&self, told: &Told) -> Outcome {
         info!("stopping: everything received is stored first");
-        self.web.refuse_new();
+        if let Some((web, _)) = &self.web {
+            web.refuse_new();
+        }
         self.housekeeper.stop();
         let begun = Instant::now();
         // Shares of the whole, but for a twentieth to say the rest: rooms 2, lanes 3, record 3, browsers 1.
@@ -322,47 +277,119 @@ impl App {
         if timeout_at(by(2), self.root.send(EndRooms)).await.is_err() {
             left.push("some rooms did not say goodbye in time".to_owned());
         }
-        let mut ended = self.ended.clone();
-        let mut finished = async |name, deadline| {
-            timeout_at(deadline, ended.wait_for(|ended| ended.done.contains(&name))).await.is_ok()
-        };
-        if !finished(root::WRITER, by(5)).await {
-            left.push("the writer did not bring everything into the live store in time".to_owned());
+        if self.role.collects() {
+            if !self.finished(root::WRITER, by(5)).await {
+                left.push("the writer did not bring everything into the live store in time".to_owned());
+            }
+            if !self.finished(root::BROADCAST, by(5)).await {
+                left.push("browsers did not get the last events in time".to_owned());
+            }
         }
-        if !finished(root::BROADCAST, by(5)).await {
-            left.push("browsers did not get the last events in time".to_owned());
-        }
-        self.finish_sync.send_replace(true);
-        if !finished(root::SYNC, by(8)).await {
+        self.finish.sync.send_replace(true);
+        if self.role.syncs() && !self.finished(root::SYNC, by(8)).await {
             left.push(
                 "not everything was stored in SQLite in time; what is in the live store follows at the next start"
                     .to_owned(),
             );
         }
-        let last_words = left.first().cloned();
-        if let Err(error) = self.database.run(move |database| database.finish_task(last_words.as_deref())).await {
-            left.push(format!("the end of this run is not written down: {error}"));
+        self.finish.scribe.send_replace(true);
+        if self.role.collects() {
+            if !self.finished(root::SCRIBE, by(8)).await {
+                left.push("when rooms were not received is not written down".to_owned());
+            }
+            let last_words = left.first().cloned();
+            if let Err(error) = self.database.run(move |database| database.finish_task(last_words.as_deref())).await {
+                left.push(format!("the end of this run is not written down: {error}"));
+            }
         }
-        self.web.stop(by(9)).await;
-
-        let (pending, held) = (self.ledger.pending(), self.held());
-        if pending > held {
-            left.push(format!("{} events were received and are not stored", pending - held));
-        } else if pending > 0 {
-            warn!("stopped: {pending} events wait in the outbox; they follow at the next start");
+        self.finish.crossing.send_replace(true);
+        match self.role {
+            Role::All | Role::Web => {}
+            // What the pages are not told now they learn from the next run.
+            Role::Collector | Role::Sync => drop(self.finished(root::RELAY, by(9)).await),
         }
+        if let Some((web, _)) = &self.web {
+            web.stop(by(9)).await;
+        }
+        left.extend(self.lost().await);
         for line in &left {
             error!("stopped: {line}");
         }
         if left.is_empty() {
             if let Told::ToStop = told {
-                info!("stopped: everything received is stored, after {} ms", begun.elapsed().as_millis());
+                info!("stopped: nothing is left behind, after {} ms", begun.elapsed().as_millis());
             }
             Outcome::Clean
         } else {
             Outcome::LeftSomething
         }
     }
+
+    /// Whether a singleton has done its work by then.
+    async fn finished(&self, name: &'static str, deadline: Instant) -> bool {
+        let mut ended = self.ended.clone();
+        timeout_at(deadline, ended.wait_for(|ended| ended.done.contains(&name))).await.is_ok()
+    }
+
+    /// Events that were received, are not stored, and do not lie safe on their way.
+    async fn lost(&self) -> Option<String> {
+        let pending = self.ledger.pending();
+        let safe = self.on_the_way.as_ref()?.safe().await;
+        if pending > safe {
+            return Some(format!("{} events were received and are not stored", pending - safe));
+        }
+        if pending > 0 {
+            warn!("stopped: {pending} events wait in the outbox or in Redis; they follow when they can");
+        }
+        None
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|source| StartError::Listen { listen: address, source })
+}
+
+/// Opens the door for browsers, and says where it is.
+async fn serve(
+    listener: TcpListener,
+    shared: &Shared,
+    settings: &Settings,
+    rooms: Arc<dyn web::Desk>,
+    accounts: Arc<Accounts>,
+    sync: SyncHandle,
+    housekeeper: Arc<Housekeeper>,
+) -> Result<(web::Server, SocketAddr), StartError> {
+    let address = listener
+        .local_addr()
+        .map_err(|source| StartError::System { what: "the address of the pages cannot be read", source })?;
+    let auth = open_auth(settings, &shared.database).await?;
+    let web = web::Web {
+        rooms,
+        accounts,
+        gate: shared.gate.clone(),
+        sync,
+        database: shared.database.clone(),
+        housekeeper,
+        live: shared.stores.for_pages.clone(),
+        wall: shared.wall.clone(),
+        ring: shared.ring.clone(),
+        board: shared.board.clone(),
+        ledger: shared.ledger.clone(),
+        reports: shared.reports.clone(),
+        auth: Arc::new(auth),
+        options: web::WebOptions {
+            settings: settings.shown(),
+            demo: settings.demo,
+            public: settings.public,
+            upstream_origin: settings.upstream.clone(),
+            base_path: settings.base_path.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+        },
+    };
+    let server = web::serve(listener, web)
+        .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
+    say(&format!("listening on http://{address}"));
+    Ok((server, address))
 }
 
 /// How we behave towards Bilibili.
@@ -380,33 +407,9 @@ fn rooms_within(descriptors: u64) -> usize {
     usize::try_from((descriptors - descriptors / 4).saturating_sub(64)).unwrap_or(usize::MAX)
 }
 
-/// Puts the pulse of a thread on the board.
-fn feel(board: &Board, name: &'static str, thread: &ArbiterHandle) {
-    let pulse = Pulse::new(name);
-    board.add_pulse(pulse.clone());
-    thread.spawn(pulse.tick());
-}
-
-/// The way to the Open Live platform, by the keys of its file.
-fn open_live_of(keys: &OpenLiveSettings, settings: &Settings) -> Result<OpenLive, StartError> {
-    let key = AppKey { id: keys.access_key_id.clone(), secret: keys.access_key_secret.0.clone() };
-    let codes = keys.codes.iter().map(|(room, code)| (RoomId(*room), code.0.clone())).collect();
-    Ok(OpenLive::new(OpenLiveApp { app_id: keys.app_id, key, codes }, settings.upstream.as_ref())?)
-}
-
 /// Runs what blocks where it may.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StartError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| StartError::System { what: "a task did not end", source: io::Error::other(error) })
-}
-
-fn kind_of(name: &str) -> &'static str {
-    match name {
-        root::SYNC => "sync",
-        root::WRITER => "redis_writer",
-        root::BROADCAST => "broadcast",
-        root::STATUS => "status",
-        _ => "supervisor",
-    }
 }

@@ -19,7 +19,7 @@ pub async fn login(settings: Settings) -> Result<Outcome, StartError> {
         .map_err(|source| StartError::DataDir { path: settings.data_dir.clone(), source })?;
     let upstream = Bilibili::new(settings.upstream.as_ref(), &manners(&settings))?;
     let accounts = upstream.accounts();
-    let mut login = accounts.begin_login().await?;
+    let mut login = accounts.begin_login().await.map_err(|error| StartError::Login(error.to_string()))?;
     if let Ok(code) = QrCode::new(&login.url) {
         // Dark on light, as scanners want it; most terminals are the other way round.
         let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();

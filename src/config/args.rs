@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 use url::Url;
 
-use super::{DEFAULT_LOG, export::ExportArgs, live::LiveArgs, networks::Networks};
+use super::{DEFAULT_LOG, export::ExportArgs, live::LiveArgs, networks::Networks, role::RoleArgs};
 use crate::domain::RoomRef;
 
 /// Watches many Bilibili live rooms at once.
@@ -90,6 +90,8 @@ pub(super) struct RunArgs {
     /// A Redis server as live store instead of the embedded one
     #[arg(long, env = "BLM_REDIS_URL", value_name = "redis://…", hide_env_values = true)]
     pub(super) redis: Option<String>,
+    #[command(flatten)]
+    pub(super) role: RoleArgs,
     #[command(flatten)]
     pub(super) live: LiveArgs,
     /// Visitors who are not signed in see neither money nor viewers

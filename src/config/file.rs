@@ -12,7 +12,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, LogFormat, args::Connect, networks::Networks};
+use super::{ConfigError, LogFormat, Role, args::Connect, networks::Networks};
 
 /// The file: the same names with underscores. Every key is optional.
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) database: Option<String>,
     pub(super) redis: Option<String>,
+    pub(super) role: Option<Role>,
     pub(super) outbox_bytes: Option<u64>,
     pub(super) redis_danmaku_kept: Option<usize>,
     pub(super) redis_gifts_kept: Option<usize>,

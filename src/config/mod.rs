@@ -11,6 +11,7 @@ mod file;
 mod live;
 mod networks;
 mod open_live;
+mod role;
 
 use std::{
     collections::BTreeSet,
@@ -30,6 +31,7 @@ pub use self::{
     export::ExportArgs,
     live::LiveSettings,
     open_live::OpenLiveSettings,
+    role::Role,
 };
 use self::{
     args::{Command, RunArgs},
@@ -96,6 +98,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The SQLite file.
     pub database: PathBuf,
+    /// What this process does.
+    pub role: Role,
     /// The Redis server, if it is the live store.
     pub redis: Option<String>,
     /// How Redis is used.
@@ -252,6 +256,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         // The address may hold a password: it is not repeated.
         return Err(ConfigError::Value { key: "redis", value: "…".into(), accepted: "redis://… or rediss://…" });
     }
+    let role = role::settle(args.role, file.role, redis.is_some(), args.demo, args.status_display)?;
     let base_path = args.base_path.or(file.base_path).unwrap_or_default().trim_end_matches('/').to_owned();
     if !networks::is_base_path(&base_path) {
         return Err(ConfigError::Value {
@@ -331,6 +336,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000))),
         database,
         data_dir,
+        role,
         redis,
         live,
         public: args.public.or(file.public).unwrap_or(false),

@@ -44,7 +44,7 @@ pub struct AuditEntry {
     /// Method and path.
     pub action: String,
     /// The answer's status.
-    pub status: i32,
+    pub status: i64,
     /// What came of it, as far as the answer's target says.
     pub detail: String,
 }

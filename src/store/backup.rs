@@ -265,6 +265,9 @@ impl CopyError {
     fn renamed(self, from: &Path, to: &Path) -> CopyError {
         match self {
             CopyError::Damaged { path, why } if path == from => CopyError::Damaged { path: to.to_path_buf(), why },
+            CopyError::Sqlite { path, what, source } if path == from => {
+                CopyError::Sqlite { path: to.to_path_buf(), what, source }
+            }
             CopyError::Open(OpenError::Foreign { table, .. }) => {
                 CopyError::Open(OpenError::Foreign { path: to.to_path_buf(), table })
             }

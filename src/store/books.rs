@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::{prelude::*, upsert::excluded};
 
 use super::{
+    Position, StoreKind,
     record::Outcome,
-    schema::{blm_drop, blm_intake, blm_ledger},
+    schema::{blm_cursor, blm_drop, blm_intake, blm_ledger},
     sqlite::{Database, QueryError, failed},
 };
 use crate::domain::RoomId;
@@ -96,6 +97,15 @@ fn add(writer: &mut SqliteConnection, room: RoomId, intake: &Intake) -> QueryRes
     Ok(())
 }
 
+fn outcomes(connection: &mut SqliteConnection) -> QueryResult<BTreeMap<RoomId, Outcome>> {
+    let rows: Vec<(i64, i64, i64, i64)> = blm_ledger::table.load(connection)?;
+    let outcome = |(room, stored, duplicate, dead_letter): (i64, i64, i64, i64)| {
+        let outcome = Outcome { stored: stored as u64, duplicate: duplicate as u64, dead_letter: dead_letter as u64 };
+        (RoomId(room as u64), outcome)
+    };
+    Ok(rows.into_iter().map(outcome).collect())
+}
+
 impl Database {
     /// Adds what rooms took in since the last call.
     pub fn add_intake(&self, rooms: &BTreeMap<RoomId, Intake>) -> Result<(), QueryError> {
@@ -105,13 +115,24 @@ impl Database {
             .map_err(failed("write down what rooms took in"))
     }
 
-    /// The books of all rooms, settled: to be called at a start, when `left` events of each room are on the way
-    /// and nothing moves.
-    pub fn open_books(&self, left: &BTreeMap<RoomId, u64>) -> Result<BTreeMap<RoomId, Books>, QueryError> {
+    /// The books of all rooms, settled: to be called at a start, when nothing is received yet and `left` events of
+    /// each room stand behind `position` of the live store. None when another process has moved on from there
+    /// meanwhile, and nothing has been settled.
+    pub fn open_books(
+        &self,
+        store: StoreKind,
+        position: Option<&Position>,
+        left: &BTreeMap<RoomId, u64>,
+    ) -> Result<Option<BTreeMap<RoomId, Books>>, QueryError> {
         let mut all: BTreeMap<RoomId, Books> = BTreeMap::new();
         let mut writer = self.writer()?;
         writer
             .immediate_transaction(|writer| {
+                let found = blm_cursor::table.find(store.as_str()).select(blm_cursor::position);
+                let found: Option<String> = found.first(writer).optional()?;
+                if found.as_ref() != position.map(|position| &position.0) {
+                    return Ok(None);
+                }
                 let intakes: Vec<(i64, i64, i64, i64)> = blm_intake::table.load(writer)?;
                 for (room, received, repeated, unreadable) in intakes {
                     let intake = &mut all.entry(RoomId(room as u64)).or_default().intake;
@@ -121,9 +142,8 @@ impl Database {
                 for (room, reason, n) in blm_drop::table.load::<(i64, String, i64)>(writer)? {
                     all.entry(RoomId(room as u64)).or_default().intake.dropped.insert(reason, n as u64);
                 }
-                for (room, stored, duplicate, dead_letter) in blm_ledger::table.load::<(i64, i64, i64, i64)>(writer)? {
-                    all.entry(RoomId(room as u64)).or_default().outcome =
-                        Outcome { stored: stored as u64, duplicate: duplicate as u64, dead_letter: dead_letter as u64 };
+                for (room, outcome) in outcomes(writer)? {
+                    all.entry(room).or_default().outcome = outcome;
                 }
                 let rooms: BTreeSet<RoomId> = all.keys().chain(left.keys()).copied().collect();
                 for room in rooms {
@@ -133,10 +153,14 @@ impl Database {
                         add(writer, room, &correction)?;
                     }
                 }
-                Ok(())
+                Ok(Some(all))
             })
-            .map_err(failed("open the books"))?;
-        Ok(all)
+            .map_err(failed("open the books"))
+    }
+
+    /// What became of the events of each room, all-time.
+    pub fn outcomes(&self) -> Result<BTreeMap<RoomId, Outcome>, QueryError> {
+        outcomes(&mut *self.reader()?).map_err(failed("read what became of events"))
     }
 }
 
@@ -161,16 +185,19 @@ mod tests {
         let events = vec![danmaku(1, 0, "a"), danmaku(1, 1, "b"), danmaku(1, 2, "c")];
         database.record(StoreKind::Embedded, &[batch("1", events)]).unwrap();
         // Older than the books: three stored, none booked.
-        let books = database.open_books(&BTreeMap::new()).unwrap();
+        let at = Position("1".into());
+        let open = |left| database.open_books(StoreKind::Embedded, Some(&at), &left).unwrap();
+        assert_eq!(database.open_books(StoreKind::Embedded, None, &BTreeMap::new()).unwrap(), None, "it moved");
+        let books = open(BTreeMap::new()).unwrap();
         assert_eq!(books[&room].intake, Intake { received: 3, ..Intake::default() });
         // Ten more received, one of them repeated, two dropped, five on the way: two went with the program.
         database.add_intake(&BTreeMap::from([(room, intake(10, 1, 2))])).unwrap();
-        let books = database.open_books(&BTreeMap::from([(room, 5)])).unwrap();
+        let books = open(BTreeMap::from([(room, 5)])).unwrap();
         assert_eq!(books[&room].intake.dropped, BTreeMap::from([("lane_full".to_owned(), 2), (LOST.to_owned(), 2)]));
         assert_eq!(books[&room].intake.received, 13);
         // Six are on the way: one was not booked yet.
-        let books = database.open_books(&BTreeMap::from([(room, 6)])).unwrap();
+        let books = open(BTreeMap::from([(room, 6)])).unwrap();
         assert_eq!(books[&room].intake.received, 14);
-        assert_eq!(database.open_books(&BTreeMap::from([(room, 6)])).unwrap(), books, "settled is settled");
+        assert_eq!(open(BTreeMap::from([(room, 6)])), Some(books), "settled is settled");
     }
 }

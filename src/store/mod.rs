@@ -17,7 +17,7 @@ mod spool;
 pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
-mod lock;
+pub mod lock;
 mod purchase_rows;
 mod rows;
 mod schema;
@@ -37,6 +37,7 @@ pub mod tasks;
 pub mod access;
 pub mod books;
 pub mod gaps;
+pub mod orders;
 pub mod rooms;
 
 // What is asked of it.

@@ -23,7 +23,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, timeout},
@@ -93,7 +93,7 @@ struct Size {
 }
 
 /// How the outbox is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OutboxReading {
     /// Events that Redis does not have yet.
     pub waiting: u64,

@@ -57,6 +57,15 @@ impl Outcome {
     pub fn received(&self) -> u64 {
         self.stored + self.duplicate + self.dead_letter
     }
+
+    /// What has come to it since `before`; nothing where it has become less, because a room was erased.
+    pub fn since(&self, before: Outcome) -> Outcome {
+        Outcome {
+            stored: self.stored.saturating_sub(before.stored),
+            duplicate: self.duplicate.saturating_sub(before.duplicate),
+            dead_letter: self.dead_letter.saturating_sub(before.dead_letter),
+        }
+    }
 }
 
 impl std::iter::Sum for Outcome {

@@ -11,6 +11,7 @@
 //! another type, is left as it is: every command used here refuses it.
 
 mod connect;
+pub mod crossing;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},

@@ -20,7 +20,7 @@ diesel::table! {
         actor -> Text,
         address -> Text,
         action -> Text,
-        status -> Integer,
+        status -> BigInt,
         detail -> Text,
     }
 }
@@ -101,6 +101,15 @@ diesel::table! {
         last_event_ms -> BigInt,
         others_gold -> BigInt,
         unidentified -> BigInt,
+    }
+}
+
+diesel::table! {
+    blm_order (id) {
+        id -> BigInt,
+        what -> Text,
+        room_id -> Nullable<BigInt>,
+        answer -> Nullable<Text>,
     }
 }
 
@@ -398,6 +407,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     blm_deadletter,
     blm_indexed,
     blm_ledger,
+    blm_order,
     blm_roomalias,
     blm_roomtotal,
     blm_roomuser,

@@ -78,6 +78,12 @@ pub enum OpenError {
         /// The database.
         path: PathBuf,
     },
+    /// Two processes would each let the live store forget what the other has not stored.
+    #[error("another process brings events into the database {path:?}: stop it first, or give this one another --role")]
+    Synced {
+        /// The database.
+        path: PathBuf,
+    },
     /// The file beside it that says who uses it cannot be made.
     #[error("the file {path:?}.lock cannot be made or locked: check the folder's permissions")]
     Lock {
@@ -194,6 +200,8 @@ impl Database {
             std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: path.to_path_buf(), source })?;
         }
         let lock = DatabaseLock::shared(path).map_err(|error| OpenError::of_lock(error, path))?;
+        // Processes of several roles may start at the same moment.
+        let change = DatabaseLock::of_change(path).map_err(|error| OpenError::of_lock(error, path))?;
         let is_new = std::fs::metadata(path).map_or(true, |found| found.len() == 0);
         let mut writer = connect(path)?;
         refuse_strangers(&mut writer, path)?;
@@ -207,6 +215,7 @@ impl Database {
         writer
             .run_pending_migrations(MIGRATIONS)
             .map_err(|error| OpenError::Migrate { path: path.to_path_buf(), why: error.to_string() })?;
+        drop(change);
 
         let readers = Pool::builder()
             .max_size(READERS)
@@ -223,6 +232,14 @@ impl Database {
             _lock: lock,
         };
         Ok(Database { inner: Arc::new(inner) })
+    }
+
+    /// Becomes the one process that brings events into the history, for as long as the lock is held.
+    pub fn lock_for_sync(&self) -> Result<DatabaseLock, OpenError> {
+        DatabaseLock::of_sync(self.path()).map_err(|error| match error {
+            TryLockError::WouldBlock => OpenError::Synced { path: self.path().to_path_buf() },
+            error => OpenError::of_lock(error, self.path()),
+        })
     }
 
     /// Runs `work` where it may block. A panic in it continues in the caller.

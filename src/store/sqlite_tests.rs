@@ -94,7 +94,7 @@ fn printed(database: &Database, table: &str) -> String {
     let mut text = format!("diesel::table! {{\n    {table} ({}) {{\n", key.join(", "));
     for column in &columns {
         let kind = match column.kind.split('(').next().unwrap() {
-            "INTEGER" => "BigInt",
+            "INTEGER" | "BIGINT" => "BigInt",
             "BOOLEAN" => "Bool",
             "DATETIME" => "Timestamp",
             "DECIMAL" => "Double",

@@ -5,12 +5,13 @@
 //! death, a storm) rings [`Board::news`].
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{
@@ -21,14 +22,14 @@ use super::{
 };
 
 /// How one life ended and what was made of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Death {
     /// Who.
     pub name: String,
     /// Which life.
     pub life: u32,
     /// One word, such as `panicked`.
-    pub exit: &'static str,
+    pub exit: Cow<'static, str>,
     /// In words.
     pub text: String,
     /// `file:line` of a panic.
@@ -47,7 +48,7 @@ impl Death {
         Death {
             name: name.to_owned(),
             life,
-            exit: exit.word(),
+            exit: exit.word().into(),
             text: exit.to_string(),
             place: exit.place().map(str::to_owned),
             lived_ms: u64::try_from(lived.as_millis()).unwrap_or(u64::MAX),
@@ -58,7 +59,7 @@ impl Death {
 }
 
 /// Many fell together: the cause is the upstream's or our network's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Storm {
     /// When the wave began, unix ms.
     pub since: i64,

@@ -4,6 +4,7 @@
 //! by kind and returned to the caller as [`Offer::Shed`]. The reading end is an [`Inbox`].
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
@@ -15,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
     time::timeout,
@@ -152,22 +153,22 @@ impl LaneGauge {
         let taken = self.taken.load(SeqCst);
         let shed_by_kind = self.shed.lock().unwrap_or_else(PoisonError::into_inner).clone();
         LaneReading {
-            name: self.name,
+            name: self.name.into(),
             depth: taken.saturating_sub(finished),
             capacity: self.capacity,
             high_water: self.high_water.load(Relaxed),
             taken,
             shed: shed_by_kind.values().sum(),
-            shed_by_kind,
+            shed_by_kind: shed_by_kind.into_iter().map(|(kind, n)| (kind.into(), n)).collect(),
         }
     }
 }
 
 /// One reading of a lane.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LaneReading {
     /// Which one.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Items waiting, or in the hands of the reader.
     pub depth: u64,
     /// Places.
@@ -179,7 +180,7 @@ pub struct LaneReading {
     /// Items shed since start.
     pub shed: u64,
     /// The same by kind.
-    pub shed_by_kind: BTreeMap<&'static str, u64>,
+    pub shed_by_kind: BTreeMap<Cow<'static, str>, u64>,
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 
 use super::{vitals::unix_ms, worst::WorstOfMinute};
@@ -76,7 +76,7 @@ impl Pulse {
 }
 
 /// One reading of a thread.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PulseReading {
     /// Such as `rooms 1`.
     pub name: String,

@@ -6,6 +6,7 @@
 //! An actor is **stuck** when it has not moved for longer than what it is doing ever takes.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     exit::Exit,
@@ -30,7 +31,7 @@ pub fn unix_ms() -> i64 {
 macro_rules! closed_words {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum $name { $($(#[$doc])* #[serde(rename = $word)] $variant,)* }
 
@@ -169,7 +170,7 @@ pub struct Vitals {
 }
 
 /// The last thing that went wrong.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LastError {
     /// In words.
     pub text: String,
@@ -318,19 +319,19 @@ impl Vitals {
         let silent = Duration::from_millis(now_ms.saturating_sub(beat).max(0).unsigned_abs());
         Reading {
             name: self.name.clone(),
-            kind: self.kind,
-            parent: self.parent,
-            thread: locked(&self.thread).clone(),
+            kind: self.kind.into(),
+            parent: self.parent.into(),
+            thread: locked(&self.thread).as_deref().map(str::to_owned),
             state,
             since: self.since_ms(),
             doing,
             doing_since: self.doing_since_ms.load(Relaxed),
-            waits_for: doing.waits_for().filter(|_| state.should_move()),
+            waits_for: doing.waits_for().filter(|_| state.should_move()).map(Cow::Borrowed),
             beat,
             stuck: state.should_move() && doing.patience().is_some_and(|patience| silent > patience),
             life,
             restarts: life.saturating_sub(1),
-            exits: locked(&self.exits).clone(),
+            exits: locked(&self.exits).iter().map(|(word, n)| (Cow::Borrowed(*word), *n)).collect(),
             mailbox: self.inbox.as_ref().map(|gauge| gauge.reading()),
             events_in: self.events_in.load(Relaxed),
             events_out: self.events_out.load(Relaxed),
@@ -349,16 +350,16 @@ fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One reading of an actor's vitals, in the contract's shape. Times are unix ms.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reading {
     /// Such as `room 21452505`.
     pub name: String,
     /// Such as `room`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Name of the actor above it; empty for the root.
-    pub parent: &'static str,
+    pub parent: Cow<'static, str>,
     /// The thread it lives on, as far as it is an actor of ours.
-    pub thread: Option<Arc<str>>,
+    pub thread: Option<String>,
     /// The state it is in.
     pub state: State,
     /// Since when.
@@ -368,7 +369,7 @@ pub struct Reading {
     /// Since when.
     pub doing_since: i64,
     /// Whom it waits for by that.
-    pub waits_for: Option<&'static str>,
+    pub waits_for: Option<Cow<'static, str>>,
     /// When it last moved.
     pub beat: i64,
     /// Whether that is longer ago than what it does ever takes.
@@ -378,7 +379,7 @@ pub struct Reading {
     /// Lives after the first.
     pub restarts: u32,
     /// Ended lives, by how they ended.
-    pub exits: BTreeMap<&'static str, u32>,
+    pub exits: BTreeMap<Cow<'static, str>, u32>,
     /// The lane it reads; none for those that read none.
     pub mailbox: Option<LaneReading>,
     /// Events that came in.
@@ -430,7 +431,7 @@ mod tests {
             vitals.ended(&exit);
         }
         let reading = vitals.reading(unix_ms());
-        assert_eq!(reading.exits, BTreeMap::from([("lost", 2), ("vanished", 1)]));
+        assert_eq!(reading.exits, BTreeMap::from([("lost".into(), 2), ("vanished".into(), 1)]));
         assert_eq!(reading.last_error.map(|error| error.text), Some("lost: y".to_owned()));
     }
 }

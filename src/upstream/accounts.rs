@@ -16,7 +16,7 @@ use std::{
 use serde::Serialize;
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::{info, warn};
 
@@ -152,11 +152,7 @@ impl Accounts {
     /// Keeps the accounts fresh, for ever.
     pub async fn keep(self: Arc<Self>) {
         loop {
-            if self.vault.changed() != self.state().file
-                && let Err(error) = self.read_again()
-            {
-                warn!("{error}");
-            }
+            self.read_if_changed();
             self.pool.tidy();
             for uid in self.to_look_at() {
                 if let Err(Failed { error, .. }) = self.look_at(uid).await {
@@ -165,6 +161,22 @@ impl Accounts {
             }
             // Either way it is time.
             let _ = timeout(TICK, self.wake.notified()).await;
+        }
+    }
+
+    /// Reads the file again whenever another process, which keeps the accounts fresh, has changed it; for ever.
+    pub async fn read_on(self: Arc<Self>) {
+        loop {
+            self.read_if_changed();
+            sleep(TICK).await;
+        }
+    }
+
+    fn read_if_changed(&self) {
+        if self.vault.changed() != self.state().file
+            && let Err(error) = self.read_again()
+        {
+            warn!("{error}");
         }
     }
 

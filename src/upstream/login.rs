@@ -11,6 +11,7 @@ use std::{
 };
 
 use serde::Serialize;
+use thiserror::Error;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -40,6 +41,17 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 const KEPT: usize = 8;
 /// Those that may be under way at once.
 const AT_ONCE: usize = 3;
+
+/// Why no login was begun.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// There are as many as there may be.
+    #[error("{0} logins are under way already; finish one, or wait until one expires")]
+    TooMany(usize),
+    /// Bilibili gave no code.
+    #[error(transparent)]
+    NoCode(#[from] AskError),
+}
 
 /// Where a login stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -128,14 +140,15 @@ impl Logins {
 
 impl Accounts {
     /// Begins a login.
-    pub async fn begin_login(self: &Arc<Self>) -> Result<Login, AskError> {
+    pub async fn begin_login(self: &Arc<Self>) -> Result<Login, LoginError> {
         let under_way = self.logins.known().values().filter(|entry| !entry.state.borrow().is_final()).count();
         if under_way >= AT_ONCE {
-            return Err(AskError::Refused { call: "a login", why: format!("{under_way} others are under way; wait") });
+            return Err(LoginError::TooMany(under_way));
         }
-        let visitor = self.who(Uid(0)).await?;
+        let visitor = self.who(Uid(0)).await.map_err(AskError::from)?;
         let path = "/x/passport-login/web/qrcode/generate";
-        let code = self.client.ask("qrcode/generate", Host::Passport, path, &visitor, api::parse_qr_code).await?;
+        let code = self.client.ask("qrcode/generate", Host::Passport, path, &visitor, api::parse_qr_code).await;
+        let code = code.map_err(AskError::from)?;
         let (tell, state) = watch::channel(LoginState::Waiting);
         let (key, until) = (format!("{:032x}", rand::random::<u128>()), Instant::now() + LASTS);
         {

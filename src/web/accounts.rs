@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::{RoomId, Uid},
-    upstream::login::{Login, LoginState},
+    upstream::login::{Login, LoginError, LoginState},
 };
 
 /// A call that waits for news of a login waits so long; proxies cut after half a minute.
@@ -168,7 +168,11 @@ fn administrates(request: &HttpRequest, site: &Site) -> Result<(), Refusal> {
 
 async fn begin_login(site: &Site) -> Result<Login, Refusal> {
     site.web.accounts.begin_login().await.map_err(|error| {
-        Refusal::later(StatusCode::BAD_GATEWAY, "upstream", &format!("no login was begun: {error}"), 10)
+        let (status, code) = match error {
+            LoginError::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_logins"),
+            LoginError::NoCode(_) => (StatusCode::BAD_GATEWAY, "upstream"),
+        };
+        Refusal::later(status, code, &format!("no login was begun: {error}"), 10)
     })
 }
 

@@ -35,7 +35,7 @@ pub async fn healthz(site: web::Data<Site>) -> HttpResponse {
     if let Some(thread) = board.pulses().into_iter().find(|thread| !thread.is_alive) {
         return plain(false, &format!("the thread {} does not move", thread.name));
     }
-    let down = |actor: &Reading| is_core(actor.kind) && matches!(actor.state, State::Failed | State::Stopped);
+    let down = |actor: &Reading| is_core(&actor.kind) && matches!(actor.state, State::Failed | State::Stopped);
     match board.actors().into_iter().find(down) {
         None => plain(true, "ok"),
         Some(actor) => plain(false, &format!("{} is {}", actor.name, actor.state.as_str())),

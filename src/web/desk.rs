@@ -1,11 +1,14 @@
 //! Where a page or a call asks for rooms to be changed.
 //!
-//! The program gives the handle of the actors; tests give a desk that only remembers what was asked.
+//! The program gives the handle of the actors, here or in another process; tests give a desk that only remembers what was asked.
 
 use async_trait::async_trait;
 
 use crate::{
-    actors::handles::{Rooms, RoomsError},
+    actors::{
+        handles::{Rooms, RoomsError},
+        remote::RemoteRooms,
+    },
     domain::{RoomId, RoomInfo, RoomRef},
 };
 
@@ -55,5 +58,33 @@ impl Desk for Rooms {
     }
     async fn reconnect_all(&self) -> Result<(), RoomsError> {
         Rooms::reconnect_all(self).await
+    }
+}
+
+#[async_trait]
+impl Desk for RemoteRooms {
+    async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, RoomsError> {
+        RemoteRooms::resolve(self, room).await
+    }
+    async fn add(&self, room: RoomRef) -> Result<RoomInfo, RoomsError> {
+        RemoteRooms::add(self, room).await
+    }
+    async fn remove(&self, room: RoomId, erase: bool) -> Result<(), RoomsError> {
+        RemoteRooms::remove(self, room, erase).await
+    }
+    async fn pause(&self, room: RoomId) -> Result<(), RoomsError> {
+        self.set_paused(room, true).await
+    }
+    async fn resume(&self, room: RoomId) -> Result<(), RoomsError> {
+        self.set_paused(room, false).await
+    }
+    async fn restart(&self, room: RoomId) -> Result<(), RoomsError> {
+        RemoteRooms::restart(self, room).await
+    }
+    async fn set_priority(&self, room: RoomId, priority: i64) -> Result<(), RoomsError> {
+        RemoteRooms::set_priority(self, room, priority).await
+    }
+    async fn reconnect_all(&self) -> Result<(), RoomsError> {
+        RemoteRooms::reconnect_all(self).await
     }
 }

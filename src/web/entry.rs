@@ -48,7 +48,7 @@ pub async fn enter(
             actor,
             address: from.to_string(),
             action: format!("{} {}", answer.request().method(), answer.request().path()),
-            status: i32::from(answer.status().as_u16()),
+            status: i64::from(answer.status().as_u16()),
             detail: detail(&answer),
         };
         // That it cannot be noted is in the log of the program, and no reason to undo what was done.

@@ -20,11 +20,8 @@ use super::{
     verdict::{Figures, Finding, findings, sentence, verdict},
 };
 use crate::{
-    actors::ledger::LedgerReading,
-    store::{
-        LiveStoreStatus,
-        outbox::{Outbox, OutboxReading},
-    },
+    actors::{ledger::LedgerReading, report::Report},
+    store::{LiveStoreStatus, outbox::OutboxReading},
     supervise::{
         board::{Death, Storm},
         lane::LaneReading,
@@ -78,6 +75,8 @@ pub struct Health {
     pub database_bytes: u64,
     /// Live connections.
     pub sessions: usize,
+    /// Roles whose process is not heard of; in one process none.
+    pub processes_silent: Vec<&'static str>,
     /// How we stand with Bilibili: the gate, accounts, and who is left alone until when.
     pub upstream: Upstream,
     /// The books.
@@ -159,12 +158,13 @@ pub async fn read(site: &Site) -> Health {
         Ok(Err(error)) => (None, Some(error.to_string())),
         Err(_) => (None, Some("no answer within a second".to_owned())),
     };
-    let rooms = rooms(web);
-    let (actors, lanes, ledger) = (web.board.actors(), web.board.lanes(), web.ledger.reading());
-    let (arbiters, disk, storm) = (threads(web, &actors), site.disk.now(), web.board.present_storm());
-    let unresolved: BTreeMap<String, String> =
-        web.wall.unresolved().into_iter().map(|(room, why)| (room.to_string(), why)).collect();
-    let outbox = web.live.outbox().map(Outbox::reading);
+    let (rooms, ledger, disk) = (rooms(web), web.ledger.reading(), site.disk.now());
+    let own = Report::now(&web.board, &web.wall, web.live.as_ref(), None);
+    let silent = web.reports.silent(own.at);
+    let Report { actors, lanes, threads, mut deaths, storm, outbox, unresolved, .. } =
+        web.reports.all().into_iter().fold(own, |all, (role, report)| all.and(role, report, silent.contains(&role)));
+    deaths.sort_by_key(|death| std::cmp::Reverse(death.at));
+    let arbiters = with_actors(threads, &actors);
     let findings = findings(&Figures {
         rooms: &rooms,
         actors: &actors,
@@ -177,6 +177,7 @@ pub async fn read(site: &Site) -> Health {
         outbox: outbox.as_ref(),
         history_silent: read_ms.is_none(),
         unresolved: unresolved.len(),
+        silent: silent.len(),
     });
     Health {
         verdict: verdict(&findings),
@@ -188,7 +189,7 @@ pub async fn read(site: &Site) -> Health {
         actors,
         arbiters,
         lanes,
-        deaths: web.board.deaths(),
+        deaths,
         warnings: warnings::last(),
         process: Process::now(site.started_ms, site.web.options.demo),
         live_store,
@@ -199,6 +200,7 @@ pub async fn read(site: &Site) -> Health {
         sessions: site.sessions.count(),
         upstream: standing::read(web),
         ledger,
+        processes_silent: silent,
         at: unix_ms(),
     }
 }
@@ -223,8 +225,7 @@ fn rooms(web: &Web) -> Rooms {
     }
 }
 
-fn threads(web: &Web, actors: &[Reading]) -> Vec<Thread> {
+fn with_actors(threads: Vec<PulseReading>, actors: &[Reading]) -> Vec<Thread> {
     let lives_there = |name: &str| actors.iter().filter(|actor| actor.thread.as_deref() == Some(name)).count();
-    let pulses = web.board.pulses().into_iter();
-    pulses.map(|pulse| Thread { actors: lives_there(&pulse.name), pulse }).collect()
+    threads.into_iter().map(|pulse| Thread { actors: lives_there(&pulse.name), pulse }).collect()
 }

@@ -40,6 +40,8 @@ pub mod view;
 pub mod visitor;
 
 #[cfg(test)]
+mod books_tests;
+#[cfg(test)]
 mod diagnostics_tests;
 #[cfg(test)]
 mod socket_tests;
@@ -69,7 +71,7 @@ use url::Url;
 use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
 use crate::{
-    actors::{ledger::Ledger, ring::Ring, sync_request::SyncHandle, wall::Wall},
+    actors::{ledger::Ledger, report::Reports, ring::Ring, sync_request::SyncHandle, wall::Wall},
     store::{
         LiveStore,
         housekeeper::Housekeeper,
@@ -103,6 +105,8 @@ pub struct Web {
     pub board: Arc<Board>,
     /// Where every event went.
     pub ledger: Arc<Ledger>,
+    /// What processes of other roles say of themselves.
+    pub reports: Arc<Reports>,
     /// Who may change something.
     pub auth: Arc<AdminAuth>,
     /// The rest.

@@ -178,6 +178,8 @@ pub struct Reader {
     memo: Arc<RoomsMemo>,
     filter: Filter,
     position: u64,
+    /// The stretch of the ring that it is a position in.
+    stretch: u64,
     /// Events of the wanted rooms before the position; none when the cursor did not say.
     seen: Option<u64>,
     /// The visitor asked for a position that is not known any more.
@@ -189,7 +191,9 @@ pub struct Reader {
 impl Reader {
     /// Reads from `after`, or from now on.
     pub fn new(ring: Arc<Ring>, memo: Arc<RoomsMemo>, filter: Filter, after: Option<&str>) -> Reader {
-        let mut reader = Reader { ring, memo, filter, position: 0, seen: None, lost: false, coming: VecDeque::new() };
+        let stretch = ring.stretch();
+        let mut reader =
+            Reader { ring, memo, filter, position: 0, stretch, seen: None, lost: false, coming: VecDeque::new() };
         match after.filter(|cursor| !cursor.is_empty()) {
             None => reader.start_here(),
             Some(cursor) => {
@@ -243,6 +247,7 @@ impl Reader {
 
     fn start_here(&mut self) {
         let rooms = self.filter.room_list();
+        self.stretch = self.ring.stretch();
         loop {
             let head = *self.ring.head().borrow();
             self.seen = Some(self.ring.events_so_far(rooms.as_deref()));
@@ -279,7 +284,7 @@ impl Reader {
 
     /// True while there is something to read.
     fn has_more(&self) -> bool {
-        self.lost || self.position < *self.ring.head().borrow()
+        self.lost || self.stretch != self.ring.stretch() || self.position < *self.ring.head().borrow()
     }
 
     /// The next message of the last read.
@@ -291,10 +296,21 @@ impl Reader {
     /// no more: so many frames may hold nothing that is wanted.
     fn read(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
+        let mut found = self.ring.read_after(self.position, FRAMES_A_READ);
+        if found.stretch != self.stretch {
+            // From its first frame on; of what went before nobody knows how much was missed.
+            let so_far = self.so_far(self.filter.room_list());
+            found = self.ring.read_after(0, usize::MAX);
+            self.stretch = found.stretch;
+            self.position = found.frames.first().map_or(*self.ring.head().borrow(), |first| first.seq - 1);
+            self.seen = Some(before_tail(&found.frames, so_far.as_deref()));
+            self.lost = true;
+            found.fell_behind = false;
+            found.frames.truncate(FRAMES_A_READ);
+        }
         if std::mem::take(&mut self.lost) {
             messages.push(self.gap(None));
         }
-        let mut found = self.ring.read_after(self.position, FRAMES_A_READ);
         if found.fell_behind {
             let so_far = self.so_far(self.filter.room_list());
             found = self.ring.read_after(self.position, usize::MAX);

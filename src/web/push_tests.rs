@@ -3,7 +3,7 @@
 use futures_util::{FutureExt, StreamExt};
 
 use super::*;
-use crate::actors::ring::Piece;
+use crate::actors::ring::{Copied, Piece};
 
 fn push(ring: &Ring, room: u64, kind: Kind, text: &str) {
     ring.push_events(vec![(RoomId(room), Piece { kind, json: format!("\"{text}\"").into() })]);
@@ -45,6 +45,27 @@ fn a_reader_gets_what_it_asked_for_and_resumes_exactly() {
     let mut again = reader(&ring, "1", "danmaku", Some(&cursor));
     assert_eq!(texts(&mut again)[0]["events"], json!(["b"]));
     assert!(texts(&mut again).is_empty());
+}
+
+#[test]
+fn a_reader_of_a_copy_is_told_of_a_hole_and_reads_on_behind_it() {
+    let ring = Arc::new(Ring::new(0));
+    let copy = |boot, seq, text: &str| {
+        let piece = Piece { kind: Kind::Danmaku, json: format!("\"{text}\"").into() };
+        ring.copy(boot, seq, Copied::Events(vec![(RoomId(1), piece)]));
+    };
+    copy(7, 1, "a");
+    let mut reader = reader(&ring, "1", "", None);
+    copy(7, 2, "b");
+    copy(7, 5, "e");
+    copy(7, 6, "f");
+    let got = texts(&mut reader);
+    assert_eq!(got[0], json!({"type": "gap", "skipped": null}));
+    assert_eq!(got[1]["events"], json!(["e", "f"]), "what is there is not lost with what is not");
+    copy(8, 1, "another run");
+    let got = texts(&mut reader);
+    assert_eq!((&got[0]["type"], &got[1]["events"]), (&json!("gap"), &json!(["another run"])));
+    assert!(texts(&mut reader).is_empty());
 }
 
 #[test]

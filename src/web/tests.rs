@@ -27,14 +27,14 @@ use crate::{
         SuperChat, Uid, User,
     },
     store::{
-        Batch, Position, StoreKind, embedded::EmbeddedStore, gaps::UnknownCommand, housekeeper::Housekeeper,
-        retention::Retention, sqlite::Database,
+        Batch, Position, StoreKind, embedded::EmbeddedStore, housekeeper::Housekeeper, retention::Retention,
+        sqlite::Database,
     },
     supervise::{board::Board, vitals::unix_ms},
     upstream::{Bilibili, Manners},
 };
 
-const ROOM: RoomId = RoomId(21452505);
+pub(super) const ROOM: RoomId = RoomId(21452505);
 const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7*191 }}";
 
 /// Remembers what it was asked, and knows rooms below 1000 as gone.
@@ -192,6 +192,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
         ring: Arc::new(Ring::new(1)),
         board: Arc::new(Board::default()),
         ledger: Arc::new(Ledger::default()),
+        reports: Arc::default(),
         auth: Arc::new(AdminAuth::new(Some("secret".into()), Some("robot".into()), None)),
         options: WebOptions::default(),
     };
@@ -347,7 +348,9 @@ async fn the_api_answers_in_its_envelope() {
     let rig = rig();
     // As a start does.
     let Web { ledger, database, .. } = &rig.site.web;
-    ledger.open(&database.open_books(&BTreeMap::new()).expect("opened"), &BTreeMap::new(), &[]);
+    let at = database.cursor(StoreKind::Embedded).expect("read");
+    let kept = database.open_books(StoreKind::Embedded, at.as_ref(), &BTreeMap::new()).expect("opened");
+    ledger.open(&kept.expect("nobody else"), &BTreeMap::new(), &[]);
     let door = door!(rig);
     let ask = async |path: &str| {
         let answer = call_service(&door, TestRequest::get().uri(path).to_request()).await;
@@ -437,47 +440,6 @@ async fn what_cannot_be_read_is_refused_in_the_envelope_with_a_sentence() {
         let sentence = answer["error"].as_str().expect("a sentence");
         assert!(sentence.contains(said) && !sentence.contains("deserialize"), "{method} {path}: {sentence}");
     }
-}
-
-#[actix_web::test]
-async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
-    let (web, desk, folder) = web();
-    // Stored by an earlier run: 7. Left in the live store by it and stored by this one: 2 more.
-    let left = BTreeMap::from([(ROOM, 2)]);
-    let (cmd, sample) = ("NEW_THING".into(), "{}".into());
-    web.database
-        .count_unknown(&[UnknownCommand { cmd, count: 3, first_ms: 10, last_ms: 10, sample }])
-        .expect("counted");
-    let kept = web.database.open_books(&left).expect("opened");
-    web.ledger.open(&kept, &left, &web.database.unknown_commands().expect("listed"));
-    web.ledger.recorded(ROOM, 2, 0, 0);
-    let rig = Rig { site: Site::new(web).expect("the templates can be read"), desk, _folder: folder };
-    let books = &rig.site.web.ledger;
-    books.received(ROOM, 10);
-    books.duplicate(ROOM, 1);
-    books.dropped(ROOM, "lane_full", 2);
-    books.recorded(ROOM, 3, 1, 1);
-    books.received(RoomId(5), 1);
-    books.unknown(ROOM, "NEW_THING".into(), "{}".into(), 20);
-    let door = door!(rig);
-    let ask = async || {
-        let answer = call_service(&door, TestRequest::get().uri("/live/api/ledger/").to_request()).await;
-        read_body_json::<Value, _>(answer).await["data"].clone()
-    };
-    let data = ask().await;
-    let entry = |received, stored, pending, unknown| {
-        json!({
-            "received": received, "stored": stored, "duplicate": 2, "dropped": {"lane_full": 2}, "dead_letter": 1,
-            "pending": pending, "unknown_commands": {"NEW_THING": unknown}, "unreadable": 0, "balanced": true,
-        })
-    };
-    assert_eq!(data["total"], entry(13, 5, 3, 1));
-    assert_eq!(data["all_time"]["total"], entry(20, 12, 3, 4));
-    assert_eq!(data["all_time"]["rooms"][ROOM.to_string()], entry(19, 12, 2, 1));
-    assert_eq!(data["all_time"]["rooms"]["5"]["pending"], 1);
-    books.audit(books.received_so_far(), 0);
-    let data = ask().await;
-    assert_eq!(data["all_time"]["balanced"], false, "a loss is not hidden by what went well before: {data}");
 }
 
 #[actix_web::test]

@@ -65,6 +65,8 @@ pub struct Figures<'a> {
     pub history_silent: bool,
     /// Rooms that were asked for and are not monitored.
     pub unresolved: usize,
+    /// Processes of other roles of which nothing is heard.
+    pub silent: usize,
 }
 
 /// Whether the program cannot do its work without an actor of this kind.
@@ -78,7 +80,7 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
     let count = |holds: &dyn Fn(&Reading) -> bool| actors.iter().filter(|actor| holds(actor)).count() as u64;
     let waiting = rooms.monitored - rooms.receiving - rooms.paused - rooms.failed - rooms.off_air;
     let durable_shed = lanes.first().map_or(0, |record| {
-        let durable = |kind: &&str| Kind::from_name(kind).is_some_and(Kind::is_durable);
+        let durable = |kind: &str| Kind::from_name(kind).is_some_and(Kind::is_durable);
         record.shed_by_kind.iter().filter(|(kind, _)| durable(kind)).map(|(_, n)| n).sum()
     });
     let full = lanes.iter().filter(|lane| lane.depth as f64 > lane.capacity as f64 * LANE_FULL).count();
@@ -90,16 +92,17 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
         ("live_store_silent", u64::from(figures.live_store_silent), true),
         ("outbox_full", nearly_full.map_or(0, |outbox| outbox.bytes), true),
         ("history_silent", u64::from(figures.history_silent), true),
+        ("process_silent", figures.silent as u64, true),
         (
             "core_actor_down",
-            count(&|actor| is_core(actor.kind) && matches!(actor.state, State::Failed | State::Stopped)),
+            count(&|actor| is_core(&actor.kind) && matches!(actor.state, State::Failed | State::Stopped)),
             true,
         ),
-        ("core_actor_stuck", count(&|actor| is_core(actor.kind) && actor.stuck), true),
+        ("core_actor_stuck", count(&|actor| is_core(&actor.kind) && actor.stuck), true),
         ("thread_silent", threads.iter().filter(|thread| !thread.pulse.is_alive).count() as u64, true),
         ("ledger_unbalanced", u64::from(!ledger.balanced), true),
         ("durable_dropped", durable_shed, true),
-        ("core_actor_restarting", count(&|actor| is_core(actor.kind) && actor.state == State::Backoff), false),
+        ("core_actor_restarting", count(&|actor| is_core(&actor.kind) && actor.state == State::Backoff), false),
         ("redis_away", away.map_or(0, |outbox| outbox.waiting.max(1)), false),
         ("history_waits", if history_waits { ledger.total.pending.max(1) } else { 0 }, false),
         ("storm", figures.storm.map_or(0, |storm| storm.deaths), false),
@@ -138,7 +141,7 @@ pub fn sentence(lang: Lang, rooms: &Rooms, findings: &[Finding]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{borrow::Cow, collections::BTreeMap};
 
     use super::*;
     use crate::supervise::{
@@ -164,9 +167,9 @@ mod tests {
     }
 
     fn lane(depth: u64, shed: &[(&'static str, u64)]) -> LaneReading {
-        let shed_by_kind: BTreeMap<_, _> = shed.iter().copied().collect();
+        let shed_by_kind: BTreeMap<_, _> = shed.iter().map(|(kind, n)| (Cow::Borrowed(*kind), *n)).collect();
         let shed = shed_by_kind.values().sum();
-        LaneReading { name: "record", depth, capacity: 100, high_water: 0, taken: 0, shed, shed_by_kind }
+        LaneReading { name: "record".into(), depth, capacity: 100, high_water: 0, taken: 0, shed, shed_by_kind }
     }
 
     #[test]
@@ -194,6 +197,7 @@ mod tests {
             outbox: None,
             history_silent: false,
             unresolved: 0,
+            silent: 0,
         };
         let told = |figures: &Figures<'_>| {
             let found = findings(figures);
@@ -233,6 +237,7 @@ mod tests {
             (Figures { storm, ..base() }, "degraded storm"),
             (Figures { disk: &tight, ..base() }, "degraded disk_full_soon"),
             (Figures { unresolved: 2, ..base() }, "degraded room_unresolved"),
+            (Figures { silent: 1, ..base() }, "failing process_silent"),
         ] {
             assert_eq!(told(&figures), expected);
             for lang in [Lang::En, Lang::ZhCn] {

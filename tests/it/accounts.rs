@@ -4,7 +4,7 @@
 use std::fs;
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     browser::Browser,
@@ -131,4 +131,17 @@ async fn on_the_page_a_login_is_shown_as_it_goes_and_an_expired_one_says_so() {
     browser.wait("the account is on the list", "!!document.querySelector('[data-account-state=ok]')").await;
     let kept = accounts(&monitor).await;
     assert_eq!(kept["accounts"].as_array().map(Vec::len), Some(1), "{kept}");
+}
+
+#[tokio::test]
+async fn more_logins_at_once_than_one_person_makes_are_refused_and_not_blamed_on_bilibili() {
+    let simulator = Simulator::start(3, 0.0).await;
+    let monitor = Setup::new().with(&["--upstream", simulator.url()]).start().await;
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        let (status, said) = monitor.administrate(Method::POST, "/live/api/admin/accounts/login/", json!({})).await;
+        answers.push((status, said["code"].clone()));
+    }
+    let begun = (201, Value::Null);
+    assert_eq!(answers, [begun.clone(), begun.clone(), begun, (429, json!("too_many_logins"))]);
 }

@@ -124,6 +124,8 @@ async fn what_strangers_write_stays_text_on_every_page_and_in_the_overlay() {
         assert!(wide.as_i64().unwrap_or(999) <= 0, "{path} is {wide} px too wide");
         let loose = "[...document.querySelectorAll('.ev-who, .ev-text, .room-title, .hero h1')].filter(e => getComputedStyle(e).unicodeBidi !== 'isolate').length";
         assert_eq!(browser.eval(loose).await, 0, "{path}: text that runs backwards turns its surroundings round");
+        let newest = "(last => !last || last.getBoundingClientRect().bottom <= innerHeight)(document.querySelector('#overlay > :last-child'))";
+        assert_eq!(browser.eval(newest).await, true, "{path}: long lines push the newest out of the picture");
         let name = path.trim_matches('/').replace(['/', '?', '='], "-");
         browser.picture(&format!("hostile-{name}")).await;
     }

@@ -23,6 +23,7 @@ mod public;
 mod push;
 mod redis;
 mod renewal;
+mod roles;
 mod secrets;
 mod security;
 mod shutdown;

@@ -46,7 +46,7 @@ pub async fn books_balance(monitor: &Monitor) -> Value {
     .await
 }
 
-fn rooms_of_every_packing() -> Vec<Room> {
+pub fn rooms_of_every_packing() -> Vec<Room> {
     vec![
         Room::new(92_000_101, Packing::Brotli).short(101),
         Room::new(92_000_102, Packing::Zlib),
@@ -64,8 +64,14 @@ async fn everything_sent_over_brotli_zlib_and_plain_is_everywhere_exactly_once()
     let rooms = rooms_of_every_packing();
     let fake = FakeBilibili::start(rooms.clone());
     let monitor = Setup::watching(&fake, &ids(&rooms)).start().await;
+    everything_sent_is_everywhere(&fake, &monitor, &rooms).await;
+}
+
+/// Sends stories to all rooms, and finds all of them, each once, in SQLite, on the push, in the figures, on a page and
+/// in the books.
+pub async fn everything_sent_is_everywhere(fake: &FakeBilibili, monitor: &Monitor, rooms: &[Room]) {
     let listener = monitor.listen("?rooms=all").await;
-    fake.wait_for(&ids(&rooms), 1).await;
+    fake.wait_for(&ids(rooms), 1).await;
 
     // All rooms at once, in turns.
     let stories: Vec<Story> = rooms.iter().map(|room| Story::of(room, 12)).collect();
@@ -80,7 +86,7 @@ async fn everything_sent_over_brotli_zlib_and_plain_is_everywhere_exactly_once()
     }
 
     // In SQLite.
-    history_is(&monitor, &stories).await;
+    history_is(monitor, &stories).await;
     let beginnings = monitor.rows("room_id, live_key", "live_data_roomevent WHERE kind = 'live'");
     let wanted: Vec<Value> =
         rooms.iter().map(|room| json!({"room_id": room.room_id, "live_key": format!("{}77", room.room_id)})).collect();
@@ -108,14 +114,14 @@ async fn everything_sent_over_brotli_zlib_and_plain_is_everywhere_exactly_once()
 
     // In the figures.
     for (room, story) in rooms.iter().zip(&stories) {
-        room_figures_are(&monitor, room.room_id, &story.outcome).await;
+        room_figures_are(monitor, room.room_id, &story.outcome).await;
     }
-    system_figures_are(&monitor, &stories).await;
+    system_figures_are(monitor, &stories).await;
 
-    pages_say_the_same(&monitor, &rooms[0], &stories[0].outcome).await;
+    pages_say_the_same(monitor, &rooms[0], &stories[0].outcome).await;
 
     // In the books.
-    let ledger = books_balance(&monitor).await;
+    let ledger = books_balance(monitor).await;
     let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
     for (command, n) in stories.iter().flat_map(|story| &story.outcome.unknown) {
         *unknown.entry(command.clone()).or_default() += n;

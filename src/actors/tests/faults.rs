@@ -106,7 +106,7 @@ fn a_crash_loop_ends_in_failed_and_lives_no_more_until_it_is_probed() {
                 "room 1 life 5 panicked: a fault was put at room-decode on purpose (1) -> failed: crashing",
             ]
         );
-        let spent = Some((5, [("panicked", 5)].into()));
+        let spent = Some((5, [("panicked".into(), 5)].into()));
         assert_eq!((world.state(1), lives(&world)), (State::Failed, spent.clone()));
         minutes(13).await;
         assert_eq!(lives(&world), spent, "not one life more");

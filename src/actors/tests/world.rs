@@ -19,7 +19,8 @@ use super::super::{
     redis_writer::WriterSpec,
     ring::Ring,
     room::RoomShared,
-    root::{self, EndRooms, Ended, Root, RootSpec},
+    root::{self, EndRooms, Ended, Root, RootSpec, Singleton},
+    scribe::ScribeSpec,
     script::Script,
     status::StatusSpec,
     supervisor::{Desired, SupervisorSpec},
@@ -33,6 +34,7 @@ use crate::{
     supervise::{
         board::Board,
         lane::{WhenFull, lane},
+        life::Work,
         vitals::{State, Vitals},
     },
     upstream::Gate,
@@ -45,6 +47,7 @@ pub struct World {
     pub root: Addr<Root>,
     pub ended: watch::Receiver<Ended>,
     pub finish_sync: watch::Sender<bool>,
+    pub finish_scribe: watch::Sender<bool>,
     pub board: Arc<Board>,
     pub ledger: Arc<Ledger>,
     pub wall: Arc<Wall>,
@@ -52,6 +55,14 @@ pub struct World {
     pub database: Database,
     _folder: TempDir,
     pub placement: Arc<StdMutex<Placement>>,
+}
+
+fn singleton<W>(name: &'static str, work: impl FnOnce(Arc<Vitals>) -> W) -> Singleton
+where
+    W: Work<Name = &'static str> + Clone + Send,
+{
+    let vitals = Vitals::new(name.to_owned(), "test", "root", None);
+    Singleton::new(name, vitals.clone(), work(vitals))
 }
 
 /// In what a world differs from the next.
@@ -117,62 +128,74 @@ impl World {
         let (status_leash, leash) = watch::channel(false);
         let airs = Arc::<Airs>::default();
         let appended = Arc::new(Notify::new());
-        let vitals = |name: &str| Vitals::new(name.to_owned(), "test", "root", None);
-        let spec = RootSpec {
-            sync: SyncSpec {
+        let (finish_scribe, finish_writing) = watch::channel(false);
+        let singletons = vec![
+            singleton(root::SYNC, |vitals| SyncSpec {
                 live: live.clone(),
                 database: database.clone(),
                 interval: Duration::from_millis(500),
                 appended: appended.clone(),
                 requests: Arc::new(Mutex::new(requests)),
                 finish,
+                to_the_end: true,
                 ledger: ledger.clone(),
                 suspicion: Arc::default(),
                 wall: wall.clone(),
-                vitals: vitals("sync"),
-            },
-            writer: WriterSpec {
+                vitals,
+            }),
+            singleton(root::WRITER, |vitals| WriterSpec {
                 inbox: Arc::new(Mutex::new(record_inbox)),
                 live,
                 wall: wall.clone(),
                 appended,
                 graves: Graves::new(database.clone(), ledger.clone()),
-                vitals: vitals("redis_writer"),
-            },
-            broadcast: BroadcastSpec {
+                vitals,
+            }),
+            singleton(root::BROADCAST, |vitals| BroadcastSpec {
                 inbox: Arc::new(Mutex::new(view_inbox)),
                 ring: ring.clone(),
                 wall: wall.clone(),
-                vitals: vitals("broadcast"),
-            },
-            status: StatusSpec {
+                vitals,
+            }),
+            singleton(root::SCRIBE, |vitals| ScribeSpec {
+                database: database.clone(),
+                wall: wall.clone(),
+                ledger: ledger.clone(),
+                learns: false,
+                finish: finish_writing,
+                vitals,
+            }),
+            singleton(root::STATUS, |vitals| StatusSpec {
                 upstream: script.clone(),
                 airs: airs.clone(),
                 wall: wall.clone(),
                 interval: Duration::from_secs(30),
                 leash,
-                vitals: vitals("status"),
-            },
-            status_leash,
-            rooms: Some(SupervisorSpec {
-                desired: Desired::default(),
-                shared: RoomShared {
-                    upstream: script.clone(),
-                    gate: Arc::new(Gate::new(connects_per_second)),
-                    record,
-                    view,
-                    ledger: ledger.clone(),
-                    wall: wall.clone(),
-                    airs,
-                    open_live: None,
-                    only_when_live,
-                    in_hand: Arc::default(),
-                },
-                board: board.clone(),
-                seed: 7,
-                placement: placement.clone(),
+                vitals,
             }),
-            rooms_vitals: vitals("rooms"),
+        ];
+        let supervisor = SupervisorSpec {
+            desired: Desired::default(),
+            shared: RoomShared {
+                upstream: script.clone(),
+                gate: Arc::new(Gate::new(connects_per_second)),
+                record,
+                view,
+                ledger: ledger.clone(),
+                wall: wall.clone(),
+                airs,
+                open_live: None,
+                only_when_live,
+                in_hand: Arc::default(),
+            },
+            board: board.clone(),
+            seed: 7,
+            placement: placement.clone(),
+        };
+        let spec = RootSpec {
+            singletons,
+            status_leash,
+            rooms: Some((supervisor, Vitals::new("rooms".to_owned(), "test", "root", None))),
             board: board.clone(),
             io: Arbiter::current(),
             seed: 7,
@@ -185,6 +208,7 @@ impl World {
             root,
             ended,
             finish_sync,
+            finish_scribe,
             board,
             ledger,
             wall,
@@ -226,6 +250,8 @@ impl World {
         }
         self.finish_sync.send_replace(true);
         self.ended.wait_for(|ended| ended.done.contains(&root::SYNC)).await.expect("the sync ends");
+        self.finish_scribe.send_replace(true);
+        self.ended.wait_for(|ended| ended.done.contains(&root::SCRIBE)).await.expect("the scribe ends");
         let ledger = self.ledger.reading();
         assert!(ledger.balanced, "{ledger:?}");
         assert_eq!(ledger.total.pending, 0, "{ledger:?}");

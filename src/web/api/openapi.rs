@@ -208,6 +208,7 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 fn refusals(path: &str, operation: &mut Operation) {
     let writes = operation.security.is_some();
+    let asks_bilibili = writes && (operation.request_body.is_some() || path.ends_with("/login/"));
     let all = [
         ("400", "Something of the request cannot be understood", true),
         ("401", "Nobody is signed in", writes),
@@ -217,7 +218,7 @@ fn refusals(path: &str, operation: &mut Operation) {
         ("422", "The room cannot be monitored", writes && operation.request_body.is_some()),
         ("429", "Too many requests from this address; Retry-After says when", true),
         ("500", "Something failed inside; the log says why", true),
-        ("502", "Bilibili could not be asked", writes && operation.request_body.is_some()),
+        ("502", "Bilibili could not be asked", asks_bilibili),
         ("503", "Busy or stopping; Retry-After says when", true),
     ];
     for (status, why, _) in all.into_iter().filter(|(_, _, may)| *may) {

@@ -70,6 +70,7 @@ verdict-failing = Failing
 verdict-rooms = { $receiving } of { $monitored } rooms are being received.
 finding-live_store_silent = The live store does not answer
 finding-redis_away = Redis is away: { $n } events wait in the outbox and follow when it is back
+finding-process_silent = { $n } of the processes of this installation are not heard of: start them (--role), or see whether Redis is away
 finding-outbox_full = The outbox is nearly full ({ $n } bytes): events will be lost if Redis stays away
 finding-history_waits = SQLite takes nothing at the moment: { $n } events wait in the live store
 finding-core_actor_down = { $n } core actors are down

@@ -70,6 +70,7 @@ verdict-failing = 故障
 verdict-rooms = { $monitored } 个房间中 { $receiving } 个正在接收。
 finding-live_store_silent = 实时库没有应答
 finding-redis_away = Redis 不可用：{ $n } 条事件在发件箱中等待，恢复后会依次写入
+finding-process_silent = 有 { $n } 个进程没有消息：请启动它们（--role），或检查 Redis 是否可用
 finding-outbox_full = 发件箱快满了（{ $n } 字节）：Redis 再不恢复就会丢失事件
 finding-history_waits = SQLite 暂时无法写入：{ $n } 条事件在实时库中等待
 finding-core_actor_down = { $n } 个核心部件已停止

@@ -123,7 +123,7 @@ impl Setup {
         fs::read_to_string(self.stderr_path()).unwrap_or_default()
     }
 
-    /// Starts it and waits until it listens.
+    /// Starts it and waits until it listens, or says that a process of its role has nothing to listen on.
     pub async fn start(&self) -> Monitor {
         install_provider();
         let mut process = self.spawn();
@@ -141,7 +141,9 @@ impl Setup {
                 panic!("the program ended with {status} instead of listening: {}", self.stderr());
             }
             let stdout = monitor.stdout();
-            let url = stdout.iter().find_map(|line| line.strip_prefix("listening on "));
+            let url = stdout.iter().find_map(|line| {
+                line.strip_prefix("listening on ").or(line.starts_with("running as ").then_some("nowhere"))
+            });
             url.map(str::to_owned).ok_or(format!("{stdout:?}, {}", self.stderr()))
         })
         .await;

@@ -1,0 +1,1 @@
+DROP TABLE blm_order;
