@@ -59,8 +59,8 @@ async fn too_many_requests_keep_everybody_away_for_half_a_minute_and_then_it_goe
     let (simulator, monitor, room) = one_room().await;
     refuse(&simulator, -509, 1).await;
     let family = eventually("it says what it leaves alone", async || {
-        let family = standing(&monitor).await["families"][0].take();
-        if family["cooling_until_ms"].is_i64() { Ok(family) } else { Err(family.to_string()) }
+        let families = standing(&monitor).await["families"].take();
+        families.get(0).filter(|family| family["cooling_until_ms"].is_i64()).cloned().ok_or(families.to_string())
     })
     .await;
     assert!(family["family"] == "live" && family["why"].to_string().contains("509"), "{family}");
