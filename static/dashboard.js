@@ -15,6 +15,12 @@ const NOT_RECEIVED_AFTER = 15000;
 const card = (id) => cards.querySelector(`[data-room="${Number(id)}"]`);
 const status = (room) => (room.status === 1 || room.status === 2 ? room.status : 0);
 
+// What is to be known of the figures of a room that is received.
+function caveat(room) {
+  if (room.state !== "live") return null;
+  return room.thinned_since_ms ? "thinned" : room.incomplete ? "incomplete" : room.counts.masked ? "masked" : null;
+}
+
 function make(room) {
   const link = at(`/live/room/${Number(room.room_id)}/`);
   const figure = (name, key) => el("div", {}, el("dt", {}, t(key)), el("dd", { class: "num", data: { f: name } }));
@@ -33,7 +39,7 @@ function make(room) {
     el("div", { class: "room-rate" }, el("div", {}, el("span", { class: "big num", data: { f: "rate" } }), el("span", { class: "dim" }, " " + t("per-minute"))), spark),
     el("dl", { class: "room-figures" }, figure("danmaku", "danmaku"), ...(room.income ? [figure("gifts", "gifts"), figure("super_chats", "super-chats"), figure("guards", "guards"),
       el("div", { class: "room-income" }, el("dt", {}, t("spending")), el("dd", { class: "num", data: { f: "income" } }))] : [])),
-    el("p", { class: "room-error", hidden: true, data: { f: "error" } }));
+    el("p", { class: "room-caveat", hidden: true, data: { f: "caveat" } }), el("p", { class: "room-error", hidden: true, data: { f: "error" } }));
 }
 
 function draw(room) {
@@ -49,6 +55,9 @@ function draw(room) {
   const error = f("error");
   set(error, room.error ?? "");
   error.hidden = !room.error || room.state === "live";
+  const why = caveat(room);
+  set(f("caveat"), why ? t("reception-" + why) : "");
+  f("caveat").hidden = !why;
   const pill = box.querySelector("[data-state]");
   pill.className = `pill pill-${room.state}`;
   set(pill, t("state-" + room.state));

@@ -280,6 +280,29 @@ fn both_languages_of_the_readme_have_the_same_headings_and_commands() {
 }
 
 #[test]
+fn what_is_fuzzed_has_all_the_crates_that_it_uses() {
+    let fuzzed: String = sources()
+        .iter()
+        .filter(|file| ["src/domain/", "src/protocol/"].iter().any(|of| file.starts_with(of)))
+        .map(|file| code(file))
+        .collect();
+    let manifest = read("Cargo.toml");
+    let names = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+    let names = names.take_while(|line| !line.starts_with('[')).filter_map(|line| Some(line.split_once(" = ")?.0));
+    let fuzz = read("fuzz/Cargo.toml");
+    let missing = names.filter(|name| {
+        let path = format!("{}::", name.replace('-', "_"));
+        let is_used = fuzzed
+            .match_indices(&path)
+            .any(|(at, _)| !fuzzed[..at].ends_with(|c: char| c.is_alphanumeric() || "_:".contains(c)));
+        is_used && !fuzz.contains(&format!("\n{name} = "))
+    });
+    no_complaints(
+        missing.map(|name| format!("fuzz/Cargo.toml: {name} is missing, which what is fuzzed uses")).collect(),
+    );
+}
+
+#[test]
 fn every_migration_can_be_undone() {
     let ups: Vec<String> = files("migrations").into_iter().filter(|file| file.ends_with("/up.sql")).collect();
     assert!(!ups.is_empty(), "migrations/: there are no migrations");

@@ -44,6 +44,12 @@ async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logg
     assert_eq!((&health["accounts"][0]["rooms"], &health["visitor"]["rooms"]), (&json!(1), &json!(0)), "{health}");
     assert!(!health.to_string().contains(&uid.to_string()), "whose account it is stands on the system page: {health}");
 
+    let caveat = async || {
+        let page = monitor.page("/live/?lang=en").await;
+        page.split("data-f=\"caveat\"").nth(1).and_then(|rest| rest.split("</p>").next()).map(str::to_owned)
+    };
+    assert_eq!(caveat().await.as_deref(), Some(" hidden>"), "with an account nothing is withheld");
+
     // Its cookies die: that shows, and the room is watched by a visitor.
     simulator.tell(&format!("account/{uid}/log_out"), json!({})).await;
     simulator.tell("tokens/revoke", json!({})).await;
@@ -59,6 +65,9 @@ async fn an_account_logged_in_at_the_terminal_watches_the_rooms_until_it_is_logg
         same((entry["state"].clone(), entry["account"].clone()), (json!("live"), json!("anonymous")))
     })
     .await;
+
+    let told = caveat().await.unwrap_or_default();
+    assert!(told.starts_with('>') && told.contains("Anonymous"), "the room's card says what a visitor misses: {told}");
 
     let shown = shown::everything(&monitor, &[room]).await + said.as_str();
     for secret in &secrets {

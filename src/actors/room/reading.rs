@@ -26,6 +26,7 @@ use super::{
 use crate::{
     actors::{
         air::Air,
+        ledger::MIRRORED,
         memory::{InHand, LeftFrame},
         thinning::Change,
     },
@@ -306,6 +307,11 @@ impl Reading {
             self.room.shared.ledger.unreadable(self.room.id, 1);
         }
         self.book_untold(received_ms);
+        // Not this room's, and accounted for all the same.
+        if self.intake.mirrored > 0 {
+            self.room.shared.ledger.received(self.room.id, self.intake.mirrored);
+            self.room.shared.ledger.dropped(self.room.id, MIRRORED, self.intake.mirrored);
+        }
         let mut in_hand: Vec<InHand> = self.intake.events.drain(..).map(shown).collect();
         {
             let mut guards = self.room.memory.guards();

@@ -17,6 +17,9 @@ pub enum Seal {
     /// Banned by the platform.
     #[error("the platform has locked it")]
     Locked,
+    /// Hidden by the platform.
+    #[error("the platform has hidden it")]
+    Hidden,
     /// Asks for a password.
     #[error("it asks for a password")]
     Encrypted,
@@ -48,9 +51,10 @@ impl Anchor {
 /// `room_init`: the long number of a room, whether it is on air, and whether it can be watched at all.
 pub fn parse_room_init(body: &[u8]) -> Result<(RoomInfo, Option<Seal>), ApiError> {
     let room = Envelope::read(body)?.data::<Room>()?;
-    let seal = match (room.is_locked.is_set(), room.encrypted.is_set()) {
-        (true, _) => Some(Seal::Locked),
-        (_, true) => Some(Seal::Encrypted),
+    let seal = match (room.is_locked.is_set(), room.is_hidden.is_set(), room.encrypted.is_set()) {
+        (true, ..) => Some(Seal::Locked),
+        (_, true, _) => Some(Seal::Hidden),
+        (.., true) => Some(Seal::Encrypted),
         _ => None,
     };
     Ok((room.info()?, seal))
@@ -105,6 +109,7 @@ struct Room {
     parent_area_name: Text,
     live_status: Int,
     is_locked: Int,
+    is_hidden: Int,
     encrypted: Int,
     live_time: Text,
     online: Int,
@@ -162,7 +167,7 @@ mod tests {
         assert_eq!((room.room_id, room.short_id, room.uid), (RoomId(9000001), 76, Uid(501)));
         assert_eq!((room.status, room.live_since_ms), (LiveStatus::Live, Some(1_780_000_000_000)));
 
-        for (flag, seal) in [("is_locked", Seal::Locked), ("encrypted", Seal::Encrypted)] {
+        for (flag, seal) in [("is_locked", Seal::Locked), ("is_hidden", Seal::Hidden), ("encrypted", Seal::Encrypted)] {
             let body = format!(r#"{{"code":0,"data":{{"room_id":9000001,"{flag}":true}}}}"#);
             assert_eq!(parse_room_init(body.as_bytes()).expect("is a room").1, Some(seal));
         }

@@ -106,3 +106,6 @@ rows-all = { $n } lines
 rows-of = { $n } of { $of } loaded lines
 thank = Thank
 thanked = Thanked
+reception-thinned = Far less chat comes than before (thinned), also over a new connection
+reception-incomplete = Anonymous connection: names are hidden and most messages withheld
+reception-masked = Some people's names are hidden by the platform

@@ -106,3 +106,6 @@ rows-all = { $n } 条
 rows-of = 已载入 { $of } 条，显示 { $n } 条
 thank = 感谢
 thanked = 已感谢
+reception-thinned = 弹幕远少于之前（疑似被限流），换连接后仍如此
+reception-incomplete = 匿名连接：用户名被隐藏，大部分消息收不到
+reception-masked = 部分用户的身份被平台隐藏

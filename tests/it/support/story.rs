@@ -33,6 +33,8 @@ pub struct Outcome {
     /// People who came in, followed or shared.
     pub interactions: usize,
     pub unknown: BTreeMap<String, u64>,
+    /// Chat lines of other rooms.
+    pub mirrored: u64,
     pub watched: i64,
 }
 
@@ -357,6 +359,7 @@ impl Story {
         self.plain(json!({"cmd": "ONLINE_RANK_COUNT", "data": {"count": 30 + round, "count_text": "30+",
             "online_count": 300 + round, "online_count_text": "300+"}}));
         self.plain(json!({"cmd": "LIKE_INFO_V3_UPDATE", "data": {"click_count": 5000 + round}}));
+        self.outcome.mirrored += 1;
         self.plain(
             json!({"cmd": "DANMU_MSG_MIRROR", "dm_v2": "", "info": [[0, 1, 25, 1, ms, n, 0, "0badcafe", 0, 0, 0],
             "别的房间说的话", [uid, name, 0, 0, 0, 10_000, 1, ""], [], [11, 0, 1, ">50000"], ["", ""], 0, 0, null,
