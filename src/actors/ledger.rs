@@ -20,7 +20,7 @@ use crate::{
         self,
         books::Intake,
         gaps::{OTHERS, UnknownCommand},
-        record::Outcome,
+        outcome::Outcome,
     },
 };
 

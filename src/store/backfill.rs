@@ -46,7 +46,7 @@ mod tests {
     use super::super::{
         StoreKind,
         fixtures::{T0, assert_sums_equal_rows, batch, by, danmaku, open},
-        record::Outcome,
+        outcome::Outcome,
     };
     use super::*;
     use crate::domain::EventId;

@@ -11,8 +11,8 @@ use diesel::{prelude::*, upsert::excluded};
 
 use super::{
     Position, StoreKind,
-    record::Outcome,
-    schema::{blm_cursor, blm_drop, blm_intake, blm_ledger},
+    outcome::{Outcome, outcomes},
+    schema::{blm_cursor, blm_drop, blm_intake},
     sqlite::{Database, QueryError, failed},
 };
 use crate::domain::RoomId;
@@ -106,15 +106,6 @@ fn add(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Intake>) -> Query
     Ok(())
 }
 
-fn outcomes(connection: &mut SqliteConnection) -> QueryResult<BTreeMap<RoomId, Outcome>> {
-    let rows: Vec<(i64, i64, i64, i64)> = blm_ledger::table.load(connection)?;
-    let outcome = |(room, stored, duplicate, dead_letter): (i64, i64, i64, i64)| {
-        let outcome = Outcome { stored: stored as u64, duplicate: duplicate as u64, dead_letter: dead_letter as u64 };
-        (RoomId(room as u64), outcome)
-    };
-    Ok(rows.into_iter().map(outcome).collect())
-}
-
 impl Database {
     /// Adds what rooms took in since the last call.
     pub fn add_intake(&self, rooms: &BTreeMap<RoomId, Intake>) -> Result<(), QueryError> {
@@ -165,11 +156,6 @@ impl Database {
                 Ok(Some(all))
             })
             .map_err(failed("open the books"))
-    }
-
-    /// What became of the events of each room, all-time.
-    pub fn outcomes(&self) -> Result<BTreeMap<RoomId, Outcome>, QueryError> {
-        outcomes(&mut *self.reader()?).map_err(failed("read what became of events"))
     }
 }
 

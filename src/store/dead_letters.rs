@@ -8,7 +8,7 @@ use diesel::{prelude::*, sqlite::SqliteConnection};
 use serde::Serialize;
 
 use super::{
-    record::{Outcome, add_to_ledger},
+    outcome::{Outcome, add_to_ledger},
     schema::blm_deadletter,
     sqlite::{Database, QueryError, failed},
 };

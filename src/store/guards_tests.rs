@@ -5,8 +5,8 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use super::super::{
     StoreKind,
     fixtures::{T0, assert_sums_equal_rows, batch, by, danmaku, guard, number, open},
+    outcome::Outcome,
     queries::{Cursor, Filter, Page},
-    record::Outcome,
     series::{Step, TopBy},
     sqlite::Database,
 };

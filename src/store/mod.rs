@@ -29,6 +29,7 @@ pub mod dead_letters;
 pub mod django;
 mod guards;
 mod heads;
+pub mod outcome;
 pub mod record;
 mod sums;
 pub mod tasks;

@@ -17,16 +17,16 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
     sqlite::SqliteConnection,
 };
-use serde::Serialize;
 use thiserror::Error;
 
 use super::{
     Batch, Position, RoomTotals, StoreKind, backfill, dead_letters,
     guards::store_guard,
+    outcome::{Outcome, add_to_ledger},
     purchase_rows::{GiftRow, SuperChatRow},
     rows::{DanmakuRow, GaugeRow, InteractionRow, RoomEventRow, minute_of},
     schema::{
-        blm_cursor, blm_ledger, live_data_danmakudata, live_data_gauge, live_data_giftdata, live_data_interaction,
+        blm_cursor, live_data_danmakudata, live_data_gauge, live_data_giftdata, live_data_interaction,
         live_data_liveroom, live_data_roomevent, live_data_superchat,
     },
     sqlite::{Database, QueryError},
@@ -40,43 +40,6 @@ use crate::{
 
 /// Rows in one statement: near the best speed, and far from SQLite's 32,766 bound values.
 const ROWS_A_STATEMENT: usize = 500;
-
-/// What became of the events that were read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Outcome {
-    /// Rows written.
-    pub stored: u64,
-    /// Known already: the event, or the guard purchase that it is about.
-    pub duplicate: u64,
-    /// Refused by the tables, kept in `blm_deadletter`.
-    pub dead_letter: u64,
-}
-
-impl Outcome {
-    /// How many were read; each has one of the three fates.
-    pub fn received(&self) -> u64 {
-        self.stored + self.duplicate + self.dead_letter
-    }
-
-    /// What has come to it since `before`; nothing where it has become less, because a room was erased.
-    pub fn since(&self, before: Outcome) -> Outcome {
-        Outcome {
-            stored: self.stored.saturating_sub(before.stored),
-            duplicate: self.duplicate.saturating_sub(before.duplicate),
-            dead_letter: self.dead_letter.saturating_sub(before.dead_letter),
-        }
-    }
-}
-
-impl std::iter::Sum for Outcome {
-    fn sum<I: Iterator<Item = Outcome>>(outcomes: I) -> Outcome {
-        outcomes.fold(Outcome::default(), |sum, next| Outcome {
-            stored: sum.stored + next.stored,
-            duplicate: sum.duplicate + next.duplicate,
-            dead_letter: sum.dead_letter + next.dead_letter,
-        })
-    }
-}
 
 /// What one call of [`Database::record`] did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -461,31 +424,6 @@ fn mark_deleted(writer: &mut SqliteConnection, room: RoomId, ids: &[i64]) -> Que
             .filter(live_data_superchat::room_id.eq(room.0 as i64))
             .filter(live_data_superchat::super_chat_id.eq_any(ids))
             .set(live_data_superchat::deleted.eq(true))
-            .execute(writer)?;
-    }
-    Ok(())
-}
-
-pub(super) fn add_to_ledger(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Outcome>) -> QueryResult<()> {
-    use diesel::upsert::excluded;
-    let row = |(room, outcome): (&RoomId, &Outcome)| {
-        (
-            blm_ledger::room_id.eq(room.0 as i64),
-            blm_ledger::stored.eq(outcome.stored as i64),
-            blm_ledger::duplicate.eq(outcome.duplicate as i64),
-            blm_ledger::dead_letter.eq(outcome.dead_letter as i64),
-        )
-    };
-    for rows in rooms.iter().map(row).collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
-        diesel::insert_into(blm_ledger::table)
-            .values(rows)
-            .on_conflict(blm_ledger::room_id)
-            .do_update()
-            .set((
-                blm_ledger::stored.eq(blm_ledger::stored + excluded(blm_ledger::stored)),
-                blm_ledger::duplicate.eq(blm_ledger::duplicate + excluded(blm_ledger::duplicate)),
-                blm_ledger::dead_letter.eq(blm_ledger::dead_letter + excluded(blm_ledger::dead_letter)),
-            ))
             .execute(writer)?;
     }
     Ok(())

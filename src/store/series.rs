@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     RoomTotals,
     heads::UserRow,
-    record::Outcome,
+    outcome::Outcome,
     rows::{GaugeRow, MINUTE_MS},
     schema::{blm_ledger, blm_roomtotal, blm_roomuser, live_data_gauge, live_data_minute},
     sqlite::{Database, QueryError, failed},

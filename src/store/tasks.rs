@@ -10,7 +10,7 @@ use diesel::{prelude::*, sqlite::SqliteConnection};
 use serde::Serialize;
 
 use super::{
-    record::Outcome,
+    outcome::Outcome,
     rows::to_ms,
     schema::{live_data_datamigrationlog as log, live_data_monitoringtask as task},
     sqlite::{Database, QueryError, failed},
