@@ -47,15 +47,7 @@ pub struct Entry {
     pub balanced: bool,
 }
 
-/// Why a chat line of another room, shown here as well, is given up: that room has it.
-pub const MIRRORED: &str = "mirrored";
-
 impl Entry {
-    /// What was given up and should not have been.
-    pub fn lost(&self) -> u64 {
-        self.dropped.iter().filter(|(reason, _)| *reason != MIRRORED).map(|(_, n)| n).sum()
-    }
-
     fn sum_holds(&self) -> bool {
         let dropped: u64 = self.dropped.values().sum();
         self.received == self.stored + self.duplicate + dropped + self.dead_letter + self.pending

@@ -113,7 +113,7 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
         ("room_unresolved", figures.unresolved as u64, false),
         ("lane_full", full as u64, false),
         ("thread_late", late as u64, false),
-        ("event_dropped", ledger.total.lost(), false),
+        ("event_dropped", ledger.total.dropped.values().sum(), false),
         ("dead_letter", ledger.total.dead_letter, false),
         ("disk_full_soon", u64::from(figures.disk.days_left.is_some_and(|days| days < DAYS_LEFT)), false),
     ];

@@ -2,9 +2,11 @@
 
 use crate::support::{
     browser::Browser,
+    eventually,
     fake::{FakeBilibili, Room},
     monitor::Setup,
     packet::Packing,
+    same,
     story::Story,
 };
 
@@ -29,6 +31,10 @@ async fn whoever_paid_much_waits_to_be_thanked_and_a_mark_stays_over_a_reload() 
 
     browser.click("[data-lane=thanks] > :first-child .thank").await;
     browser.wait("one less", &left(wanted - 1)).await;
+    eventually("all of it is in the history", async || {
+        same(monitor.rows("event_id", "live_data_giftdata").len(), story.outcome.gifts.len())
+    })
+    .await;
     browser.goto(&page).await;
     browser.wait("the mark is there again", &left(wanted - 1)).await;
     let began = "!!document.querySelector('#timeline .tl-live')";

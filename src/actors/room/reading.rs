@@ -26,7 +26,6 @@ use super::{
 use crate::{
     actors::{
         air::Air,
-        ledger::MIRRORED,
         memory::{InHand, LeftFrame},
         thinning::Change,
     },
@@ -90,9 +89,8 @@ impl Reading {
         Reading { room, session, connection, pass, intake, was_let_in: false, backfill: None, air, game }
     }
 
-    /// Reads until the connection ends, or the leash is let go. Boxed, because a future that takes something by
-    /// value holds it twice.
-    pub async fn run(mut self: Box<Self>, mut leash: Leash) -> Exit {
+    /// Reads until the connection ends, or the leash is let go.
+    pub async fn run(mut self, mut leash: Leash) -> Exit {
         // A life that panicked did not say that nothing is received any more.
         self.air.set_received(false);
         let exit = self.read(&mut leash).await;
@@ -307,11 +305,6 @@ impl Reading {
             self.room.shared.ledger.unreadable(self.room.id, 1);
         }
         self.book_untold(received_ms);
-        // Not this room's, and accounted for all the same.
-        if self.intake.mirrored > 0 {
-            self.room.shared.ledger.received(self.room.id, self.intake.mirrored);
-            self.room.shared.ledger.dropped(self.room.id, MIRRORED, self.intake.mirrored);
-        }
         let mut in_hand: Vec<InHand> = self.intake.events.drain(..).map(shown).collect();
         {
             let mut guards = self.room.memory.guards();
