@@ -12,6 +12,7 @@ mod live;
 mod networks;
 mod open_live;
 mod role;
+mod shown;
 
 use std::{
     collections::BTreeSet,
@@ -37,10 +38,7 @@ use self::{
     args::{Command, RunArgs},
     file::{File, RoomName, read_file},
 };
-use crate::{
-    domain::RoomRef,
-    supervise::{faults, warnings},
-};
+use crate::{domain::RoomRef, supervise::faults};
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -142,18 +140,6 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// Token of programs that administrate, from the environment.
     pub admin_token: Option<Secret>,
-}
-
-impl Settings {
-    /// The settings, a line each, without secrets, for whoever helps.
-    pub fn shown(&self) -> Vec<String> {
-        let mut open = self.clone();
-        if let Some(url) = &mut open.upstream {
-            // Fails for an address that can carry no password.
-            let _ = (url.set_password(None), url.set_username(""));
-        }
-        format!("{open:#?}").lines().map(warnings::redacted).collect()
-    }
 }
 
 /// Days that each class of the history is kept; 0 is for ever.

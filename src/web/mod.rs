@@ -130,8 +130,8 @@ pub struct WebOptions {
     pub base_path: String,
     /// Proxies that are believed about who asks.
     pub trusted_proxies: Vec<IpNet>,
-    /// The settings of this run, a line each, without secrets.
-    pub settings: Vec<String>,
+    /// The settings of this run by name, without secrets.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 impl WebOptions {
