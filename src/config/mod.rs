@@ -52,6 +52,13 @@ pub enum Plan {
         /// For a program.
         json: bool,
     },
+    /// Monitor a list of rooms.
+    Import {
+        /// Into which.
+        settings: Box<Settings>,
+        /// The list.
+        file: PathBuf,
+    },
     /// Take over the original's database.
     ImportDjango {
         /// Into which.
@@ -200,6 +207,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         None => Plan::Run(settled(cli.run)?),
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
         Some(Command::Check { json, settings }) => Plan::Check { settings: settled(*settings)?, json },
+        Some(Command::Import { file, settings }) => Plan::Import { settings: settled(*settings)?, file },
         Some(Command::ImportDjango { file, monitor, settings }) => {
             Plan::ImportDjango { settings: settled(*settings)?, file, monitor }
         }

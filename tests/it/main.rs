@@ -26,6 +26,7 @@ mod push;
 mod redis;
 mod renewal;
 mod roles;
+mod room_list;
 mod room_page;
 mod secrets;
 mod security;
