@@ -35,4 +35,5 @@ mod supervision;
 mod support;
 mod totals;
 mod upstream;
+mod wall;
 mod when_live;
