@@ -100,6 +100,7 @@ function totals() {
   document.querySelector('[data-tile-box="attention"]').classList.toggle("tile-warn", bad.length > 0);
   const strip = document.getElementById("attention");
   strip.classList.toggle("is-well", bad.length === 0);
+  set(strip.querySelector(".all-well"), t(all.length ? "all-well" : "no-rooms"));
   strip.querySelector("[data-list]").replaceChildren(...bad.slice(0, 12).map((room) => el("li", {},
     el("a", { href: at(`/live/room/${Number(room.room_id)}/`) }, room.uname || String(room.room_id)), " ",
     el("span", { class: `pill pill-${room.state}` }, t("state-" + room.state)), " ",

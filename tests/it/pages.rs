@@ -138,6 +138,11 @@ async fn every_page_is_accessible_fits_and_is_clean_in_both_languages_light_and_
 async fn the_pages_of_a_first_start_say_what_to_do_and_are_as_accessible_and_clean() {
     let fake = FakeBilibili::start([]);
     let monitor = Setup::watching(&fake, &[]).start().await;
+    let admin = format!("no room is monitored yet: sign in and add one on {}/live/admin/", monitor.url());
+    eventually("the terminal says where to begin", async || {
+        if monitor.stdout().contains(&admin) { Ok(()) } else { Err(monitor.stdout().join("\n")) }
+    })
+    .await;
     let browser = Browser::open(monitor.url()).await;
     browser.goto("/live/").await;
     assert_eq!(browser.eval("!!document.querySelector('main a[href=\"/live/admin/#add\"]')").await, true);

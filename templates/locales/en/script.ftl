@@ -111,3 +111,5 @@ reception-incomplete = Anonymous connection: names are hidden and most messages 
 reception-masked = Some people's names are hidden by the platform
 card-aired = { $n } on air
 card-rank = Rank { $n }
+no-rooms = No room is monitored yet
+all-well = Every room that should be received is being received.
