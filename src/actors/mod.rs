@@ -48,6 +48,7 @@ pub mod report;
 pub mod ring;
 pub mod room;
 pub mod root;
+pub mod safe;
 pub mod scribe;
 pub mod status;
 pub mod supervisor;

@@ -151,18 +151,19 @@ impl Shared {
         let (airs, in_hand) = (Arc::<Airs>::default(), Arc::<AtomicU64>::default());
         let (status_leash, leash) = watch::channel(false);
         let record_gauge = record.gauge().clone();
-        let singletons = vec![self.writer(record_inbox), self.broadcast(view_inbox), self.scribe(finish), {
-            let vitals = self.vitals(root::STATUS, None);
-            let work = StatusSpec {
-                upstream: upstream.clone(),
-                airs: airs.clone(),
-                wall: self.wall.clone(),
-                interval: settings.status_interval,
-                leash,
-                vitals: vitals.clone(),
-            };
-            Singleton::new(root::STATUS, vitals, work)
-        }];
+        let singletons =
+            vec![self.writer(record_inbox), self.broadcast(view_inbox), self.scribe(finish, &record_gauge), {
+                let vitals = self.vitals(root::STATUS, None);
+                let work = StatusSpec {
+                    upstream: upstream.clone(),
+                    airs: airs.clone(),
+                    wall: self.wall.clone(),
+                    interval: settings.status_interval,
+                    leash,
+                    vitals: vitals.clone(),
+                };
+                Singleton::new(root::STATUS, vitals, work)
+            }];
         let supervisor = SupervisorSpec {
             desired: Desired::default(),
             shared: RoomShared {
@@ -209,12 +210,13 @@ impl Shared {
         Singleton::new(root::BROADCAST, vitals, work)
     }
 
-    fn scribe(&self, finish: &Finish) -> Singleton {
+    fn scribe(&self, finish: &Finish, lane: &Arc<LaneGauge>) -> Singleton {
         let vitals = self.vitals(root::SCRIBE, None);
         let work = ScribeSpec {
             database: self.database.clone(),
             wall: self.wall.clone(),
             ledger: self.ledger.clone(),
+            lane: lane.clone(),
             learns: !self.role.syncs(),
             finish: finish.scribe.subscribe(),
             vitals: vitals.clone(),

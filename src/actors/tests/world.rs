@@ -161,6 +161,7 @@ impl World {
                 database: database.clone(),
                 wall: wall.clone(),
                 ledger: ledger.clone(),
+                lane: record.gauge().clone(),
                 learns: false,
                 finish: finish_writing,
                 vitals,
