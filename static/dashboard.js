@@ -7,8 +7,10 @@ const rooms = new Map();
 const names = new Map();
 const cards = document.getElementById("rooms");
 /** The feed moves this often: hundreds of lines a second nobody reads one by one. */
-const FEED_MS = 300;
-const feed = new Stream(document.getElementById("feed"), { names, kept: 60, every: FEED_MS });
+const FEED_MS = 500;
+const feed = new Stream(document.getElementById("feed"), { names, kept: 40, every: FEED_MS });
+/** Cards drawn in a frame: all fifty of a wall in one would cost three frames a second. */
+const A_FRAME = 10;
 const sort = document.getElementById("sort");
 const NOT_RECEIVED_AFTER = 15000;
 
@@ -138,11 +140,21 @@ function take(list) {
 
 /** Draws what changed since the last time. A hidden tab only remembers; it is drawn when it is looked at again. */
 const undrawn = new Set();
+let scheduled = false;
 function catchUp() {
-  if (document.hidden) return;
-  for (const room of undrawn) if (rooms.get(room.room_id) === room) draw(room);
-  undrawn.clear();
-  totals();
+  if (document.hidden || scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    let drawn = 0;
+    for (const room of undrawn) {
+      undrawn.delete(room);
+      if (rooms.get(room.room_id) !== room) continue;
+      draw(room);
+      if (++drawn === A_FRAME) break;
+    }
+    if (undrawn.size) catchUp(); else totals();
+  });
 }
 document.addEventListener("visibilitychange", catchUp);
 

@@ -53,7 +53,11 @@ async fn fifty_rooms_stay_above_fifty_frames_a_second_and_flat_in_memory() {
     .await;
     let browser = Browser::open(monitor.url()).await;
     browser.resize(2560).await;
-    // Once for the files, then as whoever comes back sees it.
+    // The first page of a browser brings the browser itself up; then without anything kept, then as whoever comes back
+    // sees it.
+    browser.goto("/live/methodology/").await;
+    browser.devtools("Network.enable", json!({})).await;
+    browser.devtools("Network.clearBrowserCache", json!({})).await;
     browser.goto("/live/").await;
     let first_paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0";
     browser.wait("the page was painted", &format!("({first_paint}) > 0")).await;
