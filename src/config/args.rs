@@ -121,6 +121,9 @@ pub(super) struct RunArgs {
     /// Who is on air is asked for all rooms this often, s
     #[arg(long, env = "BLM_STATUS_SECONDS", value_name = "S")]
     pub(super) status_seconds: Option<u64>,
+    /// Chat far below a room's own rate for that long, while its viewers go on, is called thinned, s
+    #[arg(long, env = "BLM_THINNED_SECONDS", value_name = "S")]
+    pub(super) thinned_seconds: Option<u64>,
     /// Events are stored in SQLite at most this often, ms
     #[arg(long, env = "BLM_SYNC_INTERVAL_MS", value_name = "MS")]
     pub(super) sync_interval_ms: Option<u64>,

@@ -124,6 +124,8 @@ pub struct Settings {
     pub connect: Connect,
     /// Who is on air is asked for all rooms this often.
     pub status_interval: Duration,
+    /// Chat far below its own rate for that long is thinned.
+    pub thinned: Duration,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
     /// How long what is stored.
@@ -194,6 +196,8 @@ const CALLS_PER_SECOND_RIG: f64 = 200.0;
 const ROOMS_PER_ACCOUNT: usize = 6;
 /// One batch call every 30 to 60 s has long been tolerated; every 10 s is blocked soon.
 const STATUS_SECONDS: u64 = 30;
+/// Long enough for a pause between two songs, short enough to find it within one.
+const THINNED_SECONDS: u64 = 180;
 
 /// What the web server says of itself at every start is of no use to anybody.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
@@ -313,6 +317,14 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "1 to 3600",
         });
     }
+    let thinned_seconds = args.thinned_seconds.or(file.thinned_seconds).unwrap_or(THINNED_SECONDS);
+    if !(6..=3600).contains(&thinned_seconds) {
+        return Err(ConfigError::Value {
+            key: "thinned_seconds",
+            value: thinned_seconds.to_string(),
+            accepted: "6 to 3600",
+        });
+    }
     let sync_interval_ms = args.sync_interval_ms.or(file.sync_interval_ms).unwrap_or(500);
     if !(10..=3_600_000).contains(&sync_interval_ms) {
         return Err(ConfigError::Value {
@@ -349,6 +361,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         open_live,
         connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
         status_interval: Duration::from_secs(status_seconds),
+        thinned: Duration::from_secs(thinned_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
         keep: Keep {
             chat_days: args.keep_chat_days.or(file.keep_chat_days).unwrap_or(0),

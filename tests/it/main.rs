@@ -32,6 +32,7 @@ mod security;
 mod shutdown;
 mod supervision;
 mod support;
+mod thinning;
 mod totals;
 mod upstream;
 mod when_live;
