@@ -34,6 +34,13 @@ pub(super) enum Command {
         #[command(flatten)]
         settings: Box<RunArgs>,
     },
+    /// Monitor a list of rooms from the next start on; the program must not run (its page takes lists, too)
+    Import {
+        /// CSV with a column room_id, ndjson, JSON, or numbers and links; - for the standard input
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
     /// Take over the database of the original Django system; the program must not run
     ImportDjango {
         /// Its db.sqlite3

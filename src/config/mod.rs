@@ -12,6 +12,7 @@ mod live;
 mod networks;
 mod open_live;
 mod role;
+mod shown;
 
 use std::{
     collections::BTreeSet,
@@ -37,10 +38,7 @@ use self::{
     args::{Command, RunArgs},
     file::{File, RoomName, read_file},
 };
-use crate::{
-    domain::RoomRef,
-    supervise::{faults, warnings},
-};
+use crate::{domain::RoomRef, supervise::faults};
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -53,6 +51,13 @@ pub enum Plan {
         settings: Box<Settings>,
         /// For a program.
         json: bool,
+    },
+    /// Monitor a list of rooms.
+    Import {
+        /// Into which.
+        settings: Box<Settings>,
+        /// The list.
+        file: PathBuf,
     },
     /// Take over the original's database.
     ImportDjango {
@@ -146,18 +151,6 @@ pub struct Settings {
     pub admin_token: Option<Secret>,
 }
 
-impl Settings {
-    /// The settings, a line each, without secrets, for whoever helps.
-    pub fn shown(&self) -> Vec<String> {
-        let mut open = self.clone();
-        if let Some(url) = &mut open.upstream {
-            // Fails for an address that can carry no password.
-            let _ = (url.set_password(None), url.set_username(""));
-        }
-        format!("{open:#?}").lines().map(warnings::redacted).collect()
-    }
-}
-
 /// Days that each class of the history is kept; 0 is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
@@ -218,6 +211,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         None => Plan::Run(settled(cli.run)?),
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
         Some(Command::Check { json, settings }) => Plan::Check { settings: settled(*settings)?, json },
+        Some(Command::Import { file, settings }) => Plan::Import { settings: settled(*settings)?, file },
         Some(Command::ImportDjango { file, monitor, settings }) => {
             Plan::ImportDjango { settings: settled(*settings)?, file, monitor }
         }
