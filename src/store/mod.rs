@@ -58,6 +58,8 @@ pub mod upkeep;
 mod contract_tests;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod redis_tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -199,7 +201,7 @@ pub struct RoomTotals {
     pub last_event_ms: i64,
 }
 
-/// The first place events come to. Both implementations pass the same suite (`store::contract_tests`).
+/// The first place events come to. All implementations pass the same suite (`store::contract_tests`).
 #[async_trait]
 pub trait LiveStore: Send + Sync + 'static {
     /// Which one it is.
