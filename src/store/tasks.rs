@@ -202,7 +202,8 @@ fn json_list(rooms: &[RoomId]) -> String {
     serde_json::Value::from(rooms.iter().map(|room| room.0).collect::<Vec<_>>()).to_string()
 }
 
-/// Writes the log row of a run that began at `started` and ends now, and lets go of old ones.
+/// Writes the log row of a run that began at `started` and ends now, and lets go of old ones. A run that moved nothing
+/// has none.
 pub(super) fn log_run(
     writer: &mut SqliteConnection,
     kind: &str,
@@ -210,6 +211,9 @@ pub(super) fn log_run(
     outcome: Outcome,
     error: Option<&str>,
 ) -> QueryResult<()> {
+    if outcome.received() == 0 {
+        return Ok(());
+    }
     let id: i64 = diesel::insert_into(log::table)
         .values((
             log::migration_type.eq(kind),

@@ -9,6 +9,7 @@ mod accounts;
 mod bad_input;
 mod browser;
 mod charts;
+mod commands;
 mod crash;
 mod danmaku_page;
 mod export;
