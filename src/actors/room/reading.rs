@@ -330,11 +330,14 @@ impl Reading {
         }
     }
 
-    /// What a frame held more of than is told one by one.
+    /// What a frame held more of than is told one by one, and what is not this room's.
     fn book_untold(&self, received_ms: i64) {
-        let Intake { malformed_untold, unknown_untold, .. } = self.intake;
+        let Intake { malformed_untold, unknown_untold, mirrored, .. } = self.intake;
         if malformed_untold > 0 {
             self.room.shared.ledger.unreadable(self.room.id, malformed_untold);
+        }
+        if mirrored > 0 {
+            self.room.shared.ledger.mirrored(self.room.id, mirrored);
         }
         if unknown_untold > 0 {
             self.room.shared.ledger.unknown_untold(self.room.id, unknown_untold, received_ms);
