@@ -8,6 +8,7 @@ mod copies;
 mod export;
 mod import_django;
 mod login;
+mod replay;
 mod simulate;
 
 pub use self::{
@@ -16,5 +17,6 @@ pub use self::{
     export::export,
     import_django::import_django,
     login::login,
+    replay::replay,
     simulate::simulate,
 };

@@ -174,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("live.db")).unwrap();
         let mut events = Some(vec![danmaku(1, 0, "旧")]);
-        database.import(|| Ok(events.take().unwrap_or_default())).unwrap();
+        database.import(IMPORT, || Ok(events.take().unwrap_or_default())).unwrap();
         assert_eq!(database.coverage(&[RoomId(1)], LATER..LATER + HOUR, LATER + HOUR).unwrap(), None);
         database.note_gaps(&[GapNews { room: RoomId(1), at_ms: LATER, ceased: Some("connecting".into()) }]).unwrap();
         assert_eq!(database.coverage(&[RoomId(1)], LATER..LATER + HOUR, LATER + HOUR).unwrap(), Some(0.0));

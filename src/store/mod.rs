@@ -49,7 +49,8 @@ mod search;
 pub mod series;
 pub mod walk;
 
-// How it is kept in order.
+// How it is kept in order, and what is kept beside it.
+pub mod archive;
 pub mod backup;
 pub mod housekeeper;
 pub mod retention;

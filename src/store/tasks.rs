@@ -26,6 +26,9 @@ pub(super) const LIVE_SYNC: &str = "live_sync";
 /// How a run is called that took over another program's database.
 pub(super) const IMPORT: &str = "django_import";
 
+/// How a run is called that read the raw archive once more.
+pub(super) const REPLAY: &str = "replay";
+
 /// Successful runs that the log keeps: about three hours at one a second. Others are kept for ever.
 const RUNS_KEPT: i64 = 10_000;
 

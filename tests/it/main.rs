@@ -6,6 +6,7 @@
 //! process of its own, for what only it can do: many rooms, faults while it runs, accounts, books of its own.
 
 mod accounts;
+mod archive;
 mod bad_input;
 mod browser;
 mod charts;
