@@ -10,7 +10,10 @@ mod hand_on;
 mod reading;
 mod waiting;
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::{select, sync::watch};
 
@@ -49,6 +52,8 @@ pub struct RoomShared {
     pub open_live: Option<Arc<OpenLive>>,
     /// A room holds a connection only while something is on air.
     pub only_when_live: bool,
+    /// Chat far below its own rate for that long is thinned.
+    pub thinned: Duration,
     /// Events that all rooms together have booked and not handed on yet.
     pub in_hand: Arc<AtomicU64>,
 }

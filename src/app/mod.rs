@@ -399,6 +399,13 @@ async fn serve(
     let server = web::serve(listener, web)
         .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
     say(&format!("listening on http://{address}"));
+    let monitored = shared.database.run(|database| database.monitored()).await;
+    if settings.rooms.is_empty() && monitored.is_ok_and(|rooms| rooms.is_empty()) {
+        say(&format!(
+            "no room is monitored yet: sign in and add one on http://{address}{}/live/admin/",
+            settings.base_path
+        ));
+    }
     Ok((server, address))
 }
 

@@ -180,6 +180,7 @@ impl Shared {
                 airs,
                 open_live: open_live.map(Arc::new),
                 only_when_live: settings.connect == Connect::WhenLive,
+                thinned: settings.thinned,
                 in_hand: in_hand.clone(),
             },
             board: self.board.clone(),

@@ -34,6 +34,13 @@ pub(super) enum Command {
         #[command(flatten)]
         settings: Box<RunArgs>,
     },
+    /// Monitor a list of rooms from the next start on; the program must not run (its page takes lists, too)
+    Import {
+        /// CSV with a column room_id, ndjson, JSON, or numbers and links; - for the standard input
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
     /// Take over the database of the original Django system; the program must not run
     ImportDjango {
         /// Its db.sqlite3
@@ -128,6 +135,9 @@ pub(super) struct RunArgs {
     /// Who is on air is asked for all rooms this often, s
     #[arg(long, env = "BLM_STATUS_SECONDS", value_name = "S")]
     pub(super) status_seconds: Option<u64>,
+    /// Chat far below a room's own rate for that long, while its viewers go on, is called thinned, s
+    #[arg(long, env = "BLM_THINNED_SECONDS", value_name = "S")]
+    pub(super) thinned_seconds: Option<u64>,
     /// Events are stored in SQLite at most this often, ms
     #[arg(long, env = "BLM_SYNC_INTERVAL_MS", value_name = "MS")]
     pub(super) sync_interval_ms: Option<u64>,

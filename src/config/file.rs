@@ -37,6 +37,7 @@ pub(super) struct File {
     pub(super) rooms_per_account: Option<usize>,
     pub(super) connect: Option<Connect>,
     pub(super) status_seconds: Option<u64>,
+    pub(super) thinned_seconds: Option<u64>,
     pub(super) sync_interval_ms: Option<u64>,
     pub(super) archive: Option<bool>,
     pub(super) keep_chat_days: Option<u32>,

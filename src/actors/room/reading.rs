@@ -238,7 +238,7 @@ impl Reading {
             }
             return Ok(());
         }
-        let change = memory.past.thinning().came(memory.now(), chat, others);
+        let change = memory.past.thinning().came(memory.now(), shared.thinned, chat, others);
         match change {
             None => {}
             Some(Change::Thinned) => {

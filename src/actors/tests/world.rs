@@ -188,6 +188,7 @@ impl World {
                 airs,
                 open_live: None,
                 only_when_live,
+                thinned: Duration::from_secs(180),
                 in_hand: Arc::default(),
             },
             board: board.clone(),

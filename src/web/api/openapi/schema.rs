@@ -453,3 +453,31 @@ pub struct Reconnecting {
     /// True.
     pub reconnecting: bool,
 }
+
+/// What became of a list of rooms.
+#[derive(ToSchema)]
+pub struct Imported {
+    /// Names in the list, each once.
+    pub count: u64,
+    /// Rooms that are monitored now and were not before.
+    pub added: u64,
+    /// The names, in the list's order.
+    pub rooms: Vec<ImportedRoom>,
+}
+
+/// What became of one name.
+#[derive(ToSchema)]
+pub struct ImportedRoom {
+    /// As it stands in the list.
+    pub typed: String,
+    /// Whether it was added.
+    pub added: bool,
+    /// Long id.
+    pub room_id: Option<u64>,
+    /// The streamer.
+    pub uname: Option<String>,
+    /// Why it was not.
+    pub error: Option<String>,
+    /// The same for a program, such as `already_there`.
+    pub code: Option<String>,
+}
