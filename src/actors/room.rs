@@ -17,7 +17,7 @@ use std::{
 
 use tokio::{select, sync::watch};
 
-use super::{air::Airs, ledger::Ledger, memory::RoomMemory, wall::Wall};
+use super::{air::Airs, ledger::Ledger, memory::RoomMemory, raw::RawFrame, wall::Wall};
 use crate::{
     domain::{Event, RoomId},
     supervise::{
@@ -38,6 +38,8 @@ pub struct RoomShared {
     pub gate: Arc<Gate>,
     /// The way to the live store.
     pub record: Lane<Arc<Event>>,
+    /// The way to the raw archive, if there is one.
+    pub raw: Option<Lane<RawFrame>>,
     /// The way to browsers.
     pub view: Lane<Arc<Event>>,
     /// Where every event went.

@@ -39,6 +39,7 @@ pub(super) struct File {
     pub(super) status_seconds: Option<u64>,
     pub(super) thinned_seconds: Option<u64>,
     pub(super) sync_interval_ms: Option<u64>,
+    pub(super) archive: Option<bool>,
     pub(super) keep_chat_days: Option<u32>,
     pub(super) keep_entries_days: Option<u32>,
     pub(super) keep_gauges_days: Option<u32>,

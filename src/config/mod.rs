@@ -79,6 +79,13 @@ pub enum Plan {
         /// Also over a file that is there.
         force: bool,
     },
+    /// Read the raw archive once more.
+    Replay {
+        /// Whose.
+        settings: Box<Settings>,
+        /// Into which database.
+        file: PathBuf,
+    },
     /// Put a copy in the place of the history.
     Restore {
         /// Which.
@@ -133,6 +140,8 @@ pub struct Settings {
     pub thinned: Duration,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
+    /// Frames are kept as they came.
+    pub archive: bool,
     /// How long what is stored.
     pub keep: Keep,
     /// After SIGTERM everything is stored within this.
@@ -217,6 +226,7 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         }
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
+        Some(Command::Replay { file, settings }) => Plan::Replay { settings: settled(*settings)?, file },
         Some(Command::Login(args)) => Plan::Login(settled(*args)?),
         Some(Command::Export(args)) => Plan::Export(args),
         Some(Command::Simulate(args)) => Plan::Simulate(args),
@@ -357,6 +367,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         status_interval: Duration::from_secs(status_seconds),
         thinned: Duration::from_secs(thinned_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
+        archive: args.archive.or(file.archive).unwrap_or(false),
         keep: Keep {
             chat_days: args.keep_chat_days.or(file.keep_chat_days).unwrap_or(0),
             entries_days: args.keep_entries_days.or(file.keep_entries_days).unwrap_or(90),

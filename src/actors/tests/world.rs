@@ -178,6 +178,7 @@ impl World {
         let supervisor = SupervisorSpec {
             desired: Desired::default(),
             shared: RoomShared {
+                raw: None,
                 upstream: script.clone(),
                 gate: Arc::new(Gate::new(connects_per_second)),
                 record,
