@@ -41,6 +41,7 @@ pub mod memory;
 pub mod on_air;
 pub mod past;
 pub mod placement;
+pub mod raw;
 pub mod redis_writer;
 pub mod relay;
 pub mod remote;

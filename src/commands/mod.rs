@@ -9,6 +9,7 @@ mod export;
 mod import;
 mod import_django;
 mod login;
+mod replay;
 mod simulate;
 
 pub use self::{
@@ -18,5 +19,6 @@ pub use self::{
     import::import,
     import_django::import_django,
     login::login,
+    replay::replay,
     simulate::simulate,
 };

@@ -26,6 +26,9 @@ pub(super) const LIVE_SYNC: &str = "live_sync";
 /// How a run is called that took over another program's database.
 pub(super) const IMPORT: &str = "django_import";
 
+/// How a run is called that read the raw archive once more.
+pub(super) const REPLAY: &str = "replay";
+
 /// Successful runs that the log keeps: about three hours at one a second. Others are kept for ever.
 const RUNS_KEPT: i64 = 10_000;
 
@@ -202,7 +205,8 @@ fn json_list(rooms: &[RoomId]) -> String {
     serde_json::Value::from(rooms.iter().map(|room| room.0).collect::<Vec<_>>()).to_string()
 }
 
-/// Writes the log row of a run that began at `started` and ends now, and lets go of old ones.
+/// Writes the log row of a run that began at `started` and ends now, and lets go of old ones. A run that moved nothing
+/// has none.
 pub(super) fn log_run(
     writer: &mut SqliteConnection,
     kind: &str,
@@ -210,6 +214,9 @@ pub(super) fn log_run(
     outcome: Outcome,
     error: Option<&str>,
 ) -> QueryResult<()> {
+    if outcome.received() == 0 {
+        return Ok(());
+    }
     let id: i64 = diesel::insert_into(log::table)
         .values((
             log::migration_type.eq(kind),

@@ -13,7 +13,7 @@ use super::{
     Site,
     api::{
         params::{self, Params},
-        trend::{Received, Stretch, series},
+        trend::{Stretch, series},
     },
     pages::{answer, names},
     week::{self, Hour},
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     domain::RoomId,
     store::{
+        coverage::Received,
         series::Step,
         sqlite::{Database, QueryError},
     },
@@ -136,7 +137,7 @@ fn line(database: &Database, room: RoomId, stretch: Stretch) -> Result<Vec<Value
 fn hours(database: &Database, room: RoomId, to_ms: i64) -> Result<Vec<Hour>, QueryError> {
     let from_ms = Step::Hour.start_of(to_ms - HEAT_DAYS * DAY_MS);
     let stored = database.danmaku_by_hour(room, from_ms, to_ms)?;
-    let received = Received::of(database, room, from_ms, to_ms, stored.first().map(|figure| figure.at_ms))?;
+    let received = Received::of(database, room, from_ms..to_ms, to_ms)?;
     let stored: BTreeMap<i64, i64> = stored.into_iter().map(|figure| (figure.at_ms, figure.n)).collect();
     let hour = |at_ms: i64| {
         // Of the hour that has not ended, what has passed of it.

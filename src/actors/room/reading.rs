@@ -27,6 +27,7 @@ use crate::{
     actors::{
         air::Air,
         memory::{InHand, LeftFrame},
+        raw::RawFrame,
         thinning::Change,
     },
     domain::{Body, Event, Kind},
@@ -237,7 +238,7 @@ impl Reading {
             }
             return Ok(());
         }
-        let change = memory.past.thinning().came(memory.now(), chat, others);
+        let change = memory.past.thinning().came(memory.now(), shared.thinned, chat, others);
         match change {
             None => {}
             Some(Change::Thinned) => {
@@ -276,6 +277,10 @@ impl Reading {
         faults::at(Point::RoomDecode, self.room.id.0).await.map_err(|error| Exit::Lost(error.to_string()))?;
         let was_live = self.session.is_live();
         let (now, received_ms) = (self.room.memory.now(), unix_ms());
+        if let Some(raw) = &self.room.shared.raw {
+            // Counted by the lane when it sheds; nobody waits.
+            raw.offer(RawFrame { room: self.room.id, received_ms, bytes: bytes.clone() }).await;
+        }
         self.intake.clear();
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {

@@ -129,6 +129,16 @@ pub struct RoomList {
     pub cursor: Option<String>,
 }
 
+/// Which stretch of time the coverage is of.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Stretch {
+    /// Begin: unix ms or ISO 8601; 24 hours before the end when absent.
+    pub from: Option<String>,
+    /// End, excluded; now when absent.
+    pub to: Option<String>,
+}
+
 /// Which stretch, cut how.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 
 /// How long a condition is waited for. No test asserts that something takes so long: it is only where
 /// hope ends, generous because the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `probe` gives a value; fails with what it said last.
 pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Result<T, String>) -> T {

@@ -157,6 +157,27 @@ impl Setup {
         monitor
     }
 
+    /// Runs one of its other commands over the same data folder: how it ended, and what it said on both outputs.
+    pub fn command(&self, words: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bilibili-live-monitor"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BLM_") {
+                command.env_remove(name);
+            }
+        }
+        let output = command
+            .args(words)
+            .arg("--data-dir")
+            .arg(self.folder().join("data"))
+            .args(&self.args)
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program can be started");
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.code(), said.concat())
+    }
+
     /// Starts it where it cannot run: how it ended, and what it said on both outputs.
     pub async fn fail(&self) -> (Option<i32>, String) {
         let mut process = Reaped(self.spawn());

@@ -177,6 +177,9 @@ pub struct Totals {
     pub last_event_ms: i64,
     /// Viewer spending.
     pub income: Option<BTreeMap<String, f64>>,
+    /// Share of the last 24 hours, or of `from` to `to`, in which the room was received, of the time in which it was
+    /// watched; null where it was not.
+    pub coverage: Option<f64>,
 }
 
 /// Where in a list one is.
@@ -214,7 +217,7 @@ pub struct RoomsPage {
 /// Over all rooms.
 #[derive(ToSchema)]
 pub struct SystemStats {
-    /// Totals, rooms, rates.
+    /// Totals, rooms, rates, and `coverage`: all watched rooms together, as in a room's.
     pub stats: Anything,
     /// Unix s.
     pub timestamp: i64,
