@@ -336,6 +336,8 @@ async fn no_write_happens_without_the_right_to_it() {
     ] {
         assert_eq!(ask(method, path, body.clone()).await, expected, "{method} {path} {body}");
     }
+    let wrong = call_service(&door, TestRequest::with_uri("/live/api/admin/rooms/").to_request()).await;
+    assert_eq!(wrong.headers().get("allow").map(|allowed| allowed.as_bytes()), Some(&b"POST"[..]));
     let form = [("token", token.as_str()), ("erase", "true")];
     let request = TestRequest::post().uri("/live/admin/rooms/21452505/remove").insert_header(("Cookie", cookie));
     assert_eq!(call_service(&door, request.set_form(form).to_request()).await.status(), 303);
