@@ -5,6 +5,7 @@
 //! cargo bench --bench history -- index FOLDER             # brings the search index up to date
 //! cargo bench --bench history -- measure FOLDER           # asks what pages, API and search ask
 //! cargo bench --bench history -- backup FOLDER            # a backup while rows are being stored
+//! cargo bench --bench history -- compare FOLDER           # storing there, and by turns in an empty history
 //! ```
 //!
 //! Chat of 50 rooms over two months: a few phrases that everybody says, sentences, a third of the users masked;
@@ -30,6 +31,7 @@ use bilibili_live_monitor::{
     },
     supervise::vitals::unix_ms,
 };
+use cpu_time::ThreadTime;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::time::Instant;
 
@@ -95,6 +97,7 @@ fn main() {
         ["index", folder] => index(&open(folder)),
         ["measure", folder] => measure(&open(folder)),
         ["backup", folder] => back_up(&open(folder), Path::new(folder)),
+        ["compare", folder] => compare(&open(folder), Path::new(folder), 400),
         // `cargo bench` without more: whether it works at all.
         _ => {
             let folder = tempfile::tempdir().expect("a folder");
@@ -104,6 +107,7 @@ fn main() {
             index(&database);
             measure(&database);
             back_up(&database, Path::new(folder));
+            compare(&database, Path::new(folder), 4);
         }
     }
 }
@@ -309,6 +313,38 @@ fn measure(database: &Database) {
         let filter = Filter { q: Some(q.to_owned()), ..Filter::default() };
         timed(&format!("search {q} in gifts"), || database.gifts(&filter, &page).expect("read"));
     }
+}
+
+/// Stores the same in a large history and in one that begins empty, batch by batch by turns, so that whatever else the
+/// machine does meets both.
+fn compare(large: &Database, folder: &Path, batches: usize) {
+    let beside = tempfile::tempdir_in(folder).expect("a folder on the same disk");
+    let empty = Database::open(&beside.path().join("live.db")).expect("a history");
+    let mut crowd = crowd(1_000_000);
+    let (from_ms, mut sent) = (unix_ms(), 0);
+    let mut took = [(Duration::ZERO, Duration::ZERO); 2];
+    for _ in 0..batches {
+        let mut batch = crowd.batch();
+        for event in &mut batch.events {
+            event.timestamp_ms = from_ms + sent;
+            event.id = EventId::of(event.timestamp_ms, &["compare", &sent.to_string()]);
+            sent += 1;
+        }
+        for (database, (wall, busy)) in [&empty, large].into_iter().zip(&mut took) {
+            let batch = [batch.clone()];
+            let begun = (Instant::now(), ThreadTime::now());
+            let stored = database.record(StoreKind::Embedded, &batch).expect("recorded").outcome().stored;
+            *wall += begun.0.elapsed();
+            *busy += begun.1.elapsed();
+            assert_eq!(stored as usize, BATCH, "nothing of it was there");
+        }
+    }
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / (batches * BATCH) as f64;
+    for (name, (wall, busy)) in ["empty at first", "large"].iter().zip(took) {
+        say(&format!("{name}: {:.0} µs an event, {:.0} of them busy", each(wall), each(busy)));
+    }
+    let ratio = |of: fn(&(Duration, Duration)) -> Duration| of(&took[0]).as_secs_f64() / of(&took[1]).as_secs_f64();
+    say(&format!("the large one is as fast as {:.2} of the empty one, busy {:.2}", ratio(|t| t.0), ratio(|t| t.1)));
 }
 
 fn back_up(database: &Database, folder: &Path) {

@@ -57,7 +57,9 @@ fn run(plan: Plan) -> anyhow::Result<Outcome> {
             system.block_on(app::run(*settings))?
         }
         Plan::Check { settings, json } => system.block_on(commands::check(*settings, json))?,
+        Plan::Import { settings, file } => system.block_on(commands::import(&settings, &file))?,
         Plan::ImportDjango { settings, file, monitor } => commands::import_django(&settings, &file, monitor)?,
+        Plan::Replay { settings, file } => commands::replay(&settings, &file)?,
         Plan::Backup { settings, file, force } => commands::back_up(&settings, &file, force)?,
         Plan::Restore { settings, file } => commands::restore(&settings, &file)?,
     })

@@ -1,5 +1,5 @@
 // The dashboard: cards, tiles and the newest events follow the push.
-import { t, at, el, set, setCount, exact, yuan, compact, picture } from "./page.js";
+import { t, at, el, set, setCount, exact, yuan, compact, lasting, picture } from "./page.js";
 import { connect } from "./live.js";
 import { Stream } from "./rows.js";
 
@@ -32,7 +32,8 @@ function make(room) {
   spark.dataset.values = Array(30).fill(0).join(",");
   spark.append(document.createElementNS(svg, "polyline"));
   return el("article", { class: "room card-box", data: { room: room.room_id } },
-    el("a", { class: "room-cover", href: link, tabindex: "-1", "aria-hidden": "true" }, el("img", { alt: "", hidden: true, referrerpolicy: "no-referrer", data: { cover: "" } }), el("span", { class: "status", data: { status: "" } })),
+    el("a", { class: "room-cover", href: link, tabindex: "-1", "aria-hidden": "true" }, el("img", { alt: "", hidden: true, referrerpolicy: "no-referrer", data: { cover: "" } }), el("span", { class: "status", data: { status: "" } }),
+      el("span", { class: "room-now" }, el("span", { class: "num", data: { f: "aired" } }), el("span", { class: "num", data: { f: "rank" } }))),
     el("div", { class: "room-head" }, el("span", { class: "avatar", "aria-hidden": "true" }, [...(room.uname || "·")][0]),
       el("div", { class: "room-names" }, el("a", { class: "room-title", href: link, data: { f: "title" } }), el("div", { class: "room-uname" }, el("span", { data: { f: "uname" } }), el("span", { class: "dim num" }, String(room.room_id)))),
       el("span", { class: "pill", data: { state: "" } })),
@@ -52,6 +53,8 @@ function draw(room) {
   for (const name of ["danmaku", "gifts", "super_chats", "guards"]) if (name in room.counts) setCount(f(name), room.counts[name]);
   // A site in public mode does not say.
   if (room.income) set(f("income"), yuan(room.income.total_gold));
+  set(f("aired"), room.status === 1 && room.live_since_ms ? t("card-aired", { n: lasting(Date.now() - room.live_since_ms) }) : "");
+  set(f("rank"), room.gauges?.online_rank ? t("card-rank", { n: compact(room.gauges.online_rank) }) : "");
   const error = f("error");
   set(error, room.error ?? "");
   error.hidden = !room.error || room.state === "live";
@@ -97,6 +100,7 @@ function totals() {
   document.querySelector('[data-tile-box="attention"]').classList.toggle("tile-warn", bad.length > 0);
   const strip = document.getElementById("attention");
   strip.classList.toggle("is-well", bad.length === 0);
+  set(strip.querySelector(".all-well"), t(all.length ? "all-well" : "no-rooms"));
   strip.querySelector("[data-list]").replaceChildren(...bad.slice(0, 12).map((room) => el("li", {},
     el("a", { href: at(`/live/room/${Number(room.room_id)}/`) }, room.uname || String(room.room_id)), " ",
     el("span", { class: `pill pill-${room.state}` }, t("state-" + room.state)), " ",

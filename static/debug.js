@@ -173,7 +173,7 @@ function actors(health) {
 }
 
 function row(actor, known, now) {
-  const tr = known ?? el("tr", { data: { name: actor.name } }, el("th", { scope: "row" }, actor.name), ...Array.from({ length: 14 }, (_, n) => el("td", { class: n === 13 ? "err" : NUMBERS.includes(n + 1) ? "num" : null })), token === null ? null : el("td"));
+  const tr = known ?? el("tr", { data: { name: actor.name } }, el("th", { scope: "row" }, actor.name), ...Array.from({ length: 14 }, (_, n) => el("td", { class: n === 13 ? "err" : NUMBERS.includes(n + 1) ? "num" : null })), token === null ? null : el("td", { class: "acts" }));
   const cells = tr.cells;
   tr.classList.toggle("is-stuck", actor.stuck);
   const mark = `${actor.state} ${actor.stuck}`;

@@ -73,7 +73,8 @@ export function connect(wanted, on) {
         break;
       case "gap": gap(message.skipped); cursor = null; break;
     }
-    show();
+    // The rest is told once a second: a figure that changes with every frame cannot be read, and costs a layout each.
+    if (message.type === "hello") show();
   };
 
   const subscribe = () => socket?.send(JSON.stringify({ type: "subscribe", rooms: wanted.rooms, kinds: wanted.kinds ?? "all", health: wanted.health }));

@@ -128,7 +128,8 @@ impl Airs {
         on_air.recall(&known.info);
         // A connection that has only just begun would not have told of what happened before.
         let heard = lock(&air.received_since).is_some_and(|since| self.now().saturating_sub(since) >= SETTLED);
-        let poll = Poll { status: told.status, began_ms: told.live_since_ms, asked, now: self.now(), heard };
+        let (now, now_ms) = (self.now(), unix_ms());
+        let poll = Poll { status: told.status, began_ms: told.live_since_ms, asked, now, now_ms, heard };
         let turns = if lives { on_air.polled(poll) } else { Vec::new() };
         (told.status, told.live_since_ms) = on_air.status();
         let is_on = on_air.is_on();
@@ -186,7 +187,9 @@ impl Air {
         let mut on_air = lock(&self.on_air);
         let now = self.epoch.elapsed();
         match &event.body {
-            Body::Live(notice) => on_air.began(notice.live_key.as_deref(), event.timestamp_ms, now),
+            Body::Live(notice) => {
+                on_air.began(notice.live_key.as_deref(), event.timestamp_ms, now, event.received_ms);
+            }
             Body::Preparing(_) | Body::CutOff(_) => on_air.ended(now),
             _ => {}
         }

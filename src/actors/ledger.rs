@@ -43,6 +43,9 @@ pub struct Entry {
     pub unknown_commands: BTreeMap<String, u64>,
     /// Frames or messages that could not be read; they are not events.
     pub unreadable: u64,
+    /// Chat lines of another room that were shown here as well; they are not events of this one.
+    #[serde(default)]
+    pub mirrored: u64,
     /// Whether the sum holds and what is pending really exists.
     pub balanced: bool,
 }
@@ -66,6 +69,7 @@ impl Entry {
             *self.unknown_commands.entry(command.clone()).or_default() += n;
         }
         self.unreadable += other.unreadable;
+        self.mirrored += other.mirrored;
     }
 }
 
@@ -166,6 +170,7 @@ impl Ledger {
                     dropped: kept.intake.dropped.clone(),
                     dead_letter: kept.outcome.dead_letter,
                     unreadable: kept.intake.unreadable,
+                    mirrored: kept.intake.mirrored,
                     ..Entry::default()
                 };
                 books.earlier.rooms.insert(*room, earlier);
@@ -276,6 +281,14 @@ impl Ledger {
         self.with(|books| {
             books.intake.entry(room).or_default().unreadable += n;
             books.rooms.entry(room).or_default().unreadable += n;
+        });
+    }
+
+    /// `n` chat lines of another room came.
+    pub fn mirrored(&self, room: RoomId, n: u64) {
+        self.with(|books| {
+            books.intake.entry(room).or_default().mirrored += n;
+            books.rooms.entry(room).or_default().mirrored += n;
         });
     }
 
@@ -442,6 +455,25 @@ mod tests {
         assert_eq!((taken.len(), taken[0].cmd.as_str(), taken[0].count), (UNKNOWN_KEPT + 1, OTHERS, 800));
         assert_eq!(taken[0].sample, "");
         assert_eq!(ledger.reading().total.unknown_commands.len(), UNKNOWN_KEPT + 1);
+    }
+
+    #[test]
+    fn what_is_no_event_is_counted_beside_the_balance() {
+        let ledger = Ledger::default();
+        let earlier = Intake { unreadable: 3, mirrored: 5, ..Intake::default() };
+        let kept = store::books::Books { intake: earlier.clone(), ..store::books::Books::default() };
+        ledger.open(&BTreeMap::from([(ROOM, kept)]), &BTreeMap::new(), &[]);
+        ledger.mirrored(ROOM, 2);
+        ledger.unreadable(ROOM, 1);
+        let (reading, all_time) = (ledger.reading(), ledger.all_time());
+        assert_eq!((reading.rooms[&ROOM].mirrored, reading.total.mirrored, reading.total.unreadable), (2, 2, 1));
+        assert_eq!((all_time.rooms[&ROOM].mirrored, all_time.total.mirrored, all_time.total.unreadable), (7, 7, 4));
+        assert!(reading.balanced && all_time.balanced && reading.total.received == 0);
+        let taken = ledger.take_intake();
+        assert_eq!(taken[&ROOM], Intake { unreadable: 1, mirrored: 2, ..Intake::default() });
+        ledger.put_back_intake(BTreeMap::from([(ROOM, earlier)]));
+        ledger.put_back_intake(taken);
+        assert_eq!(ledger.take_intake()[&ROOM].mirrored, 7);
     }
 
     #[test]

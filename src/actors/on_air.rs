@@ -5,6 +5,9 @@
 //! poll tells is believed at once where nobody listens, and where somebody does only when the next poll
 //! says so as well. Replays (carousel) are not on air.
 //!
+//! The two need not name the same start: the stream may name that of a part of the broadcast, and a poll none at all.
+//! What is told of afterwards and began before a beginning was told is that beginning.
+//!
 //! Invariant: one broadcast begins once and ends once, whoever tells of it first and however often.
 
 use std::time::Duration;
@@ -28,6 +31,8 @@ pub struct OnAir {
     status: LiveStatus,
     began_ms: Option<i64>,
     live_key: Option<String>,
+    /// Our clock when its beginning was told, whoever told of it; unix ms.
+    told_ms: Option<i64>,
     /// When the stream last told of a turn.
     streamed: Option<Duration>,
     /// Since when polls contradict.
@@ -64,6 +69,8 @@ pub struct Poll {
     pub asked: Duration,
     /// Now.
     pub now: Duration,
+    /// Now, unix ms.
+    pub now_ms: i64,
     /// Whether the room is being received.
     pub heard: bool,
 }
@@ -93,6 +100,7 @@ impl OnAir {
         }
         match (self.live_key.as_deref(), live_key) {
             (Some(known), Some(told)) => known != told,
+            (None, _) if self.told_ms.is_some_and(|told| began_ms <= told + SAME_START_MS) => false,
             _ => self.began_ms.is_none_or(|known| (known - began_ms).abs() > SAME_START_MS),
         }
     }
@@ -102,10 +110,10 @@ impl OnAir {
         self.is_on() || self.end_polled.is_none_or(|polled| now.saturating_sub(polled) > SAME_END)
     }
 
-    /// The stream told of a beginning, new or not.
-    pub fn began(&mut self, live_key: Option<&str>, began_ms: i64, now: Duration) {
+    /// The stream told of a beginning, new or not; `now_ms` is our clock, unix ms.
+    pub fn began(&mut self, live_key: Option<&str>, began_ms: i64, now: Duration, now_ms: i64) {
         if self.is_beginning(live_key, began_ms) {
-            self.began_ms = Some(began_ms);
+            (self.began_ms, self.told_ms) = (Some(began_ms), Some(now_ms));
             self.live_key = None;
         }
         if let Some(live_key) = live_key {
@@ -116,7 +124,7 @@ impl OnAir {
 
     /// The stream told of the end.
     pub fn ended(&mut self, now: Duration) {
-        (self.began_ms, self.live_key) = (None, None);
+        (self.began_ms, self.live_key, self.told_ms) = (None, None, None);
         self.turned(LiveStatus::Off, now);
     }
 
@@ -136,7 +144,7 @@ impl OnAir {
             return Vec::new();
         }
         let another = match (self.began_ms, poll.began_ms) {
-            (Some(known), Some(told)) => told > known + SAME_START_MS,
+            (Some(known), Some(began)) => began > known.max(self.told_ms.unwrap_or(known)) + SAME_START_MS,
             _ => false,
         };
         if self.is_on() == on && !(on && another) {
@@ -161,6 +169,7 @@ impl OnAir {
             self.end_polled = None;
         }
         (self.status, self.began_ms, self.live_key, self.doubted) = (poll.status, poll.began_ms, None, None);
+        self.told_ms = on.then_some(poll.now_ms);
         turns
     }
 }
@@ -182,14 +191,16 @@ mod tests {
             let now = Duration::from_secs(*second);
             let words: Vec<&str> = happens.split(' ').collect();
             let ms = |word: &str| T + word.parse::<i64>().expect("seconds") * 1000;
-            let poll = |status, began_ms| Poll { status, began_ms, asked: now, now, heard: words[0].ends_with('!') };
+            let now_ms = T + *second as i64 * 1000;
+            let heard = words[0].ends_with('!');
+            let poll = |status, began_ms| Poll { status, began_ms, asked: now, now, now_ms, heard };
             let turns = match (words[0].trim_end_matches('!'), &words[1..]) {
                 ("live", [key, began]) => {
                     let key = Some(*key).filter(|key| *key != "-");
                     if on_air.is_beginning(key, ms(began)) {
                         told.push(format!("{second} live"));
                     }
-                    on_air.began(key, ms(began), now);
+                    on_air.began(key, ms(began), now, now_ms);
                     continue;
                 }
                 ("end", []) => {
@@ -252,6 +263,26 @@ mod tests {
     }
 
     #[test]
+    fn stream_and_poll_may_name_another_start_of_the_one_broadcast() {
+        check("polls that name no start, first", &[(30, "on"), (31, "live a 25"), (60, "on! 25")], "30 missed live");
+        check("polls that name no start, last", &[(20, "live a 20"), (50, "on!"), (80, "on!")], "20 live");
+        check("a poll first, the stream names an older one", &[(30, "on 20"), (31, "live a -900")], "30 missed live");
+        check("a poll first, the stream names none", &[(30, "on -900"), (31, "live - 31")], "30 missed live");
+        check(
+            "the stream first, by an older one",
+            &[(100, "live a -900"), (130, "on! 0"), (160, "on! 0"), (190, "on! 0")],
+            "100 live",
+        );
+        check("the same after a poll", &[(30, "on 20"), (31, "live a -900"), (40, "live a -900")], "30 missed live");
+        check("the next one", &[(30, "on 20"), (600, "live a 590"), (610, "live a 590")], "30 missed live, 600 live");
+        check(
+            "the next one, told by polls",
+            &[(100, "live a -900"), (700, "on! 600"), (730, "on! 600")],
+            "100 live, 730 missed end, 730 missed live",
+        );
+    }
+
+    #[test]
     fn what_was_known_before_is_no_news() {
         let mut on_air = OnAir::default();
         let info = RoomInfo { status: LiveStatus::Live, live_since_ms: Some(T), ..RoomInfo::unknown(RoomId(1)) };
@@ -259,7 +290,8 @@ mod tests {
         on_air.recall(&RoomInfo::unknown(RoomId(1)));
         assert_eq!(on_air.status(), (LiveStatus::Live, Some(T)));
         let second = Duration::from_secs(1);
-        let poll = Poll { status: LiveStatus::Off, began_ms: None, asked: second, now: second, heard: false };
+        let poll =
+            Poll { status: LiveStatus::Off, began_ms: None, asked: second, now: second, now_ms: T, heard: false };
         assert_eq!(on_air.polled(poll), [Turn::Ended { began_ms: Some(T), before_ms: None }]);
         assert_eq!(on_air.status(), (LiveStatus::Off, None));
     }

@@ -10,11 +10,14 @@ mod hand_on;
 mod reading;
 mod waiting;
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::{select, sync::watch};
 
-use super::{air::Airs, ledger::Ledger, memory::RoomMemory, wall::Wall};
+use super::{air::Airs, ledger::Ledger, memory::RoomMemory, raw::RawFrame, wall::Wall};
 use crate::{
     domain::{Event, RoomId},
     supervise::{
@@ -35,6 +38,8 @@ pub struct RoomShared {
     pub gate: Arc<Gate>,
     /// The way to the live store.
     pub record: Lane<Arc<Event>>,
+    /// The way to the raw archive, if there is one.
+    pub raw: Option<Lane<RawFrame>>,
     /// The way to browsers.
     pub view: Lane<Arc<Event>>,
     /// Where every event went.
@@ -47,6 +52,8 @@ pub struct RoomShared {
     pub open_live: Option<Arc<OpenLive>>,
     /// A room holds a connection only while something is on air.
     pub only_when_live: bool,
+    /// Chat far below its own rate for that long is thinned.
+    pub thinned: Duration,
     /// Events that all rooms together have booked and not handed on yet.
     pub in_hand: Arc<AtomicU64>,
 }

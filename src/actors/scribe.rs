@@ -1,7 +1,8 @@
 //! Scribe: writes down what is no event, and reads what another process has stored.
 //!
 //! What became known about rooms, when they were not received, what they took in, unknown commands, and a
-//! sign of life, all of them kept until SQLite takes them. It runs where the rooms run. When the sync runs in another
+//! sign of life, all of them kept until SQLite takes them. The sign of life is the time until which everything that was
+//! received is safe (`safe`): what a kill takes came later. It runs where the rooms run. When the sync runs in another
 //! process, the books and totals of the events received here are learnt from the history.
 //!
 //! Not here: events (`redis_writer`, `sync`).
@@ -13,14 +14,16 @@ use tracing::{info, warn};
 
 use super::{
     ledger::Ledger,
+    safe::Safe,
     wall::{News, Wall},
 };
 use crate::{
     store::sqlite::{Database, QueryError},
     supervise::{
         exit::Exit,
+        lane::LaneGauge,
         life::Work,
-        vitals::{Doing, State, Vitals},
+        vitals::{Doing, State, Vitals, unix_ms},
     },
 };
 
@@ -33,6 +36,8 @@ pub struct ScribeSpec {
     pub wall: Arc<Wall>,
     /// What rooms took in.
     pub ledger: Arc<Ledger>,
+    /// The lane to the live store.
+    pub lane: Arc<LaneGauge>,
     /// The sync is another process: what it did is learnt from the history.
     pub learns: bool,
     /// Turns true when nothing more comes: write what is there, and end.
@@ -58,11 +63,12 @@ async fn write(spec: ScribeSpec) -> Exit {
     let mut finish = spec.finish.clone();
     let mut pause = EVERY;
     let mut known = 0;
+    let mut safe = Safe::default();
     spec.vitals.enter(State::Running);
     loop {
         let finishing = *finish.borrow_and_update();
         spec.vitals.doing(Doing::WaitingForSqlite);
-        match write_news(&spec, &mut known).await {
+        match write_news(&spec, &mut known, &mut safe).await {
             Ok(()) if finishing => return Exit::Done,
             Ok(()) => {
                 if spec.vitals.state() == State::Backoff {
@@ -89,8 +95,9 @@ async fn write(spec: ScribeSpec) -> Exit {
 }
 
 /// Writes everything down that is new since `known`, the generation of what is known about rooms.
-async fn write_news(spec: &ScribeSpec, known: &mut u64) -> Result<(), QueryError> {
+async fn write_news(spec: &ScribeSpec, known: &mut u64, safe: &mut Safe) -> Result<(), QueryError> {
     let ScribeSpec { database, wall, ledger, .. } = spec;
+    let safe_until_ms = safe.look(unix_ms(), &spec.lane.reading());
     let News { generation, infos, rooms } = wall.news_since(*known);
     database
         .run(move |database| {
@@ -98,7 +105,7 @@ async fn write_news(spec: &ScribeSpec, known: &mut u64) -> Result<(), QueryError
                 database.save_rooms(&infos)?;
             }
             rooms.map_or(Ok(()), |rooms| database.set_task_rooms(&rooms))?;
-            database.task_is_alive()
+            safe_until_ms.map_or(Ok(()), |until_ms| database.task_is_safe(until_ms))
         })
         .await?;
     *known = generation;

@@ -10,9 +10,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-/// Counts are kept for slices of this length.
-const SLICE: Duration = Duration::from_secs(30);
-/// Now: these last slices.
+/// Now: so many of the last slices of time, in each of which is counted.
 const NOW: usize = 6;
 /// Before: the slices in front of those; at least so many ...
 const BEFORE_LEAST: usize = 10;
@@ -52,9 +50,10 @@ pub enum Change {
 }
 
 impl Thinning {
-    /// So many chat lines and other actions of viewers came. Tells what has changed.
-    pub fn came(&mut self, now: Duration, lines: u64, others: u64) -> Option<Change> {
-        let slice = now.as_secs() / SLICE.as_secs();
+    /// So many chat lines and other actions of viewers came. Tells what has changed, by what came within `span`, which
+    /// is always the same, and before it.
+    pub fn came(&mut self, now: Duration, span: Duration, lines: u64, others: u64) -> Option<Change> {
+        let slice = (now.as_millis() * NOW as u128 / span.as_millis().max(1)) as u64;
         let change = match self.at {
             Some(at) if at == slice => None,
             Some(at) => {
@@ -128,6 +127,8 @@ impl Thinning {
 mod tests {
     use super::*;
 
+    const SPAN: Duration = Duration::from_secs(180);
+
     /// Minutes with so many lines and other actions a minute each; `-`: a new connection. The answer: in which
     /// minute what changes.
     fn check(what: &str, story: &[(u64, u64, u64)], expected: &str) {
@@ -135,7 +136,7 @@ mod tests {
         let (mut second, mut told) = (0, Vec::new());
         for (minutes, lines, others) in story {
             for _ in 0..minutes * 6 {
-                if let Some(change) = thinning.came(Duration::from_secs(second), lines / 6, others / 6) {
+                if let Some(change) = thinning.came(Duration::from_secs(second), SPAN, lines / 6, others / 6) {
                     told.push(format!("{} {change:?}", second / 60));
                     if change == Change::Thinned {
                         thinning.reconnected();
@@ -170,11 +171,11 @@ mod tests {
         let mut thinning = Thinning::default();
         for second in (0..1400).step_by(10) {
             let lines = if second < 1200 { 10 } else { 0 };
-            thinning.came(Duration::from_secs(second), lines, 10);
+            thinning.came(Duration::from_secs(second), SPAN, lines, 10);
         }
         assert!(thinning.reset());
         assert!(!thinning.reset());
-        assert_eq!(thinning.came(Duration::from_secs(1 << 40), 1, 1), None);
-        assert_eq!(thinning.came(Duration::from_secs(1 << 41), 1, 1), None);
+        assert_eq!(thinning.came(Duration::from_secs(1 << 40), SPAN, 1, 1), None);
+        assert_eq!(thinning.came(Duration::from_secs(1 << 41), SPAN, 1, 1), None);
     }
 }

@@ -204,9 +204,12 @@ impl Wall {
         self.change(room, |card| card.reception.incomplete = incomplete);
     }
 
-    /// Its connection brings far less chat than before, or no longer.
+    /// Its connection brings far less chat than before, and is about to be given up for another; or no longer. The
+    /// gap of a thinned room begins with that other connection.
     pub fn set_thinned(&self, room: RoomId, thinned: bool) {
-        self.note_gap(room, thinned.then(|| THINNED.to_owned()));
+        if !thinned {
+            self.note_gap(room, None);
+        }
         self.change(room, |card| card.reception.thinned_since_ms = thinned.then(unix_ms));
     }
 

@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::{error, info, warn};
 
 use crate::store::{
+    archive,
     housekeeper::Housekeeper,
     retention::Retention,
     sqlite::{Database, QueryError},
@@ -32,7 +33,7 @@ pub(super) fn start(database: Database, settings: &crate::config::Settings) -> A
         money_days: keep.money_days,
         raw_days: keep.raw_days,
     };
-    let housekeeper = Arc::new(Housekeeper::new(database, retention));
+    let housekeeper = Arc::new(Housekeeper::new(database, retention, archive::folder(&settings.data_dir)));
     let now = Instant::now();
     if settings.role.serves() {
         actix::spawn(repeat("counting people", now, INDEX_EVERY, housekeeper.clone(), Housekeeper::count));

@@ -5,6 +5,7 @@
 //! end of theirs, the sync empties the live store, and the browsers, who have seen all of it, are let go
 //! last. Every stage has a deadline and says what it left behind.
 
+mod archiving;
 mod audit;
 mod demo;
 pub mod display;
@@ -112,6 +113,7 @@ struct App {
     ledger: Arc<Ledger>,
     /// The places where events can be, if they are received here.
     on_the_way: Option<OnTheWay>,
+    archived: Option<watch::Receiver<bool>>,
     database: Database,
     housekeeper: Arc<Housekeeper>,
     signals: Signals,
@@ -163,6 +165,7 @@ impl App {
             lane: rooms.record.clone(),
             live: shared.stores.for_actors.clone(),
         });
+        let archived = collecting.as_ref().map(|rooms| rooms.archived.clone());
         let (status_leash, supervisor) = match collecting {
             Some(rooms) => (rooms.status_leash, Some(rooms.supervisor)),
             None => (watch::channel(false).0, None),
@@ -230,6 +233,7 @@ impl App {
             web,
             ledger,
             on_the_way,
+            archived,
             database,
             housekeeper,
             signals,
@@ -297,6 +301,11 @@ impl App {
         if self.role.collects() {
             if !self.finished(root::SCRIBE, by(8)).await {
                 left.push("when rooms were not received is not written down".to_owned());
+            }
+            if let Some(mut archived) = self.archived.clone()
+                && timeout_at(by(8), archived.wait_for(|done| *done)).await.is_err()
+            {
+                left.push("the last seconds of the raw archive were not written in time".to_owned());
             }
             let last_words = left.first().cloned();
             if let Err(error) = self.database.run(move |database| database.finish_task(last_words.as_deref())).await {
@@ -390,6 +399,13 @@ async fn serve(
     let server = web::serve(listener, web)
         .map_err(|source| StartError::System { what: "the web server cannot be started", source })?;
     say(&format!("listening on http://{address}"));
+    let monitored = shared.database.run(|database| database.monitored()).await;
+    if settings.rooms.is_empty() && monitored.is_ok_and(|rooms| rooms.is_empty()) {
+        say(&format!(
+            "no room is monitored yet: sign in and add one on http://{address}{}/live/admin/",
+            settings.base_path
+        ));
+    }
     Ok((server, address))
 }
 

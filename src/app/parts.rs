@@ -13,7 +13,7 @@ use actix::{Arbiter, ArbiterHandle};
 use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 use super::{
-    RECORD_LANE, RECORD_POLICY, StartError, VIEW_LANE,
+    RECORD_LANE, RECORD_POLICY, StartError, VIEW_LANE, archiving,
     stores::{LiveStores, Opened},
 };
 use crate::{
@@ -90,6 +90,8 @@ pub(super) struct Collecting {
     /// Events that rooms have in hand, and those in the lane to the writer.
     pub(super) in_hand: Arc<AtomicU64>,
     pub(super) record: Arc<LaneGauge>,
+    /// Turns true when the raw archive is written, if there is one.
+    pub(super) archived: watch::Receiver<bool>,
     /// Ends whoever asks who is on air.
     pub(super) status_leash: watch::Sender<bool>,
 }
@@ -151,21 +153,24 @@ impl Shared {
         let (airs, in_hand) = (Arc::<Airs>::default(), Arc::<AtomicU64>::default());
         let (status_leash, leash) = watch::channel(false);
         let record_gauge = record.gauge().clone();
-        let singletons = vec![self.writer(record_inbox), self.broadcast(view_inbox), self.scribe(finish), {
-            let vitals = self.vitals(root::STATUS, None);
-            let work = StatusSpec {
-                upstream: upstream.clone(),
-                airs: airs.clone(),
-                wall: self.wall.clone(),
-                interval: settings.status_interval,
-                leash,
-                vitals: vitals.clone(),
-            };
-            Singleton::new(root::STATUS, vitals, work)
-        }];
+        let (raw, archived) = archiving::start(settings, &self.board);
+        let singletons =
+            vec![self.writer(record_inbox), self.broadcast(view_inbox), self.scribe(finish, &record_gauge), {
+                let vitals = self.vitals(root::STATUS, None);
+                let work = StatusSpec {
+                    upstream: upstream.clone(),
+                    airs: airs.clone(),
+                    wall: self.wall.clone(),
+                    interval: settings.status_interval,
+                    leash,
+                    vitals: vitals.clone(),
+                };
+                Singleton::new(root::STATUS, vitals, work)
+            }];
         let supervisor = SupervisorSpec {
             desired: Desired::default(),
             shared: RoomShared {
+                raw,
                 upstream: upstream.clone(),
                 gate: self.gate.clone(),
                 record,
@@ -175,6 +180,7 @@ impl Shared {
                 airs,
                 open_live: open_live.map(Arc::new),
                 only_when_live: settings.connect == Connect::WhenLive,
+                thinned: settings.thinned,
                 in_hand: in_hand.clone(),
             },
             board: self.board.clone(),
@@ -182,7 +188,7 @@ impl Shared {
             placement: Arc::new(StdMutex::new(Placement::on_threads(self.board.clone()))),
         };
         let supervisor = (supervisor, self.vitals(root::ROOMS, None));
-        Ok((Collecting { supervisor, in_hand, record: record_gauge, status_leash }, singletons))
+        Ok((Collecting { supervisor, in_hand, record: record_gauge, archived, status_leash }, singletons))
     }
 
     fn writer(&self, inbox: Inbox<Arc<Event>>) -> Singleton {
@@ -209,12 +215,13 @@ impl Shared {
         Singleton::new(root::BROADCAST, vitals, work)
     }
 
-    fn scribe(&self, finish: &Finish) -> Singleton {
+    fn scribe(&self, finish: &Finish, lane: &Arc<LaneGauge>) -> Singleton {
         let vitals = self.vitals(root::SCRIBE, None);
         let work = ScribeSpec {
             database: self.database.clone(),
             wall: self.wall.clone(),
             ledger: self.ledger.clone(),
+            lane: lane.clone(),
             learns: !self.role.syncs(),
             finish: finish.scribe.subscribe(),
             vitals: vitals.clone(),

@@ -41,16 +41,28 @@ pub(super) async fn watch_rooms(
     Ok(())
 }
 
-/// Writes down that a run begins, and that nothing was received since the last one wrote something. Before
-/// anything moves: what the last run left in the live store must not seem to be its last sign of life.
+/// Writes down that a run begins, and that what the last one received may end where it was last safe.
 pub(super) fn begin_run(database: &Database) -> Result<(), QueryError> {
     let stored = database.monitored()?;
-    if let Some(at_ms) = database.task()?.and_then(|task| task.last_alive_ms()) {
-        let ceased = |room: RoomId| GapNews { room, at_ms, ceased: Some("the program did not run".to_owned()) };
-        let unpaused = stored.iter().filter(|room| !room.paused).map(|room| room.info.room_id);
-        database.note_gaps(&unpaused.map(ceased).collect::<Vec<_>>())?;
+    if let Some((until_ms, killed)) = database.task()?.and_then(|task| task.received_until()) {
+        let mut ceased = Vec::new();
+        for room in stored.iter().filter(|room| !room.paused).map(|room| room.info.room_id) {
+            let at_ms = if killed { before_the_kill(database, room, until_ms)? } else { until_ms };
+            ceased.push(GapNews { room, at_ms, ceased: Some("the program did not run".to_owned()) });
+        }
+        database.note_gaps(&ceased)?;
     }
     database.start_task(&stored.iter().map(|room| room.info.room_id).collect::<Vec<_>>())
+}
+
+/// What was on its way from Bilibili when a process was killed: nobody can know of it, and it is no more than this.
+const ON_ITS_WAY_MS: i64 = 1000;
+
+/// From when on a killed program may lack something of a room: no part of a gap before that.
+fn before_the_kill(database: &Database, room: RoomId, safe_until_ms: i64) -> Result<i64, QueryError> {
+    let from_ms = safe_until_ms - ON_ITS_WAY_MS;
+    let earlier = database.gaps(room, from_ms, safe_until_ms)?;
+    Ok(earlier.iter().filter_map(|gap| gap.to_ms).filter(|to_ms| *to_ms <= safe_until_ms).fold(from_ms, i64::max))
 }
 
 /// Adds the rooms named at the start, one after another; Bilibili may be away for a while.

@@ -6,15 +6,19 @@
 mod check;
 mod copies;
 mod export;
+mod import;
 mod import_django;
 mod login;
+mod replay;
 mod simulate;
 
 pub use self::{
     check::check,
     copies::{back_up, restore},
     export::export,
+    import::import,
     import_django::import_django,
     login::login,
+    replay::replay,
     simulate::simulate,
 };

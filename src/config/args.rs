@@ -34,6 +34,13 @@ pub(super) enum Command {
         #[command(flatten)]
         settings: Box<RunArgs>,
     },
+    /// Monitor a list of rooms from the next start on; the program must not run (its page takes lists, too)
+    Import {
+        /// CSV with a column room_id, ndjson, JSON, or numbers and links; - for the standard input
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
     /// Take over the database of the original Django system; the program must not run
     ImportDjango {
         /// Its db.sqlite3
@@ -59,6 +66,13 @@ pub(super) enum Command {
     /// Check FILE and put it in the place of the history, which is kept beside; the program must not run
     Restore {
         /// A copy that `backup` made
+        file: PathBuf,
+        #[command(flatten)]
+        settings: Box<RunArgs>,
+    },
+    /// Read the raw archive once more, with today's decoders, into a database of its own
+    Replay {
+        /// The database: new, or one that a replay made
         file: PathBuf,
         #[command(flatten)]
         settings: Box<RunArgs>,
@@ -121,9 +135,15 @@ pub(super) struct RunArgs {
     /// Who is on air is asked for all rooms this often, s
     #[arg(long, env = "BLM_STATUS_SECONDS", value_name = "S")]
     pub(super) status_seconds: Option<u64>,
+    /// Chat far below a room's own rate for that long, while its viewers go on, is called thinned, s
+    #[arg(long, env = "BLM_THINNED_SECONDS", value_name = "S")]
+    pub(super) thinned_seconds: Option<u64>,
     /// Events are stored in SQLite at most this often, ms
     #[arg(long, env = "BLM_SYNC_INTERVAL_MS", value_name = "MS")]
     pub(super) sync_interval_ms: Option<u64>,
+    /// Keep what Bilibili sends as it came, compressed, under DATA_DIR/raw
+    #[arg(long, env = "BLM_ARCHIVE", num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub(super) archive: Option<bool>,
     /// Chat is kept so many days; 0: for ever
     #[arg(long, env = "BLM_KEEP_CHAT_DAYS", value_name = "DAYS")]
     pub(super) keep_chat_days: Option<u32>,
@@ -136,7 +156,7 @@ pub(super) struct RunArgs {
     /// Gifts, super chats and guards are kept so many days; 0: for ever
     #[arg(long, env = "BLM_KEEP_MONEY_DAYS", value_name = "DAYS")]
     pub(super) keep_money_days: Option<u32>,
-    /// Events that could not be stored are kept so many days; 0: for ever
+    /// Events that could not be stored, and the raw archive, are kept so many days; 0: for ever
     #[arg(long, env = "BLM_KEEP_RAW_DAYS", value_name = "DAYS")]
     pub(super) keep_raw_days: Option<u32>,
     /// After SIGTERM everything is stored within this, s

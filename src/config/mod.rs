@@ -12,6 +12,7 @@ mod live;
 mod networks;
 mod open_live;
 mod role;
+mod shown;
 
 use std::{
     collections::BTreeSet,
@@ -37,10 +38,7 @@ use self::{
     args::{Command, RunArgs},
     file::{File, RoomName, read_file},
 };
-use crate::{
-    domain::RoomRef,
-    supervise::{faults, warnings},
-};
+use crate::{domain::RoomRef, supervise::faults};
 
 /// What the program is to do.
 #[derive(Debug)]
@@ -53,6 +51,13 @@ pub enum Plan {
         settings: Box<Settings>,
         /// For a program.
         json: bool,
+    },
+    /// Monitor a list of rooms.
+    Import {
+        /// Into which.
+        settings: Box<Settings>,
+        /// The list.
+        file: PathBuf,
     },
     /// Take over the original's database.
     ImportDjango {
@@ -73,6 +78,13 @@ pub enum Plan {
         file: PathBuf,
         /// Also over a file that is there.
         force: bool,
+    },
+    /// Read the raw archive once more.
+    Replay {
+        /// Whose.
+        settings: Box<Settings>,
+        /// Into which database.
+        file: PathBuf,
     },
     /// Put a copy in the place of the history.
     Restore {
@@ -124,8 +136,12 @@ pub struct Settings {
     pub connect: Connect,
     /// Who is on air is asked for all rooms this often.
     pub status_interval: Duration,
+    /// Chat far below its own rate for that long is thinned.
+    pub thinned: Duration,
     /// Events are stored at most this often.
     pub sync_interval: Duration,
+    /// Frames are kept as they came.
+    pub archive: bool,
     /// How long what is stored.
     pub keep: Keep,
     /// After SIGTERM everything is stored within this.
@@ -142,18 +158,6 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// Token of programs that administrate, from the environment.
     pub admin_token: Option<Secret>,
-}
-
-impl Settings {
-    /// The settings, a line each, without secrets, for whoever helps.
-    pub fn shown(&self) -> Vec<String> {
-        let mut open = self.clone();
-        if let Some(url) = &mut open.upstream {
-            // Fails for an address that can carry no password.
-            let _ = (url.set_password(None), url.set_username(""));
-        }
-        format!("{open:#?}").lines().map(warnings::redacted).collect()
-    }
 }
 
 /// Days that each class of the history is kept; 0 is for ever.
@@ -194,6 +198,8 @@ const CALLS_PER_SECOND_RIG: f64 = 200.0;
 const ROOMS_PER_ACCOUNT: usize = 6;
 /// One batch call every 30 to 60 s has long been tolerated; every 10 s is blocked soon.
 const STATUS_SECONDS: u64 = 30;
+/// Long enough for a pause between two songs, short enough to find it within one.
+const THINNED_SECONDS: u64 = 180;
 
 /// What the web server says of itself at every start is of no use to anybody.
 const DEFAULT_LOG: &str = "info,actix_server=warn";
@@ -214,11 +220,13 @@ fn plan_from(cli: Cli, default_file: &Path) -> Result<Plan, ConfigError> {
         None => Plan::Run(settled(cli.run)?),
         Some(Command::Run(args)) => Plan::Run(settled(*args)?),
         Some(Command::Check { json, settings }) => Plan::Check { settings: settled(*settings)?, json },
+        Some(Command::Import { file, settings }) => Plan::Import { settings: settled(*settings)?, file },
         Some(Command::ImportDjango { file, monitor, settings }) => {
             Plan::ImportDjango { settings: settled(*settings)?, file, monitor }
         }
         Some(Command::Backup { file, force, settings }) => Plan::Backup { settings: settled(*settings)?, file, force },
         Some(Command::Restore { file, settings }) => Plan::Restore { settings: settled(*settings)?, file },
+        Some(Command::Replay { file, settings }) => Plan::Replay { settings: settled(*settings)?, file },
         Some(Command::Login(args)) => Plan::Login(settled(*args)?),
         Some(Command::Export(args)) => Plan::Export(args),
         Some(Command::Simulate(args)) => Plan::Simulate(args),
@@ -313,6 +321,14 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
             accepted: "1 to 3600",
         });
     }
+    let thinned_seconds = args.thinned_seconds.or(file.thinned_seconds).unwrap_or(THINNED_SECONDS);
+    if !(6..=3600).contains(&thinned_seconds) {
+        return Err(ConfigError::Value {
+            key: "thinned_seconds",
+            value: thinned_seconds.to_string(),
+            accepted: "6 to 3600",
+        });
+    }
     let sync_interval_ms = args.sync_interval_ms.or(file.sync_interval_ms).unwrap_or(500);
     if !(10..=3_600_000).contains(&sync_interval_ms) {
         return Err(ConfigError::Value {
@@ -349,7 +365,9 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         open_live,
         connect: args.connect.or(file.connect).unwrap_or(Connect::Always),
         status_interval: Duration::from_secs(status_seconds),
+        thinned: Duration::from_secs(thinned_seconds),
         sync_interval: Duration::from_millis(sync_interval_ms),
+        archive: args.archive.or(file.archive).unwrap_or(false),
         keep: Keep {
             chat_days: args.keep_chat_days.or(file.keep_chat_days).unwrap_or(0),
             entries_days: args.keep_entries_days.or(file.keep_entries_days).unwrap_or(90),

@@ -86,9 +86,30 @@ fn the_settings_are_shown_without_secrets() {
     let mut settings = settings(&args, None).expect("settles");
     settings.admin_password = Some(Secret("hunter4".into()));
     settings.admin_token = Some(Secret("hunter5".into()));
-    let shown = settings.shown().join("\n");
-    assert!(shown.contains("redis://…@localhost:6379/0") && shown.contains("127.0.0.1:8000"), "{shown}");
+    let shown: Vec<String> = settings.shown().into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let shown = shown.join("\n");
+    for line in [
+        "redis: redis://…@localhost:6379/0",
+        "listen: 127.0.0.1:8000",
+        "BLM_ADMIN_TOKEN: set",
+        "keep-chat-days: 0: for ever",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    }
     assert!(!shown.contains("hunter"), "{shown}");
+}
+
+#[test]
+fn every_option_of_run_is_among_the_settings_that_are_shown() {
+    let shown: BTreeSet<&str> =
+        settings(&[], None).expect("settles").shown().into_iter().map(|(name, _)| name).collect();
+    // Where settings come from is none; the original's switches are names of a role.
+    let others = ["config", "web-only", "collector-only"];
+    let command = Cli::command();
+    let run = command.find_subcommand("run").expect("a command");
+    let options = run.get_arguments().filter_map(|arg| arg.get_long()).filter(|name| !others.contains(name));
+    let missing: Vec<&str> = options.filter(|name| !shown.contains(name)).collect();
+    assert_eq!(missing, Vec::<&str>::new());
 }
 
 #[test]

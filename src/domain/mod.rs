@@ -9,6 +9,7 @@ pub mod event_id;
 pub mod moment;
 pub mod money;
 pub mod room;
+pub mod room_list;
 pub mod user;
 pub mod wire;
 

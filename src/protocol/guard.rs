@@ -1,13 +1,13 @@
 //! The three messages of a guard purchase: `GUARD_BUY`, `USER_TOAST_MSG`, `USER_TOAST_MSG_V2`.
 //!
 //! Each becomes a [`GuardMessage`]. Not here: making one purchase of up to three of them (`guards`).
-//! Invariant: prices are gold as given; only a toast knows what was really paid, and believes in a zero.
+//! Invariant: prices are gold, for all that was bought; only a toast knows what was really paid, and believes in a zero.
 
 use serde::Deserialize;
 
 use super::{
     command::{Message, Unreadable},
-    guards::{GuardMessage, Part, list_price},
+    guards::{GuardMessage, Part, for_all, list_price},
     lenient::{Int, Object, Text, amount},
     purchase,
     user::UserInfo,
@@ -52,10 +52,11 @@ fn assemble(
     let by_gift = fields.gift_id.0.map(|gift_id| gift_id.saturating_sub(10_000));
     let guard_level = fields.guard_level.0.filter(is_level).or(by_gift.filter(is_level));
     let guard_level = guard_level.ok_or(Unreadable::Missing("guard_level"))?;
-    let num = purchase::number(fields.num)?;
+    let unit = fields.unit.filled().unwrap_or_else(|| "月".into());
+    // A day card (`*3天`) says how many days in its unit, and something else in `num`.
+    let num = if unit.starts_with('*') { 1 } else { purchase::number(fields.num)? };
     // Nothing is sold for nothing, but what was won or given out was paid with nothing.
     let price = purchase::gold("price", fields.price)?.filter(|price| command != "GUARD_BUY" || !price.is_zero());
-    let unit = fields.unit.filled().unwrap_or_else(|| "月".into());
     purchase::total("price", price.unwrap_or_else(|| list_price(guard_level, 1, &unit)), num)?;
     let start = fields.start_time.positive();
     Ok(GuardMessage {
@@ -64,8 +65,8 @@ fn assemble(
         user,
         guard_level,
         num,
+        price: price.map(|price| for_all(price, guard_level, num, &unit)),
         unit,
-        price,
         command,
         part: part(fields.payflow_id.number().unwrap_or_default()),
     })
@@ -190,6 +191,31 @@ mod tests {
         ] {
             let json = format!(r#"{{"cmd":"{cmd}","data":{{"guard_level":3{price}}}}}"#);
             assert_eq!(read(&json).price, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_price_of_one_month_is_taken_times_the_months_and_one_of_all_as_it_is() {
+        for (cmd, data, num, gold) in [
+            ("GUARD_BUY", r#""guard_level":3,"num":3,"price":198000"#, 3, 594_000),
+            ("GUARD_BUY", r#""guard_level":2,"num":"12","price":"1998000""#, 12, 23_976_000),
+            ("GUARD_BUY", r#""guard_level":3,"num":3,"price":594000"#, 3, 594_000),
+            ("USER_TOAST_MSG", r#""guard_level":3,"num":1,"price":138000,"unit":"月""#, 1, 138_000),
+            ("USER_TOAST_MSG", r#""guard_level":3,"num":3,"price":514000,"unit":"月""#, 3, 514_000),
+            ("USER_TOAST_MSG", r#""guard_level":3,"num":6,"price":948000"#, 6, 948_000),
+            ("USER_TOAST_MSG", r#""guard_level":3,"num":6,"price":158000"#, 6, 948_000),
+            ("USER_TOAST_MSG", r#""guard_level":2,"num":12,"price":19176000,"unit":"月""#, 12, 19_176_000),
+            ("USER_TOAST_MSG", r#""guard_level":1,"num":1,"price":15998000,"unit":"年""#, 1, 15_998_000),
+            ("USER_TOAST_MSG", r#""guard_level":3,"num":99,"price":2000,"unit":"*3天""#, 1, 2_000),
+            (
+                "USER_TOAST_MSG_V2",
+                r#""guard_info":{"guard_level":3},"pay_info":{"num":3,"price":514000,"unit":"月"}"#,
+                3,
+                514_000,
+            ),
+        ] {
+            let message = read(&format!(r#"{{"cmd":"{cmd}","data":{{{data}}}}}"#));
+            assert_eq!((message.num, message.price), (num, Some(Gold(gold))), "{data}");
         }
     }
 

@@ -36,7 +36,7 @@ pub struct GuardMessage {
     pub num: i64,
     /// Such as 月.
     pub unit: String,
-    /// The list price, or what was paid if it is a toast. Messages of 2018 have none.
+    /// What all cost by the list, or what was paid if it is a toast. Messages of 2018 have none.
     pub price: Option<Gold>,
     /// The command that brought it.
     pub command: &'static str,
@@ -317,10 +317,18 @@ fn event(message: &GuardMessage, alone: bool) -> Event {
     purchase::read_from(message.command, arrival.event(timestamp_ms, user, Body::Guard(guard), &facts))
 }
 
-/// What so many units of a guard cost by the list, where nothing is said about it. Day cards (`*3天`) are not sold.
+/// What was paid in all, where a message says `price` of `num` units. `GUARD_BUY` says it of one month, toasts say it
+/// of all: 198000 and 514000 for three. No month is dearer than by the list, and no two of them are as cheap as one, so
+/// the price itself tells which it is.
+pub(super) fn for_all(price: Gold, guard_level: i64, num: i64, unit: &str) -> Gold {
+    if unit == "月" && price <= list_price(guard_level, 1, unit) { price.times(num) } else { price }
+}
+
+/// What so many units of a guard cost by the list, where nothing is said about it. Cards of days or weeks (`*3天`) are
+/// not sold.
 pub(super) fn list_price(guard_level: i64, num: i64, unit: &str) -> Gold {
     let months = match unit {
-        _ if unit.contains('天') => 0,
+        _ if unit.contains(['天', '周']) => 0,
         "年" => num.saturating_mul(12),
         _ => num,
     };

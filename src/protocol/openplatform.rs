@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     command::{Decoded, Message, Unreadable},
-    guards::list_price,
+    guards::{for_all, list_price},
     lenient::{Int, List, Object, Text, Thousandths, amount},
     purchase,
     signal::Signal,
@@ -103,14 +103,16 @@ fn guard(message: &Message, mut fields: Fields) -> Result<Event, Unreadable> {
     }
     let level = |level: &i64| (1..=3).contains(level);
     let guard_level = fields.guard_level.0.filter(level).ok_or(Unreadable::Missing("guard_level"))?;
-    let num = purchase::number(fields.guard_num)?;
     let unit = std::mem::take(&mut fields.guard_unit).filled().unwrap_or_else(|| "月".into());
+    let num = if unit.starts_with('*') { 1 } else { purchase::number(fields.guard_num)? };
     let price = purchase::gold("price", fields.price)?.filter(|price| !price.is_zero());
+    purchase::total("price", price.unwrap_or_else(|| list_price(guard_level, 1, &unit)), num)?;
     let body = Guard {
         guard_level,
         num,
         // Messages of 2022 have no price.
-        paid: price.unwrap_or_else(|| list_price(guard_level, num, &unit)),
+        paid: price
+            .map_or_else(|| list_price(guard_level, num, &unit), |price| for_all(price, guard_level, num, &unit)),
         unit,
         estimated: price.is_none(),
         explains: None,

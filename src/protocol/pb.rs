@@ -161,6 +161,9 @@ pub struct SendGift {
     /// The name.
     #[prost(bytes = "vec", tag = "2")]
     pub uname: Vec<u8>,
+    /// The guest that the gift is meant for.
+    #[prost(message, optional, tag = "7")]
+    pub send_master: Option<Master>,
     /// The badge as older messages have it.
     #[prost(message, optional, tag = "8")]
     pub medal_info: Option<GiftMedal>,
@@ -245,6 +248,17 @@ pub struct GiftItem {
     /// Who received it, as user object.
     #[prost(message, optional, tag = "33")]
     pub receiver_uinfo: Option<UserInfo>,
+}
+
+/// The guest that a gift is meant for.
+#[derive(Clone, PartialEq, Message)]
+pub struct Master {
+    /// The number.
+    #[prost(int64, tag = "1")]
+    pub uid: i64,
+    /// The name.
+    #[prost(bytes = "vec", tag = "2")]
+    pub uname: Vec<u8>,
 }
 
 /// Who received a gift.

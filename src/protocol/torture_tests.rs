@@ -87,8 +87,8 @@ mod tests {
         }
         let all: Vec<Intake> = seeds().iter().map(|seed| chew(&way(1, seed))).collect();
         let count = |number: fn(&Intake) -> usize| all.iter().map(number).sum::<usize>();
-        assert_eq!(count(|intake| intake.events.len()), 32);
-        assert_eq!((count(|intake| intake.guards.len()), count(|intake| intake.unknown.len())), (3, 1));
+        assert_eq!(count(|intake| intake.events.len()), 35);
+        assert_eq!((count(|intake| intake.guards.len()), count(|intake| intake.unknown.len())), (5, 1));
     }
 
     #[test]

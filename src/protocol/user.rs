@@ -53,10 +53,13 @@ pub struct OldMedal {
 }
 
 impl UserInfo {
-    /// Who this is, where the message's own fields for it may be filled or empty.
+    /// Who this is, where the message's own fields for it may be filled or empty. The number and the name are from one
+    /// place: there are messages that hide both in their own fields and tell them in the object.
     pub fn user(self, uid: Int, username: Text) -> (User, Option<Medal>) {
+        let name = self.base.or_default().name;
+        let username =
+            if uid.is_set() || !self.uid.is_set() { username.or(name) } else { name.or(username) }.or_empty();
         let uid = uid.or(self.uid).positive().and_then(|uid| u64::try_from(uid).ok()).unwrap_or(0);
-        let username = username.or(self.base.or_default().name).or_empty();
         let medal = self.medal.or_default();
         (User { uid: Uid(uid), username, masked: uid == 0, alias: None }, worn(medal.name, medal.level))
     }
@@ -85,6 +88,26 @@ mod tests {
 
     fn read(json: &str) -> (User, Option<Medal>) {
         serde_json::from_str::<UserInfo>(json).expect("reads").user(Int(None), Text(None))
+    }
+
+    #[test]
+    fn number_and_name_are_from_one_place() {
+        let object = |uid: i64, name: &str| UserInfo {
+            uid: Int(Some(uid)),
+            base: Object(Some(Base { name: name.into() })),
+            medal: Object::default(),
+        };
+        for (uid, name, info, expected) in [
+            (0, "南***", object(5, "南京"), (5, "南京")),
+            (0, "南***", object(5, ""), (5, "南***")),
+            (0, "南***", object(0, "南***"), (0, "南***")),
+            (0, "南***", object(0, "南京"), (0, "南***")),
+            (5, "南京", object(5, "南***"), (5, "南京")),
+            (5, "", object(5, "南京"), (5, "南京")),
+        ] {
+            let (user, _) = info.user(Int(Some(uid)), name.into());
+            assert_eq!((user.uid.0, user.username.as_str(), user.masked), (expected.0, expected.1, expected.0 == 0));
+        }
     }
 
     #[test]

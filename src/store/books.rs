@@ -29,6 +29,8 @@ pub struct Intake {
     pub repeated: u64,
     /// Frames or messages that could not be read.
     pub unreadable: u64,
+    /// Chat lines of another room.
+    pub mirrored: u64,
     /// Given up, by reason.
     pub dropped: BTreeMap<String, u64>,
 }
@@ -39,6 +41,7 @@ impl Intake {
         self.received += later.received;
         self.repeated += later.repeated;
         self.unreadable += later.unreadable;
+        self.mirrored += later.mirrored;
         for (reason, n) in later.dropped {
             *self.dropped.entry(reason).or_default() += n;
         }
@@ -80,6 +83,7 @@ fn add(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Intake>) -> Query
             blm_intake::received.eq(intake.received as i64),
             blm_intake::repeated.eq(intake.repeated as i64),
             blm_intake::unreadable.eq(intake.unreadable as i64),
+            blm_intake::mirrored.eq(intake.mirrored as i64),
         )
     };
     for rows in rooms.iter().map(row).collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
@@ -91,6 +95,7 @@ fn add(writer: &mut SqliteConnection, rooms: &BTreeMap<RoomId, Intake>) -> Query
                 blm_intake::received.eq(blm_intake::received + excluded(blm_intake::received)),
                 blm_intake::repeated.eq(blm_intake::repeated + excluded(blm_intake::repeated)),
                 blm_intake::unreadable.eq(blm_intake::unreadable + excluded(blm_intake::unreadable)),
+                blm_intake::mirrored.eq(blm_intake::mirrored + excluded(blm_intake::mirrored)),
             ))
             .execute(writer)?;
     }
@@ -131,11 +136,11 @@ impl Database {
                 if found.as_ref() != position.map(|position| &position.0) {
                     return Ok(None);
                 }
-                let intakes: Vec<(i64, i64, i64, i64)> = blm_intake::table.load(writer)?;
-                for (room, received, repeated, unreadable) in intakes {
+                let intakes: Vec<(i64, i64, i64, i64, i64)> = blm_intake::table.load(writer)?;
+                for (room, received, repeated, unreadable, mirrored) in intakes {
                     let intake = &mut all.entry(RoomId(room as u64)).or_default().intake;
                     (intake.received, intake.repeated) = (received as u64, repeated as u64);
-                    intake.unreadable = unreadable as u64;
+                    (intake.unreadable, intake.mirrored) = (unreadable as u64, mirrored as u64);
                 }
                 for (room, reason, n) in blm_drop::table.load::<(i64, String, i64)>(writer)? {
                     all.entry(RoomId(room as u64)).or_default().intake.dropped.insert(reason, n as u64);
@@ -169,7 +174,7 @@ mod tests {
 
     fn intake(received: u64, repeated: u64, lane_full: u64) -> Intake {
         let dropped = BTreeMap::from([("lane_full".to_owned(), lane_full)]);
-        Intake { received, repeated, unreadable: 0, dropped }
+        Intake { received, repeated, unreadable: 3, mirrored: 4, dropped }
     }
 
     #[test]
@@ -190,6 +195,7 @@ mod tests {
         let books = open(BTreeMap::from([(room, 5)])).unwrap();
         assert_eq!(books[&room].intake.dropped, BTreeMap::from([("lane_full".to_owned(), 2), (LOST.to_owned(), 2)]));
         assert_eq!(books[&room].intake.received, 13);
+        assert_eq!((books[&room].intake.unreadable, books[&room].intake.mirrored), (3, 4));
         // Six are on the way: one was not booked yet.
         let books = open(BTreeMap::from([(room, 6)])).unwrap();
         assert_eq!(books[&room].intake.received, 14);

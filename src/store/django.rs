@@ -29,6 +29,7 @@ use super::{
     record::Recorded,
     retention::Class,
     sqlite::{Database, QueryError, connect, failed},
+    tasks,
 };
 use crate::domain::{
     Body, CoinType, Danmaku, Event, EventId, Gift, Gold, Kind, Medal, RoomId, RoomInfo, Source, Uid, User,
@@ -206,7 +207,7 @@ impl Database {
             .load_iter::<Row, DefaultLoadingMode>(&mut original.connection)
             .map_err(failed("read the other database"))?
             .fuse();
-        let recorded: Recorded = self.import(|| {
+        let recorded: Recorded = self.import(tasks::IMPORT, || {
             let mut events = Vec::with_capacity(STEP);
             while events.len() < STEP {
                 let Some(row) = rows.next() else { break };

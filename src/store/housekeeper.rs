@@ -6,6 +6,7 @@
 //! next time.
 
 use std::{
+    path::PathBuf,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -19,6 +20,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
+    archive,
     retention::{Class, Retention},
     sqlite::{Database, QueryError},
     upkeep::{FileSize, Sample, disk_free_bytes, growth_per_day},
@@ -65,7 +67,7 @@ pub struct Deleted {
     pub gauges: u64,
     /// Gifts, super chats, guards.
     pub money: u64,
-    /// Dead letters.
+    /// Dead letters, and files of the raw archive.
     pub raw: u64,
 }
 
@@ -93,6 +95,8 @@ pub struct Storage {
     pub growth_bytes_per_day: Option<i64>,
     /// Days until the disk is full, at that growth.
     pub full_in_days: Option<u64>,
+    /// The raw archive.
+    pub raw_bytes: u64,
     /// Chat lines that the index has not reached.
     pub unindexed: i64,
     /// How long what is kept.
@@ -105,6 +109,8 @@ pub struct Storage {
 pub struct Housekeeper {
     database: Database,
     retention: Retention,
+    /// Where the raw archive is, if there is one.
+    raw: PathBuf,
     cleaning: Mutex<()>,
     last: Mutex<Option<Cleanup>>,
     indexed_at: Mutex<Option<Instant>>,
@@ -112,11 +118,12 @@ pub struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// For a history.
-    pub fn new(database: Database, retention: Retention) -> Housekeeper {
+    /// For a history, and a raw archive in this folder.
+    pub fn new(database: Database, retention: Retention, raw: PathBuf) -> Housekeeper {
         Housekeeper {
             database,
             retention,
+            raw,
             cleaning: Mutex::default(),
             last: Mutex::default(),
             indexed_at: Mutex::default(),
@@ -158,7 +165,7 @@ impl Housekeeper {
         self.database.add_sample(Sample {
             at_ms: now_ms(),
             database_bytes: bytes(file.file_bytes + file.log_bytes),
-            raw_bytes: 0,
+            raw_bytes: bytes(archive::bytes(&self.raw)),
         })
     }
 
@@ -167,7 +174,8 @@ impl Housekeeper {
         let Ok(_cleaning) = self.cleaning.try_lock() else { return };
         let started_ms = now_ms();
         *held(&self.last) = Some(Cleanup { started_ms, ..Cleanup::default() });
-        let error = self.delete(started_ms).and_then(|()| self.shrink()).err().map(|error| error.to_string());
+        let tidied = self.delete(started_ms).and_then(|()| self.shrink()).map_err(|error| error.to_string());
+        let error = tidied.and_then(|()| self.delete_frames(started_ms)).err();
         self.note(|cleanup| {
             cleanup.ended_ms = Some(now_ms());
             cleanup.error = error;
@@ -191,6 +199,7 @@ impl Housekeeper {
             disk_free_bytes: free,
             growth_bytes_per_day: growth,
             full_in_days,
+            raw_bytes: archive::bytes(&self.raw),
             unindexed: self.database.unindexed()?,
             retention: self.retention,
             cleanup: self.last_cleanup(),
@@ -206,6 +215,18 @@ impl Housekeeper {
                 Ok(gone == ROWS_A_STEP)
             })?;
         }
+        Ok(())
+    }
+
+    /// Deletes what is old of the raw archive.
+    fn delete_frames(&self, now_ms: i64) -> Result<(), String> {
+        let Some(cutoff) = self.retention.cutoff_ms(Class::Raw, now_ms) else { return Ok(()) };
+        let gone = archive::delete_older(&self.raw, cutoff);
+        let (files, bytes) = gone.map_err(|error| format!("the raw archive {}: {error}", self.raw.display()))?;
+        self.note(|cleanup| {
+            cleanup.deleted.raw += files;
+            cleanup.freed_bytes += bytes;
+        });
         Ok(())
     }
 

@@ -42,13 +42,15 @@ pub mod orders;
 pub mod rooms;
 
 // What is asked of it.
+pub mod coverage;
 pub mod figures;
 pub mod queries;
 mod search;
 pub mod series;
 pub mod walk;
 
-// How it is kept in order.
+// How it is kept in order, and what is kept beside it.
+pub mod archive;
 pub mod backup;
 pub mod housekeeper;
 pub mod retention;
@@ -58,6 +60,8 @@ pub mod upkeep;
 mod contract_tests;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod redis_tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -199,7 +203,7 @@ pub struct RoomTotals {
     pub last_event_ms: i64,
 }
 
-/// The first place events come to. Both implementations pass the same suite (`store::contract_tests`).
+/// The first place events come to. All implementations pass the same suite (`store::contract_tests`).
 #[async_trait]
 pub trait LiveStore: Send + Sync + 'static {
     /// Which one it is.

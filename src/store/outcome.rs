@@ -44,6 +44,12 @@ impl Outcome {
     }
 }
 
+impl std::ops::AddAssign for Outcome {
+    fn add_assign(&mut self, more: Outcome) {
+        *self = [*self, more].into_iter().sum();
+    }
+}
+
 impl std::iter::Sum for Outcome {
     fn sum<I: Iterator<Item = Outcome>>(outcomes: I) -> Outcome {
         outcomes.fold(Outcome::default(), |sum, next| Outcome {

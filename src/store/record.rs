@@ -117,9 +117,19 @@ impl Database {
             .map_err(|source| RecordError::Transaction { events: events.len(), source })
     }
 
-    /// Stores what `next` takes from another program's database, until it gives nothing, all of it or none. Sums
+    /// Stores what was read from the raw archive once more, in one transaction; otherwise as an import.
+    pub fn import_replayed(&self, events: Vec<Event>) -> Result<Recorded, QueryError> {
+        let mut events = Some(events);
+        self.import(tasks::REPLAY, || Ok(events.take().unwrap_or_default()))
+    }
+
+    /// Stores what `next` takes from elsewhere, until it gives nothing, all of it or none. Sums
     /// are as for what is received; the ledger and the task, which are about receiving, stay as they are.
-    pub(super) fn import(&self, mut next: impl FnMut() -> QueryResult<Vec<Event>>) -> Result<Recorded, QueryError> {
+    pub(super) fn import(
+        &self,
+        kind: &str,
+        mut next: impl FnMut() -> QueryResult<Vec<Event>>,
+    ) -> Result<Recorded, QueryError> {
         let started = Utc::now().naive_utc();
         let imported = self.writer()?.immediate_transaction(|writer| {
             let mut run = Run::default();
@@ -128,17 +138,17 @@ impl Database {
                 if events.is_empty() {
                     break;
                 }
-                make_rooms(writer, events.iter().map(|event| event.room_id))?;
+                run.sums.know(make_rooms(writer, events.iter().map(|event| event.room_id))?);
                 for chunk in events.iter().collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
                     run.store(writer, chunk)?;
                 }
             }
             let Run { sums, rooms, last_error } = run;
             let recorded = Recorded { totals: sums.write(writer)?, rooms };
-            tasks::log_run(writer, tasks::IMPORT, started, recorded.outcome(), last_error.as_deref())?;
+            tasks::log_run(writer, kind, started, recorded.outcome(), last_error.as_deref())?;
             Ok(recorded)
         });
-        imported.map_err(super::sqlite::failed("take over the other database"))
+        imported.map_err(super::sqlite::failed("store what was read elsewhere"))
     }
 
     /// Does what storing `events` would do and takes it back, for whoever looks for the one that panics.

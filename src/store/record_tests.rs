@@ -191,6 +191,11 @@ fn a_row_that_the_tables_refuse_is_buried_alone() {
         .map(|run| (run.total_records, run.success_records, run.failed_records, run.status.as_str()))
         .collect();
     assert_eq!(said, [(101, 101, 0, "success"), (101, 100, 1, "partial")]);
+    // What could not be read moves the position, and nothing else.
+    let passed_over = Batch { position: Position("3".into()), events: Vec::new() };
+    database.record(StoreKind::Embedded, &[passed_over]).unwrap();
+    assert_eq!(database.cursor(StoreKind::Embedded).unwrap(), Some(Position("3".into())));
+    assert_eq!(database.sync_log(10).unwrap(), log, "a run that moved nothing has no row");
     let task = database.task().unwrap().unwrap();
     assert_eq!((task.collected_danmaku, task.collected_gifts, task.error_count), (Some(99), Some(1), Some(1)));
     assert_eq!(task.room_ids_json.as_deref(), Some("[1]"));

@@ -108,11 +108,11 @@ fn the_index_forgets_what_is_deleted_or_erased() {
 
 #[test]
 fn nothing_is_deleted_that_is_kept_for_ever_and_a_run_says_what_it_did() {
-    let (_folder, database) = open();
+    let (folder, database) = open();
     a_history(&database);
     let all = rows(&database);
     let cleaned = |retention| {
-        let housekeeper = Housekeeper::new(database.clone(), retention);
+        let housekeeper = Housekeeper::new(database.clone(), retention, folder.path().join("raw"));
         housekeeper.cleanup();
         housekeeper.last_cleanup().unwrap()
     };

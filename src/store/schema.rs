@@ -64,6 +64,7 @@ diesel::table! {
         received -> BigInt,
         repeated -> BigInt,
         unreadable -> BigInt,
+        mirrored -> BigInt,
     }
 }
 

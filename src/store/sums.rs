@@ -35,6 +35,11 @@ impl Sums {
         Sums { streamers, ..Sums::default() }
     }
 
+    /// So are these.
+    pub(super) fn know(&mut self, streamers: HashMap<RoomId, Uid>) {
+        self.streamers.extend(streamers);
+    }
+
     /// Whose the rooms are, as far as known.
     pub(super) fn streamers(&self) -> &HashMap<RoomId, Uid> {
         &self.streamers

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     outcome::Outcome,
-    rows::to_ms,
+    rows::{to_ms, to_time},
     schema::{live_data_datamigrationlog as log, live_data_monitoringtask as task},
     sqlite::{Database, QueryError, failed},
 };
@@ -25,6 +25,9 @@ pub(super) const LIVE_SYNC: &str = "live_sync";
 
 /// How a run is called that took over another program's database.
 pub(super) const IMPORT: &str = "django_import";
+
+/// How a run is called that read the raw archive once more.
+pub(super) const REPLAY: &str = "replay";
 
 /// Successful runs that the log keeps: about three hours at one a second. Others are kept for ever.
 const RUNS_KEPT: i64 = 10_000;
@@ -73,14 +76,15 @@ pub struct Task {
     pub last_error: Option<String>,
     /// When the program ended, UTC; none while it runs, or when it was killed.
     pub end_time: Option<NaiveDateTime>,
-    /// When it last wrote something down, UTC.
+    /// Until when everything that it received is safe, UTC.
     pub updated_at: Option<NaiveDateTime>,
 }
 
 impl Task {
-    /// When the last run ended, or at the latest was still alive, unix ms.
-    pub fn last_alive_ms(&self) -> Option<i64> {
-        self.end_time.or(self.updated_at).map(|at| at.and_utc().timestamp_millis())
+    /// Until when everything that the last run received is there, unix ms, and whether it was killed.
+    pub fn received_until(&self) -> Option<(i64, bool)> {
+        let at_ms = self.end_time.or(self.updated_at)?.and_utc().timestamp_millis();
+        Some((at_ms, self.end_time.is_none()))
     }
 }
 
@@ -114,17 +118,18 @@ impl Database {
     pub fn set_task_rooms(&self, rooms: &[RoomId]) -> Result<(), QueryError> {
         diesel::update(task::table)
             .filter(task::task_name.eq(TASK))
-            .set((task::room_ids_json.eq(json_list(rooms)), task::updated_at.eq(Utc::now().naive_utc())))
+            .set(task::room_ids_json.eq(json_list(rooms)))
             .execute(&mut *self.writer()?)
             .map(drop)
             .map_err(failed("change the task's rooms"))
     }
 
-    /// The program lives: what it missed after a kill began later than this.
-    pub fn task_is_alive(&self) -> Result<(), QueryError> {
+    /// The program lives, and everything that it received until then, unix ms, is safe: what it missed after a kill
+    /// began later than this.
+    pub fn task_is_safe(&self, until_ms: i64) -> Result<(), QueryError> {
         diesel::update(task::table)
             .filter(task::task_name.eq(TASK))
-            .set(task::updated_at.eq(Utc::now().naive_utc()))
+            .set(task::updated_at.eq(to_time(until_ms)))
             .execute(&mut *self.writer()?)
             .map(drop)
             .map_err(failed("say that the program lives"))
@@ -200,7 +205,8 @@ fn json_list(rooms: &[RoomId]) -> String {
     serde_json::Value::from(rooms.iter().map(|room| room.0).collect::<Vec<_>>()).to_string()
 }
 
-/// Writes the log row of a run that began at `started` and ends now, and lets go of old ones.
+/// Writes the log row of a run that began at `started` and ends now, and lets go of old ones. A run that moved nothing
+/// has none.
 pub(super) fn log_run(
     writer: &mut SqliteConnection,
     kind: &str,
@@ -208,6 +214,9 @@ pub(super) fn log_run(
     outcome: Outcome,
     error: Option<&str>,
 ) -> QueryResult<()> {
+    if outcome.received() == 0 {
+        return Ok(());
+    }
     let id: i64 = diesel::insert_into(log::table)
         .values((
             log::migration_type.eq(kind),
@@ -249,7 +258,6 @@ pub(super) fn count(
             task::collected_gifts.eq(known.collected_gifts.unwrap_or(0) + gifts),
             task::error_count.eq(known.error_count.unwrap_or(0) + errors as i64),
             task::last_error.eq(last_error.or(known.last_error)),
-            task::updated_at.eq(Utc::now().naive_utc()),
         ))
         .execute(writer)
         .map(drop)

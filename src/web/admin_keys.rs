@@ -1,4 +1,4 @@
-//! The administrator's keys and share links, and rooms by the dozen.
+//! The administrator's keys and share links.
 //!
 //! A key is shown on the page that answers the form, and never again.
 
@@ -7,19 +7,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Site, admin, api,
+    Site, admin,
     auth::{digest_text, random_text},
     error::Refusal,
     keys::Scope,
 };
-use crate::{domain::RoomRef, supervise::vitals::unix_ms};
+use crate::supervise::vitals::unix_ms;
 
 /// The longest name of a key, characters.
 const NAME_CHARS: usize = 60;
 /// Keys there may be.
 const KEYS: usize = 200;
-/// Rooms of one list.
-const ROOMS: usize = 200;
 
 /// What the form for a new key sends.
 #[derive(Deserialize)]
@@ -82,62 +80,5 @@ pub async fn remove(
     match removed.await {
         Ok(()) => admin::done(&site, "key-removed"),
         Err(refusal) => admin::refused(&request, &site, refusal, None).await,
-    }
-}
-
-/// What the form for many rooms sends.
-#[derive(Deserialize)]
-pub struct Many {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    rooms: String,
-}
-
-/// POST `/live/admin/rooms/bulk`: numbers and links with commas, blanks or line ends between them.
-pub async fn bulk(request: HttpRequest, form: web::Form<Many>, site: web::Data<Site>) -> HttpResponse {
-    if let Err(refusal) = site.web.auth.admit(&request, Some(&form.token)) {
-        return admin::refused(&request, &site, refusal, None).await;
-    }
-    let named = names(&form.rooms);
-    if named.is_empty() || named.len() > ROOMS {
-        let refusal = Refusal::bad_parameter(format!("rooms: name 1 to {ROOMS} rooms"));
-        return admin::refused(&request, &site, refusal, None).await;
-    }
-    let mut outcomes = Vec::new();
-    // One after another: Bilibili does not like to be asked for many at once.
-    for name in named {
-        let added = match name.parse::<RoomRef>().map_err(api::not_a_room) {
-            Ok(room) => site.web.rooms.add(room).await.map_err(Refusal::from),
-            Err(refusal) => Err(refusal),
-        };
-        outcomes.push(match added {
-            Ok(info) => json!({"typed": name, "room_id": info.room_id, "uname": info.uname}),
-            Err(refusal) => json!({"typed": name, "why": admin::words_of(&request, &refusal)}),
-        });
-    }
-    admin::draw(&request, &site, StatusCode::OK, json!({"outcomes": outcomes})).await
-}
-
-/// Each name once, in order.
-fn names(typed: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for name in typed.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '，' | '；' | '、' | '"')) {
-        if !name.is_empty() && !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
-    }
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_of_rooms_is_read_however_it_was_pasted() {
-        let typed = "21452505, 76；https://live.bilibili.com/1?x=2\n\"76\"\t，\r\n 9";
-        assert_eq!(names(typed), ["21452505", "76", "https://live.bilibili.com/1?x=2", "9"]);
-        assert_eq!(names(" \n"), [""; 0]);
     }
 }

@@ -24,7 +24,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::{accounts, audience::Audience, both, diagnostics, error::Refusal, get, socket, storage};
+use super::{accounts, audience::Audience, both, diagnostics, error::Refusal, get, room_list, socket, storage};
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
@@ -47,6 +47,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(call("/health/", get().to(system::health)))
         .service(call("/ledger/", get().to(system::ledger)))
         .service(call("/admin/rooms/", post().to(control::add)))
+        .service(call("/admin/rooms/import/", post().to(room_list::by_call)))
         .service(call("/admin/rooms/reconnect/", post().to(control::reconnect_all)))
         .service(call("/admin/diagnostics/", get().to(diagnostics::by_call)))
         .service(call("/admin/rooms/{room}/", delete().to(control::remove)))

@@ -47,7 +47,8 @@ async fn the_books_of_all_time_are_those_of_earlier_runs_and_of_this_one() {
     let entry = |received, stored, pending, unknown| {
         json!({
             "received": received, "stored": stored, "duplicate": 2, "dropped": {"lane_full": 2}, "dead_letter": 1,
-            "pending": pending, "unknown_commands": {"NEW_THING": unknown}, "unreadable": 0, "balanced": true,
+            "pending": pending, "unknown_commands": {"NEW_THING": unknown}, "unreadable": 0, "mirrored": 0,
+            "balanced": true,
         })
     };
     assert_eq!(data["total"], entry(13, 5, 3, 1));

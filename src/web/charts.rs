@@ -13,7 +13,7 @@ use super::{
     Site,
     api::{
         params::{self, Params},
-        trend::{Received, Stretch, series},
+        trend::{Stretch, series},
     },
     pages::{answer, names},
     week::{self, Hour},
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     domain::RoomId,
     store::{
+        coverage::Received,
         series::Step,
         sqlite::{Database, QueryError},
     },
@@ -53,6 +54,7 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
         let chosen = room.filter(|room| rooms.iter().any(|known| known.info.room_id == *room));
         let asked = params::text(&params, "span").unwrap_or_default();
         let (span, length, step) = SPANS.into_iter().find(|(name, ..)| *name == asked).unwrap_or(SPANS[1]);
+        let is_chosen = asked == span;
         let to_ms = unix_ms();
         let stretch = Stretch { from_ms: to_ms - length, to_ms, step };
         let shown: Vec<RoomId> = match chosen {
@@ -61,13 +63,19 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
         };
         let names = names(&rooms);
         let asked = shown.clone();
-        let (lines, heat, ranking) = site
+        let (mut lines, heat, ranking) = site
             .ask("drawing the charts", move |database| {
                 let lines = asked.iter().map(|room| line(database, *room, stretch)).collect::<Result<Vec<_>, _>>()?;
                 let heat = asked.iter().map(|room| hours(database, *room, to_ms)).collect::<Result<Vec<_>, _>>()?;
                 Ok((lines, week::week(&heat), database.ranking(step.start_of(stretch.from_ms), to_ms)?))
             })
             .await?;
+        // Whoever has just begun would look for a few points at the edge of two empty hours.
+        let young_ms = to_ms - SPANS[0].1;
+        let is_young =
+            !is_chosen && !lines.iter().flatten().any(|point| is_before(point, young_ms) && is_received(point));
+        let (span, from_ms) = if is_young { (SPANS[0].0, young_ms) } else { (span, stretch.from_ms) };
+        lines.iter_mut().for_each(|points| points.retain(|point| !is_before(point, step.start_of(from_ms))));
         let series: Vec<Value> = shown
             .iter()
             .zip(lines)
@@ -85,7 +93,7 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
             .collect();
         let left_out = if chosen.is_some() { 0 } else { rooms.len().saturating_sub(shown.len()) };
         let spans: Vec<&str> = SPANS.iter().map(|(name, ..)| *name).collect();
-        let data = json!({"step_ms": step.ms(), "from_ms": stretch.from_ms, "to_ms": to_ms, "series": &series});
+        let data = json!({"step_ms": step.ms(), "from_ms": from_ms, "to_ms": to_ms, "series": &series});
         Ok(json!({
             "section": "charts", "rooms": rooms, "room": chosen, "span": span, "spans": spans, "left_out": left_out,
             "series": series, "data": data, "by_minute": step == Step::Minute, "heat": heat, "heat_days": HEAT_DAYS,
@@ -93,6 +101,14 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
         }))
     })
     .await
+}
+
+fn is_before(point: &Value, ms: i64) -> bool {
+    point["at_ms"].as_i64().is_some_and(|at_ms| at_ms < ms)
+}
+
+fn is_received(point: &Value) -> bool {
+    point["coverage"].as_f64().is_some_and(|share| share > 0.0) || point["danmaku"].as_i64().is_some_and(|n| n > 0)
 }
 
 /// A room's points with the people of each minute and the gauges as they stood at its end.
@@ -121,7 +137,7 @@ fn line(database: &Database, room: RoomId, stretch: Stretch) -> Result<Vec<Value
 fn hours(database: &Database, room: RoomId, to_ms: i64) -> Result<Vec<Hour>, QueryError> {
     let from_ms = Step::Hour.start_of(to_ms - HEAT_DAYS * DAY_MS);
     let stored = database.danmaku_by_hour(room, from_ms, to_ms)?;
-    let received = Received::of(database, room, from_ms, to_ms, stored.first().map(|figure| figure.at_ms))?;
+    let received = Received::of(database, room, from_ms..to_ms, to_ms)?;
     let stored: BTreeMap<i64, i64> = stored.into_iter().map(|figure| (figure.at_ms, figure.n)).collect();
     let hour = |at_ms: i64| {
         // Of the hour that has not ended, what has passed of it.

@@ -60,12 +60,14 @@ async fn bundle(site: &Site) -> Result<Value, Refusal> {
         .into_iter()
         .map(|u| json!({"cmd": u.cmd, "count": u.count, "first_ms": u.first_ms, "last_ms": u.last_ms}))
         .collect();
+    let settings: serde_json::Map<String, Value> =
+        site.web.options.settings.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     Ok(json!({
         "made_at": Utc::now(),
         "version": env!("CARGO_PKG_VERSION"),
         "build": if cfg!(debug_assertions) { "debug" } else { "release" },
         "system": {"os": std::env::consts::OS, "arch": std::env::consts::ARCH},
-        "settings": site.web.options.settings,
+        "settings": settings,
         "health": health,
         "all_time": site.web.ledger.all_time().total,
         "unknown_commands": unknown,

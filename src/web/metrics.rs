@@ -118,6 +118,7 @@ fn render(health: &Value, file: Option<FileSize>) -> String {
         ("duplicate", "counter", "Events that were known already"),
         ("dead_letter", "counter", "Events that the tables refused"),
         ("pending", "gauge", "Events on their way into the history"),
+        ("mirrored", "counter", "Chat lines of another room; they are none of those received"),
     ] {
         let name = format!("blm_events_{field}{}", if kind == "counter" { "_total" } else { "" });
         let of_room = |(room, entry): (&String, &Value)| Some((label("room", room), entry[field].as_f64()?));
@@ -175,7 +176,7 @@ mod tests {
             "lanes": [{"name": "a \"lane\"", "depth": 5, "capacity": 10, "high_water": 6, "taken": 100, "shed": 1}],
             "ledger": {
                 "total": {"dropped": {"lane_full": 1}, "unknown_commands": {"A": 2, "B": 3}},
-                "rooms": {"7": {"received": 9, "stored": 8, "duplicate": 1, "dead_letter": 0, "pending": 0}},
+                "rooms": {"7": {"received": 9, "stored": 8, "duplicate": 1, "dead_letter": 0, "pending": 0, "mirrored": 2}},
                 "balanced": true,
             },
             "live_store": null,
@@ -194,6 +195,7 @@ mod tests {
             "blm_actors{kind=\"room\",state=\"backoff\"} 1",
             "blm_actor_restarts{kind=\"room\"} 2",
             "blm_events_received_total{room=\"7\"} 9",
+            "blm_events_mirrored_total{room=\"7\"} 2",
             "blm_events_dropped_total{reason=\"lane_full\"} 1",
             "blm_unknown_commands_total 5",
             "blm_lane_shed_total{lane=\"a \\\"lane\\\"\"} 1",

@@ -34,6 +34,7 @@ mod pace;
 pub mod pages;
 pub mod push;
 mod room;
+mod room_list;
 pub mod socket;
 mod standing;
 mod storage;
@@ -130,8 +131,8 @@ pub struct WebOptions {
     pub base_path: String,
     /// Proxies that are believed about who asks.
     pub trusted_proxies: Vec<IpNet>,
-    /// The settings of this run, a line each, without secrets.
-    pub settings: Vec<String>,
+    /// The settings of this run by name, without secrets.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 impl WebOptions {
@@ -335,7 +336,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/sign-out", post().to(admin::sign_out)))
         .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
-        .service(form("/live/admin/rooms/bulk", post().to(admin_keys::bulk)))
+        .service(form("/live/admin/rooms/bulk", post().to(room_list::by_form)))
         .service(form("/live/admin/keys/add", post().to(admin_keys::add)))
         .service(form("/live/admin/keys/{key}/remove", post().to(admin_keys::remove)))
         .service(resource("/live/share/{secret}").route(get().to(admin::share)))

@@ -111,7 +111,7 @@ pub async fn dashboard(request: HttpRequest, site: web::Data<Site>) -> HttpRespo
         }
         cards.sort_by_key(|card| (card["status"] != 1, -card["rates"]["danmaku_per_minute"].as_i64().unwrap_or(0)));
         Ok(json!({
-            "section": "dashboard", "tiles": tiles, "troubled": troubled, "rooms": cards,
+            "section": "dashboard", "now_ms": unix_ms(), "tiles": tiles, "troubled": troubled, "rooms": cards,
             "feed": rows(&fresh.over(feed, is_chat_or_money, FEED_ROWS), &names, None), "cursor": fresh.cursor,
         }))
     })

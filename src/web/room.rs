@@ -9,7 +9,7 @@ use super::{
     Site,
     api::{
         self,
-        trend::{Received, Stretch, series},
+        trend::{Stretch, series},
     },
     error::Refusal,
     fresh::{Fresh, is_about_room},
@@ -19,6 +19,7 @@ use crate::{
     actors::wall::{Counts, Income},
     domain::{Event, Gold, Kind, RoomId},
     store::{
+        coverage::Received,
         gaps::Gap,
         queries::{Cursor, Filter, Page},
         series::{Step, TopBy},
@@ -78,10 +79,7 @@ fn drawn(database: &Database, room: RoomId, fresh: &Fresh) -> Result<Value, Quer
     let stretch = Stretch { from_ms: now - 60 * MINUTE_MS, to_ms: now, step: Step::Minute };
     let points = series(database, room, stretch)?;
     let day = now - DAY_MS;
-    let first = database.trend(room, day, now, Step::Minute)?.first().map(|point| point.at_ms);
-    let received = Received::of(database, room, day, now, first)?;
-    // Time before the room was watched was not missed.
-    let coverage = received.since(day).and_then(|since| received.share(since, now));
+    let coverage = Received::of(database, room, day..now, now)?.share_watched(day, now);
     let happened = lane(
         database.room_events(&filter, &page(TIMELINE_ROWS))?.events,
         &|event| is_about_room(event.kind()),

@@ -163,7 +163,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
     events.push(event(11, Body::SuperChat(super_chat)));
     let batch = Batch { position: Position("1".into()), events };
     database.record(StoreKind::Embedded, &[batch]).expect("recorded");
-    let housekeeper = Housekeeper::new(database.clone(), Retention::default());
+    let housekeeper = Housekeeper::new(database.clone(), Retention::default(), folder.path().join("raw"));
     let wall = Arc::new(Wall::default());
     wall.put(info);
     wall.set_totals(ROOM, database.totals(ROOM).expect("totals"));

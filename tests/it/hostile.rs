@@ -15,7 +15,18 @@ use crate::support::{
 const ROOM: u64 = 92_006_501;
 
 /// Markup, quotes, a template, a formula; text that runs backwards and never stops; nothing that can be seen.
-const EVIL: &str = "\"'><img src=x onerror=\"window.blmHurt=1\"><script>window.blmHurt=2</script>{{ 7*191 }}=1+1\u{202e}\u{2066}\u{200b}\u{feff}";
+const EVIL: &str = "=HYPERLINK(1)\"'><img src=x onerror=\"window.blmHurt=1\"><script>window.blmHurt=2</script>{{ 7*191 }}=1+1\u{202e}\u{2066}\u{200b}\u{feff}";
+
+/// What of a table a spreadsheet would run; a negative number is none of it.
+fn formulas(table: &str) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(table.as_bytes());
+    let rows = reader.records().map(|row| row.expect("a row"));
+    let cells: Vec<String> = rows.flat_map(|row| row.iter().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let runs = |cell: &String| {
+        cell.starts_with(['=', '+', '-', '@', '\t', '＝', '＋', '－', '＠']) && cell.parse::<f64>().is_err()
+    };
+    cells.into_iter().filter(runs).map(|cell| cell.chars().take(60).collect()).collect()
+}
 
 /// `EVIL`, and ten kilobytes in one word.
 fn evil() -> String {
@@ -83,6 +94,16 @@ async fn what_strangers_write_stays_text_on_every_page_and_in_the_overlay() {
         same(monitor.rows("id", "live_data_danmakudata").len(), story.outcome.danmaku.len())
     })
     .await;
+    let copy = async |format: &str| {
+        let path = format!("{}/live/api/room/{ROOM}/export/?format={format}", monitor.url());
+        reqwest::get(path).await.expect("an answer").text().await.expect("text")
+    };
+    let table = copy("csv").await;
+    assert!(table.matches("'=HYPERLINK").count() > story.outcome.danmaku.len(), "the poison is in the table");
+    assert_eq!(formulas(&table), Vec::<String>::new());
+    let document = copy("xml").await;
+    assert!(document.contains("&lt;img") && !document.contains("<img") && !document.contains("<script"));
+
     let browser = Browser::open(monitor.url()).await;
     browser.goto("/live/admin/").await;
     browser.type_into("input[name=password]", PASSWORD).await;

@@ -6,9 +6,11 @@
 //! process of its own, for what only it can do: many rooms, faults while it runs, accounts, books of its own.
 
 mod accounts;
+mod archive;
 mod bad_input;
 mod browser;
 mod charts;
+mod commands;
 mod crash;
 mod danmaku_page;
 mod export;
@@ -26,12 +28,15 @@ mod push;
 mod redis;
 mod renewal;
 mod roles;
+mod room_list;
 mod room_page;
 mod secrets;
 mod security;
 mod shutdown;
 mod supervision;
 mod support;
+mod thinning;
 mod totals;
 mod upstream;
+mod wall;
 mod when_live;

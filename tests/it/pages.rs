@@ -9,6 +9,7 @@ use crate::support::{
     axe,
     browser::Browser,
     eventually,
+    fake::FakeBilibili,
     monitor::{Monitor, PASSWORD, Setup},
 };
 
@@ -19,8 +20,11 @@ struct Page {
     is_pushed: bool,
 }
 
+fn page(name: &'static str, path: &str, is_pushed: bool) -> Page {
+    Page { name, path: path.to_owned(), is_pushed }
+}
+
 fn pages(room: &Value) -> Vec<Page> {
-    let page = |name, path: &str, is_pushed| Page { name, path: path.to_owned(), is_pushed };
     vec![
         page("dashboard", "/live/", true),
         page("danmaku", "/live/danmaku/", true),
@@ -29,10 +33,23 @@ fn pages(room: &Value) -> Vec<Page> {
         page("charts-one", &format!("/live/charts/?room={room}&span=30m"), true),
         page("methodology", "/live/methodology/", false),
         page("room", &format!("/live/room/{room}/"), true),
+        page("overlay", &format!("/live/overlay/{room}/"), false),
         page("debug", "/live/debug/", true),
         page("admin", "/live/admin/", false),
         page("api", "/live/api/", false),
         page("nowhere", "/live/nowhere/", false),
+        page("no-room", "/live/room/424242/", false),
+    ]
+}
+
+/// What whoever starts the program for the first time sees: no room, no event, nobody signed in.
+fn first_pages() -> Vec<Page> {
+    vec![
+        page("empty-dashboard", "/live/", true),
+        page("empty-danmaku", "/live/danmaku/", true),
+        page("empty-charts", "/live/charts/", false),
+        page("empty-debug", "/live/debug/", true),
+        page("sign-in", "/live/admin/", false),
     ]
 }
 
@@ -63,8 +80,46 @@ async fn look(browser: &Browser, at: &str, picture: &str) -> Vec<String> {
         let widest = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 5).map(e => e.tagName + '.' + e.className).join(' | ')";
         wrong.push(format!("{at}: {overflow} px too wide: {}", browser.eval(widest).await));
     }
+    // A table is read as it stands; only the hours of a week and the figures of every minute do not fit a telephone.
+    let sideways = "[...document.querySelectorAll('.scroll:not(:has(.heat), .table-view *)')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => `${e.closest('section')?.querySelector('h2')?.textContent.trim()} by ${e.scrollWidth - e.clientWidth} px`).join(' | ')";
+    let sideways = browser.eval(sideways).await;
+    if sideways != "" {
+        wrong.push(format!("{at}: tables are to be scrolled sideways: {sideways}"));
+    }
     wrong.extend(axe::violations(browser).await.into_iter().map(|found| format!("{at}: {found}")));
     browser.picture(picture).await;
+    wrong
+}
+
+/// Everything that is wrong with the pages, in every form they have.
+async fn walk(browser: &Browser, pages: Vec<Page>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for Page { name, path, is_pushed } in pages {
+        for lang in ["zh-CN", "en"] {
+            browser.resize(1280).await;
+            browser.goto(&format!("{path}{}lang={lang}", if path.contains('?') { '&' } else { '?' })).await;
+            if is_pushed {
+                let live = "document.getElementById('push')?.dataset.push === 'live' && /[\\d–]/.test(document.querySelector('.push-text').textContent)";
+                browser.wait(&format!("data arrive by push on {path}"), live).await;
+            }
+            for theme in ["light", "dark"] {
+                // The overlay lies over somebody's picture: it has no theme.
+                let turn = format!(
+                    "(document.documentElement.dataset.bsTheme === '{theme}' || window.blmTheme?.toggle(), true)"
+                );
+                browser.eval(&turn).await;
+                for width in [360, 1280, 2560] {
+                    browser.resize(width).await;
+                    let at = format!("{path} in {lang}, {theme}, at {width} px");
+                    wrong.extend(look(browser, &at, &format!("{name}-{lang}-{theme}-{width}")).await);
+                }
+            }
+            let complaints = browser.complaints().await;
+            // The answer 404 itself stands on the console.
+            let complaints = complaints.into_iter().filter(|_| !["nowhere", "no-room"].contains(&name));
+            wrong.extend(complaints.map(|complaint| format!("{path} in {lang}: {complaint}")));
+        }
+    }
     wrong
 }
 
@@ -75,31 +130,22 @@ async fn every_page_is_accessible_fits_and_is_clean_in_both_languages_light_and_
     let browser = Browser::open(monitor.url()).await;
     sign_in(&browser).await;
     let _ = browser.complaints().await;
-    let mut wrong = Vec::new();
-    for Page { name, path, is_pushed } in pages(&room) {
-        for lang in ["zh-CN", "en"] {
-            browser.resize(1280).await;
-            browser.goto(&format!("{path}{}lang={lang}", if path.contains('?') { '&' } else { '?' })).await;
-            if is_pushed {
-                let live = "document.getElementById('push')?.dataset.push === 'live' && /\\d/.test(document.querySelector('.push-text').textContent)";
-                browser.wait(&format!("data arrive by push on {path}"), live).await;
-            }
-            for theme in ["light", "dark"] {
-                let turn = format!(
-                    "(document.documentElement.dataset.bsTheme === '{theme}' || window.blmTheme.toggle(), true)"
-                );
-                browser.eval(&turn).await;
-                for width in [360, 1280, 2560] {
-                    browser.resize(width).await;
-                    let at = format!("{path} in {lang}, {theme}, at {width} px");
-                    wrong.extend(look(&browser, &at, &format!("{name}-{lang}-{theme}-{width}")).await);
-                }
-            }
-            let complaints = browser.complaints().await;
-            // The answer 404 itself stands on the console.
-            let complaints = complaints.into_iter().filter(|_| name != "nowhere");
-            wrong.extend(complaints.map(|complaint| format!("{path} in {lang}: {complaint}")));
-        }
-    }
+    let wrong = walk(&browser, pages(&room)).await;
+    assert!(wrong.is_empty(), "{} complaints\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn the_pages_of_a_first_start_say_what_to_do_and_are_as_accessible_and_clean() {
+    let fake = FakeBilibili::start([]);
+    let monitor = Setup::watching(&fake, &[]).start().await;
+    let admin = format!("no room is monitored yet: sign in and add one on {}/live/admin/", monitor.url());
+    eventually("the terminal says where to begin", async || {
+        if monitor.stdout().contains(&admin) { Ok(()) } else { Err(monitor.stdout().join("\n")) }
+    })
+    .await;
+    let browser = Browser::open(monitor.url()).await;
+    browser.goto("/live/").await;
+    assert_eq!(browser.eval("!!document.querySelector('main a[href=\"/live/admin/#add\"]')").await, true);
+    let wrong = walk(&browser, first_pages()).await;
     assert!(wrong.is_empty(), "{} complaints\n{}", wrong.len(), wrong.join("\n"));
 }

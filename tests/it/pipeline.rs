@@ -129,6 +129,13 @@ pub async fn everything_sent_is_everywhere(fake: &FakeBilibili, monitor: &Monito
     assert_eq!(ledger["total"]["unknown_commands"], json!(unknown), "unknown commands are counted, and only they");
     assert_eq!(ledger["total"]["dropped"], json!({}), "nothing was dropped");
     assert_eq!(ledger["total"]["dead_letter"], 0);
+    eventually("what other rooms said is counted on its own", async || {
+        let ledger = monitor.data("/live/api/ledger/").await;
+        rooms.iter().zip(&stories).try_for_each(|(room, story)| {
+            same(&ledger["rooms"][room.room_id.to_string()]["mirrored"], &json!(story.outcome.mirrored))
+        })
+    })
+    .await;
     assert_eq!(fake.violations(), Vec::<String>::new(), "the upstream was asked and entered as a browser does");
 }
 

@@ -1,7 +1,7 @@
 //! The pages as an attacker meets them: writes without the right to them, addresses that lie, and a site that is
 //! mounted somewhere else.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ const FORMS: [(&str, &[(&str, &str)]); 16] = [
 ];
 
 /// Every call of the API that changes something.
-const CALLS: [(Method, &str); 11] = [
+const CALLS: [(Method, &str); 12] = [
     (Method::POST, "/live/api/admin/rooms/"),
     (Method::DELETE, "/live/api/admin/rooms/92006101/?erase=true"),
     (Method::POST, "/live/api/admin/rooms/92006101/pause/"),
@@ -109,10 +109,56 @@ const CALLS: [(Method, &str); 11] = [
     (Method::POST, "/live/api/admin/sync/"),
     (Method::POST, "/live/api/maintenance/cleanup/"),
     (Method::POST, "/live/api/admin/rooms/reconnect/"),
+    (Method::POST, "/live/api/admin/rooms/import/"),
     (Method::POST, "/live/api/admin/rooms/92006101/priority/"),
     (Method::POST, "/live/api/admin/accounts/login/"),
     (Method::DELETE, "/live/api/admin/accounts/7/"),
 ];
+
+/// `path` without what stands for a room, an account or a key, and without query.
+fn shape(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let parts = path.split('/').map(|part| match part.chars().all(|c| c.is_ascii_digit()) || part.starts_with('{') {
+        true if !part.is_empty() => "{}",
+        _ => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn no_call_that_writes_and_no_form_is_forgotten_by_the_test_of_writes() {
+    let (_fake, monitor) = watched().await;
+    let (_, api) = monitor.fetch("/live/api/openapi.json").await;
+    // It takes its questions in a body, and changes nothing.
+    let reading = "/live/api/batch/rooms/stats/";
+    let tried: BTreeSet<String> = CALLS.iter().map(|(method, path)| format!("{method} {}", shape(path))).collect();
+    let mut forgotten = Vec::new();
+    for (path, item) in api["paths"].as_object().expect("paths") {
+        for method in item.as_object().expect("methods").keys().filter(|method| *method != "get" && path != reading) {
+            let call = format!("{} {}", method.to_uppercase(), shape(path));
+            if !tried.contains(&call) {
+                forgotten.push(call);
+            }
+        }
+    }
+    // The one form that needs no sign-in is that of signing in.
+    let tried: BTreeSet<String> = FORMS.iter().map(|(path, _)| shape(path)).collect();
+    for template in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/templates")).expect("templates") {
+        let path = template.expect("an entry").path();
+        if path.extension().is_none_or(|ending| ending != "html") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a template").replace("{{ base() }}", "");
+        for form in text.split("<form ").skip(1).filter(|form| form.contains("method=\"post\"")) {
+            let action = form.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            let action = shape(action);
+            if action != "/live/admin/sign-in" && !tried.contains(&action) {
+                forgotten.push(action);
+            }
+        }
+    }
+    assert_eq!(forgotten, Vec::<String>::new());
+}
 
 #[tokio::test]
 async fn a_write_without_the_right_to_it_is_refused_and_nothing_changes() {

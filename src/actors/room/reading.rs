@@ -27,6 +27,7 @@ use crate::{
     actors::{
         air::Air,
         memory::{InHand, LeftFrame},
+        raw::RawFrame,
         thinning::Change,
     },
     domain::{Body, Event, Kind},
@@ -237,7 +238,7 @@ impl Reading {
             }
             return Ok(());
         }
-        let change = memory.past.thinning().came(memory.now(), chat, others);
+        let change = memory.past.thinning().came(memory.now(), shared.thinned, chat, others);
         match change {
             None => {}
             Some(Change::Thinned) => {
@@ -276,6 +277,10 @@ impl Reading {
         faults::at(Point::RoomDecode, self.room.id.0).await.map_err(|error| Exit::Lost(error.to_string()))?;
         let was_live = self.session.is_live();
         let (now, received_ms) = (self.room.memory.now(), unix_ms());
+        if let Some(raw) = &self.room.shared.raw {
+            // Counted by the lane when it sheds; nobody waits.
+            raw.offer(RawFrame { room: self.room.id, received_ms, bytes: bytes.clone() }).await;
+        }
         self.intake.clear();
         self.session.receive(&bytes, now, received_ms, &mut self.intake);
         if !was_live && self.session.is_live() {
@@ -330,11 +335,14 @@ impl Reading {
         }
     }
 
-    /// What a frame held more of than is told one by one.
+    /// What a frame held more of than is told one by one, and what is not this room's.
     fn book_untold(&self, received_ms: i64) {
-        let Intake { malformed_untold, unknown_untold, .. } = self.intake;
+        let Intake { malformed_untold, unknown_untold, mirrored, .. } = self.intake;
         if malformed_untold > 0 {
             self.room.shared.ledger.unreadable(self.room.id, malformed_untold);
+        }
+        if mirrored > 0 {
+            self.room.shared.ledger.mirrored(self.room.id, mirrored);
         }
         if unknown_untold > 0 {
             self.room.shared.ledger.unknown_untold(self.room.id, unknown_untold, received_ms);

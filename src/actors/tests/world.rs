@@ -161,6 +161,7 @@ impl World {
                 database: database.clone(),
                 wall: wall.clone(),
                 ledger: ledger.clone(),
+                lane: record.gauge().clone(),
                 learns: false,
                 finish: finish_writing,
                 vitals,
@@ -177,6 +178,7 @@ impl World {
         let supervisor = SupervisorSpec {
             desired: Desired::default(),
             shared: RoomShared {
+                raw: None,
                 upstream: script.clone(),
                 gate: Arc::new(Gate::new(connects_per_second)),
                 record,
@@ -186,6 +188,7 @@ impl World {
                 airs,
                 open_live: None,
                 only_when_live,
+                thinned: Duration::from_secs(180),
                 in_hand: Arc::default(),
             },
             board: board.clone(),

@@ -20,7 +20,7 @@ use utoipa::{
 };
 
 use super::{control, events, export, rooms, system, trend};
-use crate::web::{Site, accounts, diagnostics, socket, storage};
+use crate::web::{Site, accounts, diagnostics, room_list, socket, storage};
 
 /// The API of this program.
 #[derive(OpenApi)]
@@ -36,7 +36,7 @@ use crate::web::{Site, accounts, diagnostics, socket, storage};
         events::danmaku, events::gifts, events::super_chats, events::guards, events::browser,
         trend::trend, trend::gaps, export::of_room, export::of_all,
         system::health, system::live_store, system::ledger, socket::server_sent, file,
-        control::add, control::remove, control::pause, control::resume, control::restart, control::reconnect_all, control::sync,
+        control::add, control::remove, control::pause, control::resume, control::restart, control::reconnect_all, control::sync, room_list::by_call,
         storage::cleanup, diagnostics::by_call,
         accounts::list, accounts::begin, accounts::follow, accounts::remove, accounts::priority
     ),
@@ -127,6 +127,16 @@ pub struct RoomList {
     pub limit: Option<u64>,
     /// The cursor of the answer before.
     pub cursor: Option<String>,
+}
+
+/// Which stretch of time the coverage is of.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Stretch {
+    /// Begin: unix ms or ISO 8601; 24 hours before the end when absent.
+    pub from: Option<String>,
+    /// End, excluded; now when absent.
+    pub to: Option<String>,
 }
 
 /// Which stretch, cut how.

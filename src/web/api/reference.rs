@@ -69,7 +69,10 @@ fn call(path: &str, method: &str, operation: &Value) -> Value {
             json!({"status": status, "text": answer["description"], "types": types.join(", ")})
         })
         .collect();
-    let body = operation["requestBody"]["content"]["application/json"].get("schema").map(type_of);
+    let body = operation["requestBody"]["content"].as_object().and_then(|contents| {
+        let (media, content) = contents.iter().next()?;
+        Some(json!({"media": media, "type": type_of(&content["schema"])}))
+    });
     json!({
         "tag": operation["tags"][0], "id": operation["operationId"], "method": method.to_uppercase(), "path": path,
         "summary": operation["summary"], "params": params, "answers": answers, "body": body,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer_to,
-    openapi::{Answer, Room, RoomList, schema},
+    openapi::{Answer, Room, RoomList, Stretch, schema},
     params::{self, Params},
 };
 use crate::{
@@ -19,6 +19,9 @@ use crate::{
     supervise::vitals::unix_ms,
     web::{Site, audience::Audience, error::Refusal},
 };
+
+/// Coverage is that of so long, if nothing else is asked for.
+const COVERAGE_MS: i64 = 24 * 3_600_000;
 
 /// Rooms one batch may name.
 const BATCH_MAX: usize = 50;
@@ -142,15 +145,16 @@ pub async fn list(audience: Audience, params: Params, site: web::Data<Site>) -> 
 
 /// GET `/system/stats/`.
 #[utoipa::path(
-    get, path = "/live/api/system/stats/", tag = "rooms", operation_id = "system_stats", summary = "Totals over all rooms, from the stored history",
+    get, path = "/live/api/system/stats/", tag = "rooms", operation_id = "system_stats", summary = "Totals over all rooms, from the stored history", params(Stretch),
     responses((status = 200, description = "What was asked for", body = Answer<schema::SystemStats>))
 )]
-pub async fn system_stats(audience: Audience, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn system_stats(audience: Audience, params: Params, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     let (all, totals) =
         site.ask("adding up the history", |database| Ok((database.all_totals()?, database.system_totals()?))).await?;
     let watched = site.web.wall.summaries();
     let live = watched.iter().filter(|room| room.info.status == LiveStatus::Live).count();
     let mut stats = stats_of(&totals);
+    stats["coverage"] = coverage(&site, watched.iter().map(|room| room.info.room_id).collect(), &params).await?;
     stats["total_rooms"] = json!(watched.len());
     stats["active_rooms"] = json!(watched.len());
     stats["live_rooms"] = json!(live);
@@ -163,20 +167,40 @@ pub async fn system_stats(audience: Audience, site: web::Data<Site>) -> Result<H
 
 /// GET `/room/{id}/stats/`.
 #[utoipa::path(
-    get, path = "/live/api/room/{room}/stats/", tag = "rooms", operation_id = "room_stats", summary = "One room: what is known and what is stored", params(Room),
+    get, path = "/live/api/room/{room}/stats/", tag = "rooms", operation_id = "room_stats", summary = "One room: what is known and what is stored", params(Room, Stretch),
     responses((status = 200, description = "What was asked for", body = Answer<schema::RoomStats>))
 )]
-pub async fn stats(audience: Audience, room: web::Path<u64>, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
+pub async fn stats(
+    audience: Audience,
+    room: web::Path<u64>,
+    params: Params,
+    site: web::Data<Site>,
+) -> Result<HttpResponse, Refusal> {
     let known = known(&site, RoomId(*room)).await?;
+    let mut stats = stats_of(&known.totals);
+    stats["coverage"] = coverage(&site, vec![known.info.room_id], &params).await?;
     Ok(answer_to(
         audience,
         json!({
             "room_id": known.info.room_id,
             "room_info": room_info(&known),
-            "stats": stats_of(&known.totals),
+            "stats": stats,
             "timestamp": unix_ms() / 1000,
         }),
     ))
+}
+
+/// The share of the time that is asked for in which these rooms were received; null where none was watched.
+async fn coverage(site: &Site, rooms: Vec<RoomId>, params: &Params) -> Result<Value, Refusal> {
+    let now_ms = unix_ms();
+    let to_ms = params::moment(params, "to")?.unwrap_or(now_ms);
+    let from_ms = params::moment(params, "from")?.unwrap_or(to_ms - COVERAGE_MS);
+    if from_ms >= to_ms {
+        return Err(Refusal::bad_parameter("from: must be before to"));
+    }
+    let coverage =
+        site.ask("finding what was received", move |database| database.coverage(&rooms, from_ms..to_ms, now_ms));
+    Ok(json!(coverage.await?))
 }
 
 /// What a batch asks for.

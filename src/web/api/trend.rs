@@ -15,8 +15,7 @@ use super::{
 use crate::{
     domain::RoomId,
     store::{
-        gaps::Gap,
-        queries::{Cursor, Filter, Page},
+        coverage::Received,
         series::{Step, TrendPoint},
         sqlite::{Database, QueryError},
     },
@@ -124,46 +123,8 @@ pub async fn gaps(
 pub fn series(database: &Database, room: RoomId, stretch: Stretch) -> Result<Vec<Value>, QueryError> {
     let Stretch { from_ms, to_ms, step } = stretch;
     let points = database.trend(room, from_ms, to_ms, step)?;
-    let received =
-        Received::of(database, room, step.start_of(from_ms), to_ms, points.first().map(|point| point.at_ms))?;
+    let received = Received::of(database, room, step.start_of(from_ms)..to_ms, unix_ms())?;
     Ok(fill(&points, stretch, |from, to| received.share(from, to)))
-}
-
-/// When a room was received.
-pub struct Received {
-    known_from: Option<i64>,
-    gaps: Vec<Gap>,
-}
-
-impl Received {
-    /// Of `from_ms..to_ms`; `first_ms` is the first thing in it that is known of the room.
-    pub fn of(
-        database: &Database,
-        room: RoomId,
-        from_ms: i64,
-        to_ms: i64,
-        first_ms: Option<i64>,
-    ) -> Result<Received, QueryError> {
-        let gaps = database.gaps(room, from_ms, to_ms)?;
-        let filter = Filter { room: Some(room), ..Filter::default() };
-        let earlier = Page { limit: 1, before: Some(Cursor::Ms(from_ms)), since: None };
-        let watched_before = !database.danmaku(&filter, &earlier)?.events.is_empty()
-            || !database.room_events(&filter, &earlier)?.events.is_empty();
-        let first_gap = gaps.first().map(|gap| gap.from_ms);
-        let known_from = if watched_before { Some(i64::MIN) } else { first_ms.into_iter().chain(first_gap).min() };
-        Ok(Received { known_from, gaps })
-    }
-
-    /// Since when, from `from` on, the room was watched; none when it was not.
-    pub fn since(&self, from: i64) -> Option<i64> {
-        self.known_from.map(|known| known.max(from))
-    }
-
-    /// The share of `from..to` that was received, of an interval that has not ended the share so far; none where
-    /// nobody knows.
-    pub fn share(&self, from: i64, to: i64) -> Option<f64> {
-        covered(from, to.min(unix_ms()), self.known_from, &self.gaps)
-    }
 }
 
 fn fill(points: &[TrendPoint], stretch: Stretch, coverage: impl Fn(i64, i64) -> Option<f64>) -> Vec<Value> {
@@ -185,40 +146,9 @@ fn fill(points: &[TrendPoint], stretch: Stretch, coverage: impl Fn(i64, i64) -> 
     all
 }
 
-/// The share of `from..to` in which the room was received; none where it was not watched yet.
-fn covered(from: i64, to: i64, known_from: Option<i64>, gaps: &[Gap]) -> Option<f64> {
-    let known_from = known_from?.max(from);
-    if known_from >= to {
-        return None;
-    }
-    let missed: i64 = gaps
-        .iter()
-        .filter(|gap| gap.is_hole())
-        .map(|gap| gap.to_ms.unwrap_or(i64::MAX).min(to).saturating_sub(gap.from_ms.max(known_from)).max(0))
-        .fold(0, i64::saturating_add);
-    let received = to.saturating_sub(known_from).saturating_sub(missed).max(0);
-    Some((received as f64 / (to - from) as f64 * 1000.0).round() / 1000.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn coverage_tells_a_quiet_minute_from_a_missed_one() {
-        let gap = |from_ms, to_ms| Gap { room_id: RoomId(1), from_ms, to_ms, reason: "lost".into(), attempts: 1 };
-        for (name, from, to, known_from, gaps, expected) in [
-            ("watched", 0, 60, Some(i64::MIN), vec![], Some(1.0)),
-            ("half missed", 0, 60, Some(i64::MIN), vec![gap(30, Some(90))], Some(0.5)),
-            ("a gap that lasts", 60, 120, Some(i64::MIN), vec![gap(30, None)], Some(0.0)),
-            ("not watched yet", 0, 60, Some(60), vec![], None),
-            ("watched from the middle", 0, 60, Some(30), vec![], Some(0.5)),
-            ("never heard of", 0, 60, None, vec![], None),
-            ("in the future", 60, 50, Some(i64::MIN), vec![], None),
-        ] {
-            assert_eq!(covered(from, to, known_from, &gaps), expected, "{name}");
-        }
-    }
 
     #[test]
     fn no_stretch_has_more_points_than_an_answer_may() {

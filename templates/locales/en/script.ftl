@@ -109,3 +109,7 @@ thanked = Thanked
 reception-thinned = Far less chat comes than before (thinned), also over a new connection
 reception-incomplete = Anonymous connection: names are hidden and most messages withheld
 reception-masked = Some people's names are hidden by the platform
+card-aired = { $n } on air
+card-rank = Rank { $n }
+no-rooms = No room is monitored yet
+all-well = Every room that should be received is being received.

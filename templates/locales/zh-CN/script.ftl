@@ -109,3 +109,7 @@ thanked = 已感谢
 reception-thinned = 弹幕远少于之前（疑似被限流），换连接后仍如此
 reception-incomplete = 匿名连接：用户名被隐藏，大部分消息收不到
 reception-masked = 部分用户的身份被平台隐藏
+card-aired = 已播 { $n }
+card-rank = 高能 { $n }
+no-rooms = 还没有监控任何房间
+all-well = 所有应接收的房间都在接收。

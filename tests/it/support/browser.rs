@@ -147,14 +147,20 @@ impl Browser {
         }
     }
 
-    /// Makes the window so wide.
-    pub async fn resize(&self, width: u32) {
+    /// A command of Chromium's developer tools, and its answer.
+    pub async fn devtools(&self, command: &str, params: Value) -> Value {
         let session = self.page().session_id().to_string();
         let url = format!("http://127.0.0.1:{}/session/{session}/goog/cdp/execute", self.port);
+        let asked = reqwest::Client::new().post(url).json(&json!({"cmd": command, "params": params}));
+        let answer = asked.send().await.expect("chromedriver answers");
+        assert!(answer.status().is_success(), "{command}: {}", answer.status());
+        answer.json::<Value>().await.expect("JSON")["value"].take()
+    }
+
+    /// Makes the window so wide.
+    pub async fn resize(&self, width: u32) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
-        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics});
-        let answer = reqwest::Client::new().post(url).json(&command).send().await.expect("chromedriver answers");
-        assert!(answer.status().is_success(), "the window cannot be made {width} px wide");
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     /// Errors on the page's console since the last call.

@@ -6,6 +6,7 @@ pub mod fake;
 pub mod gifts_v2;
 pub mod http;
 pub mod listener;
+pub mod load;
 pub mod login;
 pub mod monitor;
 pub mod packet;
@@ -13,6 +14,7 @@ pub mod platform;
 pub mod redis_server;
 pub mod shown;
 pub mod simulator;
+pub mod small_disk;
 pub mod story;
 pub mod stream;
 pub mod till;
@@ -23,7 +25,7 @@ use tokio::time::{Instant, sleep};
 
 /// How long a condition is waited for. No test asserts that something takes so long: it is only where
 /// hope ends, generous because the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until `probe` gives a value; fails with what it said last.
 pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Result<T, String>) -> T {

@@ -27,7 +27,10 @@ pub struct Setup {
     args: Vec<String>,
     env: Vec<(String, String)>,
     listen: String,
-    open_files: Option<u32>,
+    /// Words before a shell, such as `nsenter` with its arguments.
+    within: Vec<String>,
+    /// What that shell does before it becomes the program.
+    first: Vec<String>,
 }
 
 impl Setup {
@@ -39,7 +42,8 @@ impl Setup {
             args: Vec::new(),
             env: Vec::new(),
             listen: "127.0.0.1:0".into(),
-            open_files: None,
+            within: Vec::new(),
+            first: Vec::new(),
         }
     }
 
@@ -65,7 +69,13 @@ impl Setup {
 
     /// It may have so many files open.
     pub fn open_files(mut self, most: u32) -> Setup {
-        self.open_files = Some(most);
+        self.first.push(format!("ulimit -n {most}"));
+        self
+    }
+
+    /// It is started by another program, whose last argument is a command.
+    pub fn within(mut self, words: Vec<String>) -> Setup {
+        self.within = words;
         self
     }
 
@@ -86,14 +96,11 @@ impl Setup {
     fn spawn(&self) -> Child {
         let stderr = File::options().create(true).append(true).open(self.stderr_path()).expect("a file for stderr");
         let program = env!("CARGO_BIN_EXE_bilibili-live-monitor");
-        let mut command = match self.open_files {
-            None => Command::new(program),
-            Some(most) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\""), program]);
-                shell
-            }
-        };
+        let script: String = self.first.iter().map(|line| format!("{line} && ")).collect();
+        let mut words = self.within.clone();
+        words.extend(["sh".to_owned(), "-c".to_owned(), format!("{script}exec \"$0\" \"$@\""), program.to_owned()]);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("BLM_") {
                 command.env_remove(name);
@@ -148,6 +155,27 @@ impl Setup {
         })
         .await;
         monitor
+    }
+
+    /// Runs one of its other commands over the same data folder: how it ended, and what it said on both outputs.
+    pub fn command(&self, words: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bilibili-live-monitor"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BLM_") {
+                command.env_remove(name);
+            }
+        }
+        let output = command
+            .args(words)
+            .arg("--data-dir")
+            .arg(self.folder().join("data"))
+            .args(&self.args)
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program can be started");
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.code(), said.concat())
     }
 
     /// Starts it where it cannot run: how it ended, and what it said on both outputs.

@@ -14,7 +14,8 @@ pub struct RedisServer {
     process: Child,
     url: String,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
+    keeping: &'static str,
 }
 
 impl RedisServer {
@@ -25,16 +26,37 @@ impl RedisServer {
 
     /// Starts one on that port.
     pub async fn start_on(port: u16) -> RedisServer {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        RedisServer::ready(port, tempfile::tempdir().expect("a temporary folder"), "no").await
+    }
+
+    /// Starts one that knows after a restart what it knew before.
+    pub async fn start_keeping() -> RedisServer {
+        RedisServer::ready(free_port(), tempfile::tempdir().expect("a temporary folder"), "yes").await
+    }
+
+    /// Kills it, and gives back what is needed to start it again as it was.
+    pub fn kill_9(mut self) -> StoppedRedis {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a temporary folder"));
+        StoppedRedis { port: self.port, folder, keeping: self.keeping }
+    }
+
+    async fn ready(port: u16, folder: TempDir, keeping: &'static str) -> RedisServer {
         let process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", keeping])
             .arg("--dir")
             .arg(folder.path())
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server cannot be started: run tests/run, it installs what the tests need");
-        let server = RedisServer { process, url: format!("redis://127.0.0.1:{port}"), port, _folder: folder };
-        eventually("Redis answers", async || server.try_open().map(drop)).await;
+        let server = RedisServer { process, url: format!("redis://127.0.0.1:{port}"), port, folder, keeping };
+        // It answers that it is loading before it can be used.
+        eventually("Redis answers", async || {
+            let mut connection = server.try_open()?;
+            deadpool_redis::redis::cmd("DBSIZE").query::<u64>(&mut connection).map_err(|error| error.to_string())
+        })
+        .await;
         server
     }
 
@@ -67,6 +89,20 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// A server that was killed, with what it has written.
+pub struct StoppedRedis {
+    port: u16,
+    folder: TempDir,
+    keeping: &'static str,
+}
+
+impl StoppedRedis {
+    /// Starts it again.
+    pub async fn start(self) -> RedisServer {
+        RedisServer::ready(self.port, self.folder, self.keeping).await
     }
 }
 

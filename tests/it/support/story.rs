@@ -126,7 +126,7 @@ impl Story {
         self
     }
 
-    fn empty(room: &Room) -> Story {
+    pub fn empty(room: &Room) -> Story {
         Story {
             room: room.room_id,
             anchor: room.uid,

@@ -177,6 +177,9 @@ pub struct Totals {
     pub last_event_ms: i64,
     /// Viewer spending.
     pub income: Option<BTreeMap<String, f64>>,
+    /// Share of the last 24 hours, or of `from` to `to`, in which the room was received, of the time in which it was
+    /// watched; null where it was not.
+    pub coverage: Option<f64>,
 }
 
 /// Where in a list one is.
@@ -214,7 +217,7 @@ pub struct RoomsPage {
 /// Over all rooms.
 #[derive(ToSchema)]
 pub struct SystemStats {
-    /// Totals, rooms, rates.
+    /// Totals, rooms, rates, and `coverage`: all watched rooms together, as in a room's.
     pub stats: Anything,
     /// Unix s.
     pub timestamp: i64,
@@ -449,4 +452,32 @@ pub struct Cleaned {
 pub struct Reconnecting {
     /// True.
     pub reconnecting: bool,
+}
+
+/// What became of a list of rooms.
+#[derive(ToSchema)]
+pub struct Imported {
+    /// Names in the list, each once.
+    pub count: u64,
+    /// Rooms that are monitored now and were not before.
+    pub added: u64,
+    /// The names, in the list's order.
+    pub rooms: Vec<ImportedRoom>,
+}
+
+/// What became of one name.
+#[derive(ToSchema)]
+pub struct ImportedRoom {
+    /// As it stands in the list.
+    pub typed: String,
+    /// Whether it was added.
+    pub added: bool,
+    /// Long id.
+    pub room_id: Option<u64>,
+    /// The streamer.
+    pub uname: Option<String>,
+    /// Why it was not.
+    pub error: Option<String>,
+    /// The same for a program, such as `already_there`.
+    pub code: Option<String>,
 }

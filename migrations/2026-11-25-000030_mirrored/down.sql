@@ -1,0 +1,1 @@
+ALTER TABLE blm_intake DROP COLUMN mirrored;
