@@ -26,7 +26,8 @@
 //! 1. `upstream` resolves a room, fetches a ticket and dials when the gate opens; `actors::room` owns the
 //!    connection.
 //! 2. Bytes go into `protocol::session`, which cuts (`packet`), unpacks (`inflate`) and reads them (`command` and
-//!    one file per family) and hands back events, packets to send and its next deadline.
+//!    one file per family) and hands back events, packets to send and its next deadline. If wanted, they are kept as
+//!    they came as well (`actors::raw`, `store::archive`), for `replay`.
 //! 3. `actors::room` books each event (`actors::ledger`), drops what it has seen before (`actors::memory`) and
 //!    offers the rest to two lanes (`supervise::lane`).
 //! 4. `actors::redis_writer` gathers the first lane into batches for the live store: `store::embedded`, or

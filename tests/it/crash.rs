@@ -14,7 +14,11 @@ mod with_redis;
 
 use std::time::Duration;
 
-use crate::support::{eventually, monitor::Monitor};
+use crate::support::{
+    eventually,
+    load::{Load, Scale},
+    monitor::{Monitor, Setup},
+};
 
 /// Moments between 300 and 1500 ms, the same for the same seed.
 fn moments(mut seed: u64, n: usize) -> Vec<Duration> {
@@ -24,6 +28,21 @@ fn moments(mut seed: u64, n: usize) -> Vec<Duration> {
             Duration::from_millis(300 + (seed >> 33) % 1200)
         })
         .collect()
+}
+
+/// Kills the program, started with these options, again and again.
+async fn killed(first: u64, scale: Scale, options: &[&str]) {
+    let mut load = Load::new(first, scale);
+    let setup = Setup::watching(&load.fake, &load.ids()).with(options);
+    let mut monitor = setup.start().await;
+    for (round, moment) in moments(first, scale.kills).into_iter().enumerate() {
+        load.is_heard(round + 1).await;
+        load.kill(&mut monitor, moment).await;
+        monitor = setup.start().await;
+    }
+    load.is_heard(scale.kills + 1).await;
+    load.send_for(Duration::from_millis(500)).await;
+    load.is_stored_and_booked(&monitor).await;
 }
 
 /// Waits until health tells of this.

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 use serde_json::Value;
 
-use super::{health_tells, moments};
+use super::{health_tells, killed};
 use crate::support::{
     eventually,
     fake::unix_ms,
@@ -16,17 +16,7 @@ use crate::support::{
 };
 
 pub async fn killed_again_and_again(first: u64, scale: Scale) {
-    let mut load = Load::new(first, scale);
-    let mut monitor = Setup::watching(&load.fake, &load.ids()).start().await;
-    let setup = monitor.setup().clone();
-    for (round, moment) in moments(first, scale.kills).into_iter().enumerate() {
-        load.is_heard(round + 1).await;
-        load.kill(&mut monitor, moment).await;
-        monitor = setup.start().await;
-    }
-    load.is_heard(scale.kills + 1).await;
-    load.send_for(Duration::from_millis(500)).await;
-    load.is_stored_and_booked(&monitor).await;
+    killed(first, scale, &[]).await;
 }
 
 pub async fn sqlite_locked(first: u64, scale: Scale) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{health_tells, moments};
+use super::{health_tells, killed, moments};
 use crate::support::{
     load::{Load, Scale},
     monitor::Setup,
@@ -11,17 +11,7 @@ use crate::support::{
 
 pub async fn killed_again_and_again(first: u64, scale: Scale) {
     let redis = RedisServer::start().await;
-    let mut load = Load::new(first, scale);
-    let setup = Setup::watching(&load.fake, &load.ids()).with(&["--redis", redis.url()]);
-    let mut monitor = setup.start().await;
-    for (round, moment) in moments(first, scale.kills).into_iter().enumerate() {
-        load.is_heard(round + 1).await;
-        load.kill(&mut monitor, moment).await;
-        monitor = setup.start().await;
-    }
-    load.is_heard(scale.kills + 1).await;
-    load.send_for(Duration::from_millis(500)).await;
-    load.is_stored_and_booked(&monitor).await;
+    killed(first, scale, &["--redis", redis.url()]).await;
 }
 
 /// It knows afterwards what it knew before, and the program runs all the time.
