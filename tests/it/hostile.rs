@@ -142,7 +142,11 @@ async fn what_strangers_write_stays_text_on_every_page_and_in_the_overlay() {
         }
         let hurt = "window.blmHurt !== undefined || !!document.querySelector('img[src=x], [onerror], script:not([src]):not([type=\"application/json\"])')";
         assert_eq!(browser.eval(hurt).await, false, "{path}: text became markup");
-        assert_eq!(browser.eval("document.body.innerText.includes('4900280003')").await, false, "{path}: a template ran");
+        assert_eq!(
+            browser.eval("document.body.innerText.includes('4900280003')").await,
+            false,
+            "{path}: a template ran"
+        );
         let wide = browser.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
         assert!(wide.as_i64().unwrap_or(999) <= 0, "{path} is {wide} px too wide");
         let loose = "[...document.querySelectorAll('.ev-who, .ev-text, .room-title, .hero h1')].filter(e => getComputedStyle(e).unicodeBidi !== 'isolate').length";
