@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::DateTime;
 use md5::{Digest, Md5};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -195,11 +196,17 @@ fn room_status(room: &Room) -> Value {
 }
 
 fn room_details(room: &Room) -> Value {
-    let since = if room.live_status == 1 { "2026-09-21 21:33:20" } else { "0000-00-00 00:00:00" };
+    let since = if room.live_status == 1 { in_shanghai(room.live_time) } else { "0000-00-00 00:00:00".into() };
     json!({"uid": room.uid, "room_id": room.room_id, "short_id": room.short_id, "uname": room.uname,
         "title": room.title, "live_status": room.live_status, "live_time": since, "attention": 4321,
         "online": 10, "area_id": 371, "area_name": room.area_name, "parent_area_id": 9,
         "parent_area_name": "虚拟主播", "cover": "", "user_cover": "", "keyframe": "", "tags": "", "description": ""})
+}
+
+/// A time as this call tells it, which is the same as the others tell in seconds.
+fn in_shanghai(seconds: i64) -> String {
+    let time = DateTime::from_timestamp(seconds + 8 * 3600, 0).expect("a time");
+    time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// One white pixel, where every picture is.
