@@ -132,25 +132,28 @@ impl Rooms {
         let totals = self
             .database
             .run(move |database| {
-                database.save_room(&saved)?;
-                database.set_monitored(saved.room_id, true)?;
+                database.add_room(&saved)?;
                 database.totals(saved.room_id)
             })
             .await?;
-        self.watch(info.clone(), false, totals).await?;
+        self.begin(info.clone(), false, totals, true).await?;
         info!(room.id = %info.room_id, "room {} ({}) is monitored from now on", info.room_id, info.uname);
         Ok(info)
     }
 
     /// Puts a room that is written down already on the wall, and watches it unless it is paused.
     pub async fn watch(&self, info: RoomInfo, paused: bool, totals: RoomTotals) -> Result<(), RoomsError> {
+        self.begin(info, paused, totals, false).await
+    }
+
+    async fn begin(&self, info: RoomInfo, paused: bool, totals: RoomTotals, asked: bool) -> Result<(), RoomsError> {
         let room = info.room_id;
         if self.wall.info(room).is_none() {
             self.place()?;
         }
         self.wall.put(info);
         self.wall.set_totals(room, totals);
-        let told = self.tell(ToRooms::Watch(Watch { room, paused })).await;
+        let told = self.tell(ToRooms::Watch(Watch { room, paused, asked })).await;
         if told.is_err() {
             // Nobody watches it: it must be possible to add it again.
             self.wall.remove(room);
@@ -165,7 +168,7 @@ impl Rooms {
         let (stored, totals) = written.await?;
         match stored.filter(|stored| stored.monitored) {
             Some(stored) if self.known(room).is_ok() => {
-                self.tell(ToRooms::Watch(Watch { room, paused: stored.paused })).await?;
+                self.tell(ToRooms::Watch(Watch { room, paused: stored.paused, asked: false })).await?;
                 self.give_priority(room, stored.priority);
             }
             Some(stored) => {
@@ -240,7 +243,7 @@ impl Rooms {
     async fn set_paused(&self, room: RoomId, paused: bool) -> Result<(), RoomsError> {
         self.known(room)?;
         self.database.run(move |database| database.set_paused(room, paused)).await?;
-        self.tell(ToRooms::Watch(Watch { room, paused })).await
+        self.tell(ToRooms::Watch(Watch { room, paused, asked: false })).await
     }
 
     /// Waits until what the room has received is stored, so that erasing finds it. Not for ever: what is

@@ -67,8 +67,7 @@ impl RemoteRooms {
         }
         let saved = info.clone();
         let written = move |database: &Database| {
-            database.save_room(&saved)?;
-            database.set_monitored(saved.room_id, true)?;
+            database.add_room(&saved)?;
             database.give_order(Order::LookAtRoom(saved.room_id))
         };
         self.database.run(written).await?;

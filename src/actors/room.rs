@@ -95,6 +95,14 @@ impl Work for RoomLife {
 
 /// The whole life of a connection; ends with the reason.
 pub async fn live(room: Room, mut leash: Leash) -> Exit {
+    // What getting in needs is let go of when it is over: a quiet room holds little but its connection.
+    match Box::pin(get_in(room, &mut leash)).await {
+        Ok(reading) => reading.run(leash).await,
+        Err(exit) => exit,
+    }
+}
+
+async fn get_in(room: Room, leash: &mut Leash) -> Result<Box<reading::Reading>, Exit> {
     if let Some(info) = room.shared.wall.info(room.id) {
         room.shared.airs.of(room.id).recall(&info);
     }
@@ -102,21 +110,18 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
     if room.shared.only_when_live {
         select! {
             biased;
-            () = let_go(&mut leash) => return Exit::Done,
+            () = let_go(leash) => return Err(Exit::Done),
             () = waiting::for_broadcast(&room) => {}
         }
     }
     let mut game = None;
     let connected = select! {
         biased;
-        () = let_go(&mut leash) => None,
-        // What getting in needs is let go of when it is over: a quiet room holds little but its connection.
-        connected = Box::pin(connect::connect(&room, &mut game)) => Some(connected),
+        () = let_go(leash) => None,
+        connected = connect::connect(&room, &mut game) => Some(connected),
     };
     let exit = match connected {
-        Some(Ok(connected)) => {
-            return Box::new(reading::Reading::new(room, connected, game)).run(leash).await;
-        }
+        Some(Ok(connected)) => return Ok(Box::new(reading::Reading::new(room, connected, game))),
         None => Exit::Done,
         Some(Err(error)) => {
             if let AskError::Throttled { pause, everybody: true, .. } = &error {
@@ -128,7 +133,7 @@ pub async fn live(room: Room, mut leash: Leash) -> Exit {
     if let Some(game) = game {
         game.end().await;
     }
-    exit
+    Err(exit)
 }
 
 /// Waits until the leash is let go.

@@ -48,8 +48,7 @@ pub async fn import(settings: &Settings, file: &Path) -> anyhow::Result<Outcome>
         match asked {
             Ok(info) if database.room(info.room_id)?.is_some_and(|room| room.monitored) => known += 1,
             Ok(info) => {
-                database.save_room(&info)?;
-                database.set_monitored(info.room_id, true)?;
+                database.add_room(&info)?;
                 say(&format!("{} ({})", info.room_id, info.uname));
                 added += 1;
             }

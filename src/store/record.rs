@@ -285,7 +285,7 @@ pub(super) fn make_rooms(
     for room in rooms {
         let id = live_data_liveroom::room_id.eq(room.0 as i64);
         let known: Option<i64> =
-            live_data_liveroom::table.filter(id).select(live_data_liveroom::uid).first(writer).optional()?;
+            live_data_liveroom::table.filter(id).select(live_data_liveroom::uid).get_result(writer).optional()?;
         if let Some(streamer) = known {
             streamers.insert(room, Uid(streamer as u64));
         } else {
@@ -406,7 +406,7 @@ fn store_gauge(writer: &mut SqliteConnection, event: &Event) -> QueryResult<bool
     let known: Option<GaugeRow> = live_data_gauge::table
         .find((room.0 as i64, minute_ms))
         .select(GaugeRow::as_select())
-        .first(writer)
+        .get_result(writer)
         .optional()?;
     let row = match known {
         None => GaugeRow::new(id, room, minute_ms, gauge),

@@ -129,21 +129,19 @@ impl Database {
 
     /// Keeps what is known about rooms now, in one transaction.
     pub fn save_rooms(&self, infos: &[RoomInfo]) -> Result<(), QueryError> {
-        let now = Utc::now().naive_utc();
+        let mut writer = self.writer()?;
+        writer.immediate_transaction(|writer| save(writer, infos)).map_err(failed("save what is known about rooms"))
+    }
+
+    /// Keeps what is known about a room, and puts it on the list of those to watch.
+    pub fn add_room(&self, info: &RoomInfo) -> Result<(), QueryError> {
         let mut writer = self.writer()?;
         writer
             .immediate_transaction(|writer| {
-                for row in infos.iter().map(|info| InfoRow::new(info, now)) {
-                    diesel::insert_into(room::table)
-                        .values(&row)
-                        .on_conflict(room::room_id)
-                        .do_update()
-                        .set(&row)
-                        .execute(writer)?;
-                }
-                Ok(())
+                save(writer, std::slice::from_ref(info))?;
+                monitor(writer, info.room_id, true)
             })
-            .map_err(failed("save what is known about rooms"))
+            .map_err(failed("add a room"))
     }
 
     /// Puts a room on the list of those to watch, or takes it off; its history stays.
@@ -152,11 +150,7 @@ impl Database {
         writer
             .immediate_transaction(|writer| {
                 make_rooms(writer, [id].into_iter())?;
-                diesel::update(room::table)
-                    .filter(room::room_id.eq(id.0 as i64))
-                    .set((room::monitored.eq(monitored), room::paused.eq(false)))
-                    .execute(writer)
-                    .map(drop)
+                monitor(writer, id, monitored)
             })
             .map_err(failed("change the list of rooms"))
     }
@@ -274,4 +268,24 @@ impl Database {
         .map(drop)
         .map_err(failed("keep a setting"))
     }
+}
+fn save(writer: &mut SqliteConnection, infos: &[RoomInfo]) -> QueryResult<()> {
+    let now = Utc::now().naive_utc();
+    for row in infos.iter().map(|info| InfoRow::new(info, now)) {
+        diesel::insert_into(room::table)
+            .values(&row)
+            .on_conflict(room::room_id)
+            .do_update()
+            .set(&row)
+            .execute(writer)?;
+    }
+    Ok(())
+}
+
+fn monitor(writer: &mut SqliteConnection, id: RoomId, monitored: bool) -> QueryResult<()> {
+    diesel::update(room::table)
+        .filter(room::room_id.eq(id.0 as i64))
+        .set((room::monitored.eq(monitored), room::paused.eq(false)))
+        .execute(writer)
+        .map(drop)
 }

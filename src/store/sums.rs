@@ -139,14 +139,17 @@ impl Sums {
         }
     }
 
-    /// Adds all of it to the tables, replacing whole rows: diesel prepares an upsert anew for each. Gives back the totals of every room that was touched.
+    /// Adds all of it to the tables; gives back the totals of every room that was touched.
+    ///
+    /// Whole rows are replaced, because diesel prepares an upsert anew for each; and a row is looked up without
+    /// `first`, because SQLite prepares anew whatever has a bound `LIMIT` (`sqlite3Reprepare`).
     pub(super) fn write(mut self, writer: &mut SqliteConnection) -> QueryResult<HashMap<RoomId, RoomTotals>> {
         for (room_id, users) in self.heads.write(writer)? {
             self.rooms.entry(room_id).or_default().users += users;
         }
         for (key, minute) in self.minutes {
             let known: Option<MinuteRow> =
-                live_data_minute::table.find(key).select(MinuteRow::as_select()).first(writer).optional()?;
+                live_data_minute::table.find(key).select(MinuteRow::as_select()).get_result(writer).optional()?;
             let mut sum = known.unwrap_or_else(|| MinuteRow::empty(key.0, key.1));
             sum.add(&minute);
             if sum.is_empty() {
@@ -159,7 +162,7 @@ impl Sums {
         let mut totals = HashMap::with_capacity(self.rooms.len());
         for (room_id, room) in self.rooms {
             let known: Option<TotalRow> =
-                blm_roomtotal::table.find(room_id).select(TotalRow::as_select()).first(writer).optional()?;
+                blm_roomtotal::table.find(room_id).select(TotalRow::as_select()).get_result(writer).optional()?;
             let sum = known.map(|row| row.totals()).unwrap_or_default().plus(&room);
             if sum != RoomTotals::default() {
                 diesel::replace_into(blm_roomtotal::table).values(&TotalRow::new(room_id, &sum)).execute(writer)?;

@@ -80,23 +80,45 @@ pub fn lane<T: Payload>(name: &'static str, capacity: usize, when_full: WhenFull
 impl<T: Payload> Lane<T> {
     /// Offers an item; waits only as the policy says.
     pub async fn offer(&self, item: T) -> Offer {
+        match self.offer_now(item) {
+            Ok(offer) => offer,
+            // Rare, and what waiting needs would otherwise lie in the task of everybody who never waits.
+            Err(item) => Box::pin(self.wait(item)).await,
+        }
+    }
+
+    /// Offers an item and does not wait; it comes back where the policy is to wait for a place.
+    pub fn offer_now(&self, item: T) -> Result<Offer, T> {
         let kind = item.kind();
-        let offer = match self.when_full {
-            WhenFull::ShedNewest => self.try_take(item),
-            WhenFull::KeepDurable { reserve, patience } => {
-                if item.is_durable() {
-                    match timeout(patience, self.to.send(item)).await {
-                        Ok(Ok(())) => Offer::Taken,
-                        Ok(Err(_)) => Offer::Closed,
-                        Err(_) => Offer::Shed,
-                    }
-                } else if self.to.capacity() <= reserve {
-                    Offer::Shed
-                } else {
-                    self.try_take(item)
-                }
+        let is_waited_for = match self.when_full {
+            WhenFull::ShedNewest => false,
+            WhenFull::KeepDurable { .. } if item.is_durable() => true,
+            WhenFull::KeepDurable { reserve, .. } if self.to.capacity() <= reserve => {
+                return Ok(self.count(Offer::Shed, kind));
             }
+            WhenFull::KeepDurable { .. } => false,
         };
+        let offer = match self.to.try_send(item) {
+            Ok(()) => Offer::Taken,
+            Err(TrySendError::Full(item)) if is_waited_for => return Err(item),
+            Err(TrySendError::Full(_)) => Offer::Shed,
+            Err(TrySendError::Closed(_)) => Offer::Closed,
+        };
+        Ok(self.count(offer, kind))
+    }
+
+    async fn wait(&self, item: T) -> Offer {
+        let WhenFull::KeepDurable { patience, .. } = self.when_full else { return Offer::Shed };
+        let kind = item.kind();
+        let offer = match timeout(patience, self.to.send(item)).await {
+            Ok(Ok(())) => Offer::Taken,
+            Ok(Err(_)) => Offer::Closed,
+            Err(_) => Offer::Shed,
+        };
+        self.count(offer, kind)
+    }
+
+    fn count(&self, offer: Offer, kind: &'static str) -> Offer {
         self.gauge.offered(offer, kind, self.to.max_capacity() - self.to.capacity());
         offer
     }
@@ -104,14 +126,6 @@ impl<T: Payload> Lane<T> {
     /// Figures of the lane.
     pub fn gauge(&self) -> &Arc<LaneGauge> {
         &self.gauge
-    }
-
-    fn try_take(&self, item: T) -> Offer {
-        match self.to.try_send(item) {
-            Ok(()) => Offer::Taken,
-            Err(TrySendError::Full(_)) => Offer::Shed,
-            Err(TrySendError::Closed(_)) => Offer::Closed,
-        }
     }
 }
 

@@ -8,10 +8,18 @@ use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
-    Connector, client_async_tls_with_config, client_async_with_config,
-    tungstenite::{Error, client::IntoClientRequest, http::header, protocol::WebSocketConfig},
+    Connector, WebSocketStream, client_async_tls_with_config, client_async_with_config,
+    tungstenite::{
+        Error,
+        client::IntoClientRequest,
+        http::header,
+        protocol::{Role, WebSocketConfig},
+    },
 };
 use tracing::debug;
 use url::Url;
@@ -42,6 +50,15 @@ pub(super) fn stream_config() -> WebSocketConfig {
         .max_frame_size(Some(LONGEST_MESSAGE))
         .max_write_buffer_size(64 << 10)
         .write_buffer_size(0)
+}
+
+/// A connection that has just been opened, without the 4 KiB in which tungstenite read the server's handshake and which
+/// it would keep. Nothing else was read with that: the server does not speak before it was told who we are.
+async fn slim<S>(connection: WebSocketStream<S>) -> Box<dyn Connection>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    Box::new(WebSocketStream::from_raw_socket(connection.into_inner(), Role::Client, Some(stream_config())).await)
 }
 
 /// Bilibili.
@@ -161,12 +178,12 @@ impl Upstream for Bilibili {
         if self.plain {
             // Without the place that TLS would need in every connection.
             let (connection, _) = client_async_with_config(request, stream, Some(config)).await.map_err(unreachable)?;
-            return Ok(Box::new(connection));
+            return Ok(slim(connection).await);
         }
         let connector = Connector::Rustls(self.tls.clone());
         let (connection, _) =
             client_async_tls_with_config(request, stream, Some(config), Some(connector)).await.map_err(unreachable)?;
-        Ok(Box::new(connection))
+        Ok(slim(connection).await)
     }
 
     async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError> {

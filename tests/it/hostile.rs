@@ -15,7 +15,7 @@ use crate::support::{
 const ROOM: u64 = 92_006_501;
 
 /// Markup, quotes, a template, a formula; text that runs backwards and never stops; nothing that can be seen.
-const EVIL: &str = "=HYPERLINK(1)\"'><img src=x onerror=\"window.blmHurt=1\"><script>window.blmHurt=2</script>{{ 7*191 }}=1+1\u{202e}\u{2066}\u{200b}\u{feff}";
+const EVIL: &str = "=HYPERLINK(1)\"'><img src=x onerror=\"window.blmHurt=1\"><script>window.blmHurt=2</script>{{ 70001*70003 }}=1+1\u{202e}\u{2066}\u{200b}\u{feff}";
 
 /// What of a table a spreadsheet would run; a negative number is none of it.
 fn formulas(table: &str) -> Vec<String> {
@@ -142,7 +142,11 @@ async fn what_strangers_write_stays_text_on_every_page_and_in_the_overlay() {
         }
         let hurt = "window.blmHurt !== undefined || !!document.querySelector('img[src=x], [onerror], script:not([src]):not([type=\"application/json\"])')";
         assert_eq!(browser.eval(hurt).await, false, "{path}: text became markup");
-        assert_eq!(browser.eval("document.body.innerText.includes('1337')").await, false, "{path}: a template ran");
+        assert_eq!(
+            browser.eval("document.body.innerText.includes('4900280003')").await,
+            false,
+            "{path}: a template ran"
+        );
         let wide = browser.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
         assert!(wide.as_i64().unwrap_or(999) <= 0, "{path} is {wide} px too wide");
         let loose = "[...document.querySelectorAll('.ev-who, .ev-text, .room-title, .hero h1')].filter(e => getComputedStyle(e).unicodeBidi !== 'isolate').length";

@@ -7,7 +7,6 @@
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
-use futures_util::FutureExt;
 use tokio::{select, time::sleep_until};
 use tracing::error;
 
@@ -85,18 +84,23 @@ impl Reading {
 
     /// Shows events that are on record already.
     pub async fn show(&self, events: Vec<Event>) {
-        for event in events {
-            self.room.shared.view.offer(Arc::new(event)).await;
+        for event in events.into_iter().map(Arc::new) {
+            self.room.shared.view.offer(event).await;
         }
     }
 
     /// Offers to the record's lane; heartbeats go on meanwhile.
     async fn offer_to_record(&mut self, lane: &Lane<Arc<Event>>, event: &Arc<Event>) -> Offer {
-        let offer = lane.offer(event.clone());
-        tokio::pin!(offer);
-        if let Some(done) = offer.as_mut().now_or_never() {
-            return done;
+        match lane.offer_now(event.clone()) {
+            Ok(offer) => offer,
+            // What waiting needs would otherwise lie in the task of every quiet room.
+            Err(event) => Box::pin(self.wait_for_record(lane, event)).await,
         }
+    }
+
+    async fn wait_for_record(&mut self, lane: &Lane<Arc<Event>>, event: Arc<Event>) -> Offer {
+        let offer = lane.offer(event);
+        tokio::pin!(offer);
         self.room.vitals.doing(Doing::WaitingForLane);
         loop {
             let heartbeat = match self.session.tick(self.room.memory.now()) {

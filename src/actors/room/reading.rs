@@ -91,7 +91,7 @@ impl Reading {
     }
 
     /// Reads until the connection ends, or the leash is let go.
-    pub async fn run(mut self, mut leash: Leash) -> Exit {
+    pub async fn run(mut self: Box<Self>, mut leash: Leash) -> Exit {
         // A life that panicked did not say that nothing is received any more.
         self.air.set_received(false);
         let exit = self.read(&mut leash).await;

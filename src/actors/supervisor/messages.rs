@@ -24,13 +24,15 @@ pub struct Watch {
     pub room: RoomId,
     /// Known, but not to be connected.
     pub paused: bool,
+    /// Bilibili has just said what it knows of it, and need not be asked when it is connected.
+    pub asked: bool,
 }
 
 impl Handler<Watch> for RoomSupervisor {
     type Result = ();
 
     fn handle(&mut self, watch: Watch, ctx: &mut Context<Self>) {
-        let Watch { room, paused } = watch;
+        let Watch { room, paused, asked } = watch;
         let wish = {
             let mut rooms = self.spec.desired.rooms();
             let wish = rooms.entry(room).or_insert_with(|| Wish {
@@ -41,6 +43,9 @@ impl Handler<Watch> for RoomSupervisor {
                 living: None,
             });
             wish.paused = paused;
+            if asked {
+                wish.memory.has_been_told();
+            }
             wish.clone()
         };
         self.spec.board.add(wish.vitals.clone());
