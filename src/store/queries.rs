@@ -26,7 +26,7 @@ use crate::domain::{Event, EventId, RoomId, Uid};
 pub const PAGE_MAX: usize = 1000;
 
 /// Rows that are read through for one page when nothing but reading finds the text: some 50 ms.
-const READ_THROUGH_MAX: i64 = 100_000;
+const READ_THROUGH_MAX: i64 = 30_000;
 
 /// A place in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
