@@ -122,7 +122,7 @@ async fn what_is_sent_upstream_shows_on_open_pages_as_text_and_without_reload() 
 }
 
 #[tokio::test]
-async fn a_card_counts_what_is_paid_in_the_broadcast_and_who_is_there_without_a_reload_and_the_server_draws_the_same() {
+async fn a_card_counts_what_is_paid_in_the_broadcast_without_a_reload_and_the_server_draws_the_same() {
     let room = Room::new(92_005_401, Packing::Brotli);
     let fake = FakeBilibili::start([room.clone()]);
     let monitor = Setup::watching(&fake, &[room.room_id]).start().await;
@@ -139,12 +139,8 @@ async fn a_card_counts_what_is_paid_in_the_broadcast_and_who_is_there_without_a_
     let gold = story.outcome.income_gold();
     let paid = format!("{}.replaceAll(',', '') === '¥{}'", text("income"), format_args!("{:.2}", gold as f64 / 1000.0));
     browser.wait("what is paid is counted", &format!("window.blmSame === true && {paid}")).await;
-    let there = format!("Number({}) > 0", text("people"));
-    browser.wait("who is there is counted", &format!("window.blmSame === true && {there}")).await;
-    let all = "document.querySelector('[data-tile=people]').textContent";
-    assert_eq!(browser.eval(all).await, browser.eval(&text("people")).await, "one room is all rooms");
     browser.goto("/live/").await;
-    browser.wait("the server draws the same", &format!("window.blmSame === undefined && {paid} && {there}")).await;
+    browser.wait("the server draws the same", &format!("window.blmSame === undefined && {paid}")).await;
     let share = format!("/%$/.test({})", text("coverage"));
     browser.wait("the coverage of the broadcast stands there", &share).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
