@@ -1,5 +1,5 @@
 // The dashboard: cards, tiles and the newest events follow the push.
-import { t, at, el, set, setCount, exact, yuan, compact, lasting, picture } from "./page.js";
+import { t, at, el, set, setCount, exact, yuan, compact, lasting, percent, picture } from "./page.js";
 import { connect } from "./live.js";
 import { Stream } from "./rows.js";
 
@@ -13,6 +13,18 @@ const feed = new Stream(document.getElementById("feed"), { names, kept: 40, ever
 const A_FRAME = 10;
 const sort = document.getElementById("sort");
 const NOT_RECEIVED_AFTER = 15000;
+
+/** What the server last said of today: what had been paid before it began, who was there, what was received. */
+let today = JSON.parse(document.getElementById("data").textContent).today;
+const PARTS = ["gift_gold", "super_chat_gold", "guard_gold"];
+/** What was paid in a room since the day began. A room that the reading does not know yet had nothing before. */
+const spent = (room, part) => room.income[part] - (today.rooms[room.room_id]?.before_day[part] ?? 0);
+const spentToday = (room) => PARTS.reduce((gold, part) => gold + spent(room, part), 0);
+/** The running broadcast of a room, if the reading is of that one. */
+function broadcast(room) {
+  const known = today.rooms[room.room_id]?.broadcast;
+  return room.status === 1 && known?.from_ms === room.live_since_ms ? known : null;
+}
 
 const card = (id) => cards.querySelector(`[data-room="${Number(id)}"]`);
 const status = (room) => (room.status === 1 || room.status === 2 ? room.status : 0);
@@ -41,7 +53,7 @@ function make(room) {
       el("span", { class: "pill", data: { state: "" } })),
     el("div", { class: "room-rate" }, el("div", {}, el("span", { class: "big num", data: { f: "rate" } }), el("span", { class: "dim" }, " " + t("per-minute"))), spark),
     el("dl", { class: "room-figures" }, figure("danmaku", "danmaku"), ...(room.income ? [figure("gifts", "gifts"), figure("super_chats", "super-chats"), figure("guards", "guards"),
-      el("div", { class: "room-income" }, el("dt", {}, t("spending")), el("dd", { class: "num", data: { f: "income" } }))] : [])),
+      el("div", { class: "room-now-row" }, el("dt", {}, t("card-broadcast")), el("dd", { class: "num", data: { f: "income" } }))] : []), figure("people", "card-people"), figure("coverage", "coverage")),
     el("p", { class: "room-caveat", hidden: true, data: { f: "caveat" } }), el("p", { class: "room-error", hidden: true, data: { f: "error" } }));
 }
 
@@ -54,7 +66,10 @@ function draw(room) {
   setCount(f("rate"), room.rates.danmaku_per_minute);
   for (const name of ["danmaku", "gifts", "super_chats", "guards"]) if (name in room.counts) setCount(f(name), room.counts[name]);
   // A site in public mode does not say.
-  if (room.income) set(f("income"), yuan(room.income.total_gold));
+  const running = broadcast(room);
+  if (room.income) set(f("income"), running ? yuan(PARTS.reduce((gold, part) => gold + room.income[part] - running.before_broadcast[part], 0)) : "–");
+  setCount(f("people"), today.rooms[room.room_id]?.people ?? 0);
+  set(f("coverage"), percent(running?.coverage));
   set(f("aired"), room.status === 1 && room.live_since_ms ? t("card-aired", { n: lasting(Date.now() - room.live_since_ms) }) : "");
   set(f("rank"), room.gauges?.online_rank ? t("card-rank", { n: compact(room.gauges.online_rank) }) : "");
   const error = f("error");
@@ -93,10 +108,15 @@ function totals() {
   set(tile("monitored"), exact(all.length));
   set(tile("live"), exact(all.filter((room) => room.status === 1).length));
   set(tile("attention"), exact(bad.length));
+  setCount(tile("people"), today.people);
+  set(tile("coverage"), percent(today.coverage));
+  set(tile("accounts_ok"), exact(today.accounts_ok));
+  set(tile("accounts_all"), exact(today.accounts_all));
   setCount(tile("per_minute"), sum((room) => room.rates.danmaku_per_minute));
   if (tile("income")) {
-    set(tile("income"), yuan(sum((room) => room.income.total_gold)));
-    for (const name of ["gift_gold", "super_chat_gold", "guard_gold"]) set(tile(name), yuan(sum((room) => room.income[name])));
+    set(tile("income"), yuan(sum(spentToday)));
+    for (const name of PARTS) set(tile(name), yuan(sum((room) => spent(room, name))));
+    set(tile("total_gold"), yuan(sum((room) => room.income.total_gold)));
     setCount(tile("stored"), sum((room) => room.counts.danmaku + room.counts.gifts + room.counts.super_chats + room.counts.guards));
   }
   document.querySelector('[data-tile-box="attention"]').classList.toggle("tile-warn", bad.length > 0);
@@ -112,7 +132,7 @@ function totals() {
 
 const orders = {
   rate: (a, b) => (b.status === 1) - (a.status === 1) || b.rates.danmaku_per_minute - a.rates.danmaku_per_minute,
-  income: (a, b) => b.income.total_gold - a.income.total_gold,
+  income: (a, b) => spentToday(b) - spentToday(a),
   danmaku: (a, b) => b.counts.danmaku - a.counts.danmaku,
   name: (a, b) => (a.uname || "").localeCompare(b.uname || "", document.documentElement.lang),
 };
@@ -158,13 +178,14 @@ function catchUp() {
 }
 document.addEventListener("visibilitychange", catchUp);
 
-connect({ rooms: "all", kinds: ["danmaku", "gift", "super_chat", "guard", "live", "preparing"] }, {
+connect({ rooms: "all", kinds: ["danmaku", "gift", "super_chat", "guard", "live", "preparing"], today: true }, {
   hello(list) {
     // What is not in the greeting is not monitored any more.
     const there = new Set(list.map((room) => room.room_id));
     for (const id of rooms.keys()) if (!there.has(id)) { rooms.delete(id); card(id)?.remove(); }
   },
   rooms: take,
+  today(value) { today = value; for (const room of rooms.values()) undrawn.add(room); catchUp(); },
   events: (events) => feed.add(events),
 });
 setInterval(() => { for (const room of rooms.values()) { const box = card(room.room_id); if (box) spark(box, room.rates.danmaku_per_minute); } totals(); }, 60000);

@@ -7,8 +7,8 @@ const LONGEST_WAIT = 30000;
 const SILENCE = 50000;
 
 /**
- * Connects and stays connected. `wanted`: {rooms: "all" | [numbers], kinds: [names] | null, health: bool};
- * `on`: {hello(rooms), events(list), rooms(list), health(value)}, each optional.
+ * Connects and stays connected. `wanted`: {rooms: "all" | [numbers], kinds: [names] | null, health: bool, today: bool};
+ * `on`: {hello(rooms), events(list), rooms(list), health(value), today(value)}, each optional.
  */
 export function connect(wanted, on) {
   let socket = null;
@@ -30,6 +30,7 @@ export function connect(wanted, on) {
     address.searchParams.set("rooms", wanted.rooms === "all" ? "all" : wanted.rooms.join(","));
     if (wanted.kinds) address.searchParams.set("kinds", wanted.kinds.join(","));
     if (cursor) address.searchParams.set("after", cursor);
+    if (wanted.today) address.searchParams.set("today", "true");
     socket = new WebSocket(address);
     greeted = false;
     socket.onopen = () => { lastHeard = Date.now(); if (wanted.health) subscribe(); };
@@ -71,6 +72,7 @@ export function connect(wanted, on) {
         lag = Math.max(0, Date.now() - ahead - message.health.at);
         on.health?.(message.health);
         break;
+      case "today": on.today?.(message.today); break;
       case "gap": gap(message.skipped); cursor = null; break;
     }
     // The rest is told once a second: a figure that changes with every frame cannot be read, and costs a layout each.

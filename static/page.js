@@ -88,6 +88,9 @@ export function set(element, text, title) {
   if (title !== undefined && element.title !== title) element.title = title;
 }
 
+/** A share as the server writes it: cut off, not rounded, so that only all is 100%. */
+export const percent = (share) => (typeof share !== "number" ? "–" : share >= 1 ? "100%" : (Math.floor(share * 1000) / 10).toFixed(1) + "%");
+
 export const setCount = (element, n) => set(element, compact(n), exact(n));
 
 // A picture that does not load gives way to what is behind it. Errors do not bubble, so they are caught on the way down.

@@ -29,6 +29,18 @@ pub struct Figure {
     pub n: i64,
 }
 
+/// Minute and person of everything in room `?1` that is interaction, from `?2` on and before `?3`.
+pub(super) const DONE_BY: &str = "
+    SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, coalesce('#' || user_hash, open_id))
+    FROM live_data_danmakudata
+    WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 AND NOT lottery
+    UNION ALL SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, open_id)
+    FROM live_data_giftdata WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3
+    UNION ALL SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, open_id)
+    FROM live_data_superchat WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3
+    UNION ALL SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, open_id)
+    FROM live_data_guard WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3";
+
 /// What a room had in a stretch of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct RankedRoom {
@@ -56,21 +68,11 @@ impl Database {
     /// once a minute; masked users by what stands for them, as in the totals. Somebody masked in a chat line and
     /// known in a gift of the same minute is two.
     pub fn interaction(&self, room: RoomId, from_ms: i64, to_ms: i64) -> Result<Vec<Figure>, QueryError> {
-        sql_query(
-            "WITH done (minute, who) AS (
-               SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, coalesce('#' || user_hash, open_id))
-               FROM live_data_danmakudata
-               WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3 AND NOT lottery
-               UNION ALL SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, open_id)
-               FROM live_data_giftdata WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3
-               UNION ALL SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, open_id)
-               FROM live_data_superchat WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3
-               UNION ALL SELECT substr(timestamp, 1, 16), iif(uid <> 0, uid, open_id)
-               FROM live_data_guard WHERE room_id = ?1 AND timestamp >= ?2 AND timestamp < ?3
-             )
-             SELECT unixepoch(minute || ':00') * 1000 AS at_ms, count(DISTINCT who) AS n
-             FROM done GROUP BY minute ORDER BY minute",
-        )
+        sql_query(format!(
+            "WITH done (minute, who) AS ({DONE_BY})
+                 SELECT unixepoch(minute || ':00') * 1000 AS at_ms, count(DISTINCT who) AS n
+                 FROM done GROUP BY minute ORDER BY minute"
+        ))
         .bind::<BigInt, _>(room.0 as i64)
         .bind::<Timestamp, _>(to_time(from_ms))
         .bind::<Timestamp, _>(to_time(to_ms))

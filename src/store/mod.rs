@@ -44,6 +44,7 @@ pub mod rooms;
 // What is asked of it.
 pub mod coverage;
 pub mod figures;
+pub mod lately;
 pub mod queries;
 mod search;
 pub mod series;

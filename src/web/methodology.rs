@@ -10,10 +10,10 @@ use super::{Site, pages};
 
 /// Every figure, in the order of the page, by what it is about.
 const FIGURES: [(&str, &[&str]); 4] = [
-    ("chat", &["rate", "danmaku", "interaction", "users", "talkers", "week", "ranking"]),
-    ("money", &["spending", "gifts", "super-chats", "guards", "payers", "blind-box"]),
+    ("chat", &["rate", "danmaku", "people-now", "interaction", "users", "talkers", "week", "ranking"]),
+    ("money", &["spending", "spending-day", "gifts", "super-chats", "guards", "payers", "blind-box"]),
     ("viewers", &["viewers"]),
-    ("trust", &["coverage", "gap", "attention", "stored", "ledger"]),
+    ("trust", &["coverage", "gap", "attention", "accounts", "stored", "ledger"]),
 ];
 
 /// `/live/methodology/`.

@@ -38,6 +38,7 @@ mod room_list;
 pub mod socket;
 mod standing;
 mod storage;
+mod today;
 mod tries;
 mod verdict;
 pub mod view;
@@ -162,6 +163,7 @@ pub struct Site {
     /// Summaries of rooms as text, for those who see everything and for the public.
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
+    today: today::Memo,
     disk: Arc<machine::DiskWatch>,
     started_ms: i64,
 }
@@ -173,7 +175,7 @@ impl Site {
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
-        let health = health::Memo::default();
+        let (health, today) = (health::Memo::default(), today::Memo::default());
         let disk = machine::DiskWatch::new(web.database.clone());
         Ok(Data::new(Site {
             web,
@@ -183,6 +185,7 @@ impl Site {
             copies: Arc::new(Semaphore::new(COPIES)),
             memo,
             health,
+            today,
             disk,
             started_ms: unix_ms(),
         }))

@@ -16,12 +16,14 @@ use super::{
     entry::see,
     error::Refusal,
     fresh::{Fresh, is_chat_or_money},
+    today::since,
     view::Frame,
 };
 use crate::{
-    actors::wall::{Counts, Income, RoomSummary},
+    actors::wall::{Counts, RoomSummary},
     domain::{Event, Gold, Kind, LiveStatus, RoomId},
     store::{
+        lately::Spent,
         queries::{Events, Filter, Page},
         series::Step,
         sqlite::{Database, QueryError},
@@ -86,20 +88,27 @@ pub async fn dashboard(request: HttpRequest, site: web::Data<Site>) -> HttpRespo
                 }
             })
             .await?;
+        let today = site.today.read(&site).await?;
         let names = names(&rooms);
         let troubled: Vec<&RoomSummary> = rooms.iter().filter(|room| needs_attention(room)).collect();
-        let income: Gold = rooms.iter().map(|room| room.income.total_gold).sum();
-        let part = |of: fn(&Income) -> Gold| rooms.iter().map(|room| of(&room.income)).sum::<Gold>();
+        let of_room = |room: &RoomSummary| today.rooms.get(&room.info.room_id).copied().unwrap_or_default();
+        let spent: Vec<Spent> = rooms.iter().map(|room| since(room, &of_room(room).before_day)).collect();
+        let part = |of: fn(&Spent) -> Gold| spent.iter().map(of).sum::<Gold>();
         let stored = |of: &Counts| of.danmaku + of.gifts + of.super_chats + of.guards;
         let tiles = json!({
             "monitored": rooms.len(),
             "live": rooms.iter().filter(|room| room.info.status == LiveStatus::Live).count(),
             "attention": troubled.len(),
             "per_minute": rooms.iter().map(|room| room.rates.danmaku_per_minute).sum::<u64>(),
-            "income": income,
-            "gift_gold": part(|income| income.gift_gold),
-            "super_chat_gold": part(|income| income.super_chat_gold),
-            "guard_gold": part(|income| income.guard_gold),
+            "people": today.people,
+            "coverage": today.coverage,
+            "accounts_ok": today.accounts_ok,
+            "accounts_all": today.accounts_all,
+            "income": part(Spent::total),
+            "gift_gold": part(|spent| spent.gift_gold),
+            "super_chat_gold": part(|spent| spent.super_chat_gold),
+            "guard_gold": part(|spent| spent.guard_gold),
+            "total_gold": rooms.iter().map(|room| room.income.total_gold).sum::<Gold>(),
             "stored": rooms.iter().map(|room| stored(&room.counts)).sum::<i64>(),
         });
         let mut cards: Vec<Value> = Vec::new();
@@ -107,11 +116,18 @@ pub async fn dashboard(request: HttpRequest, site: web::Data<Site>) -> HttpRespo
             let mut card = json!(room);
             card["spark"] = json!(points(&spark));
             card["spark_values"] = json!(spark);
+            let of_room = of_room(room);
+            card["people"] = json!(of_room.people);
+            card["broadcast"] = json!(of_room.broadcast.map(|broadcast| {
+                let total_gold = since(room, &broadcast.before_broadcast).total();
+                json!({"total_gold": total_gold, "coverage": broadcast.coverage})
+            }));
             cards.push(card);
         }
         cards.sort_by_key(|card| (card["status"] != 1, -card["rates"]["danmaku_per_minute"].as_i64().unwrap_or(0)));
         Ok(json!({
             "section": "dashboard", "now_ms": unix_ms(), "tiles": tiles, "troubled": troubled, "rooms": cards,
+            "data": {"today": *today},
             "feed": rows(&fresh.over(feed, is_chat_or_money, FEED_ROWS), &names, None), "cursor": fresh.cursor,
         }))
     })

@@ -37,8 +37,10 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     Site,
     api::openapi::Push,
+    audience::Audience,
     error::Refusal,
     push::{self, Filter, Message, Reader},
+    today,
     visitor::{Visitor, same_origin},
 };
 use crate::supervise::{
@@ -197,6 +199,9 @@ pub struct Wanted {
     #[serde(default)]
     kinds: String,
     after: Option<String>,
+    /// Whether it is told of today, too; server-sent events are not.
+    #[serde(default)]
+    today: bool,
 }
 
 /// `/live/ws/`.
@@ -210,6 +215,7 @@ pub async fn websocket(
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
     let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, wanted.after.as_deref());
     let seat = site.sessions.take_seat(&request)?;
+    let today = wanted.today.then(|| Audience::of(&request, &site));
     let session = Session {
         reader: Rc::new(RefCell::new(reader)),
         site,
@@ -218,6 +224,7 @@ pub async fn websocket(
         second: Instant::now(),
         messages: 0,
         health: false,
+        today,
     };
     ws::WsResponseBuilder::new(session, &request, body).frame_size(MESSAGE_MAX).start()
 }
@@ -231,6 +238,8 @@ struct Session {
     second: Instant,
     messages: u32,
     health: bool,
+    /// Who is told of today; nobody when it was not asked for.
+    today: Option<Audience>,
 }
 
 type Context = ws::WebsocketContext<Session>;
@@ -249,6 +258,10 @@ impl Actor for Session {
                 ctx.ping(b"");
             }
         });
+        if let Some(audience) = self.today {
+            self.send_today(audience, ctx);
+            ctx.run_interval(today::EVERY, move |session, ctx| session.send_today(audience, ctx));
+        }
     }
 }
 
@@ -354,6 +367,18 @@ impl Session {
         ctx.spawn(actix::fut::ActorFutureExt::map(health, |health, session: &mut Session, ctx: &mut Context| {
             session.seat.vitals.sent(health.len() as u64, session.reader.borrow().behind());
             ctx.text(format!("{{\"type\":\"health\",\"health\":{health}}}"));
+        }));
+    }
+
+    /// Tells of today; when the history does not answer, the page keeps what it has.
+    fn send_today(&self, audience: Audience, ctx: &mut Context) {
+        let site = self.site.clone();
+        let today = async move { site.today.read(&site).await.ok() }.into_actor(self);
+        ctx.spawn(actix::fut::ActorFutureExt::map(today, move |today, session: &mut Session, ctx: &mut Context| {
+            let Some(today) = today else { return };
+            let text = audience.view(json!({"type": "today", "today": *today})).to_string();
+            session.seat.vitals.sent(text.len() as u64, session.reader.borrow().behind());
+            ctx.text(text);
         }));
     }
 

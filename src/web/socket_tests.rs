@@ -77,6 +77,16 @@ async fn events(browser: &mut Browser) -> Value {
 }
 
 #[actix_web::test]
+async fn who_asks_is_told_of_today_at_once() {
+    let rig = open();
+    let mut browser = rig.browser("rooms=all&today=true").await;
+    assert_eq!(next(&mut browser).await.expect("a greeting")["type"], "hello");
+    let today = next(&mut browser).await.expect("today");
+    assert_eq!((&today["type"], &today["today"]["people"]), (&json!("today"), &json!(1)), "{today}");
+    rig.server.stop(Instant::now() + Duration::from_secs(2)).await;
+}
+
+#[actix_web::test]
 async fn a_browser_that_comes_back_gets_exactly_what_it_missed() {
     let rig = open();
     let mut browser = rig.browser("rooms=1&kinds=danmaku").await;

@@ -122,6 +122,31 @@ async fn what_is_sent_upstream_shows_on_open_pages_as_text_and_without_reload() 
 }
 
 #[tokio::test]
+async fn a_card_counts_what_is_paid_in_the_broadcast_without_a_reload_and_the_server_draws_the_same() {
+    let room = Room::new(92_005_401, Packing::Brotli);
+    let fake = FakeBilibili::start([room.clone()]);
+    let monitor = Setup::watching(&fake, &[room.room_id]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    let browser = Browser::open(monitor.url()).await;
+    browser.goto("/live/").await;
+    browser.wait("the page listens", "document.getElementById('push').dataset.push === 'live'").await;
+    browser.run("window.blmSame = true").await;
+    let text = |name: &str| format!("document.querySelector('#rooms [data-f={name}]').textContent");
+    browser.wait("nothing is paid yet", &format!("{} === '¥0.00'", text("income"))).await;
+
+    let story = Story::of(&room, 2);
+    fake.send(room.room_id, &story.messages);
+    let gold = story.outcome.income_gold();
+    let paid = format!("{}.replaceAll(',', '') === '¥{}'", text("income"), format_args!("{:.2}", gold as f64 / 1000.0));
+    browser.wait("what is paid is counted", &format!("window.blmSame === true && {paid}")).await;
+    browser.goto("/live/").await;
+    browser.wait("the server draws the same", &format!("window.blmSame === undefined && {paid}")).await;
+    let share = format!("/%$/.test({})", text("coverage"));
+    browser.wait("the coverage of the broadcast stands there", &share).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_line_that_is_pushed_but_not_stored_yet_shows_on_a_page_that_is_opened_now() {
     let room = Room::new(92_005_201, Packing::Plain);
     let fake = FakeBilibili::start([room.clone()]);
