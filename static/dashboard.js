@@ -17,8 +17,11 @@ const NOT_RECEIVED_AFTER = 15000;
 /** What the server last said of today: what had been paid before it began, who was there, what was received. */
 let today = JSON.parse(document.getElementById("data").textContent).today;
 const PARTS = ["gift_gold", "super_chat_gold", "guard_gold"];
-/** What was paid in a room since the day began. A room that the reading does not know yet had nothing before. */
-const spent = (room, part) => room.income[part] - (today.rooms[room.room_id]?.before_day[part] ?? 0);
+/** What was paid in a room since the day began. Of a room that was just added, what was paid before is in the next reading. */
+const spent = (room, part) => {
+  const known = today.rooms[room.room_id];
+  return known ? room.income[part] - known.before_day[part] : 0;
+};
 const spentToday = (room) => PARTS.reduce((gold, part) => gold + spent(room, part), 0);
 /** The running broadcast of a room, if the reading is of that one. */
 function broadcast(room) {
