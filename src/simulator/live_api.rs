@@ -48,7 +48,7 @@ async fn danmu_info(request: HttpRequest, world: web::Data<World>) -> HttpRespon
 
 async fn super_chats(request: HttpRequest, world: web::Data<World>) -> HttpResponse {
     let room = number(&request, "room_id").and_then(|id| world.room(id));
-    reply(json!({"list": room.map(|room| room.shown_super_chats()).unwrap_or_default()}))
+    reply(json!({"list": room.map(|room| room.show_super_chats()).unwrap_or_default()}))
 }
 
 async fn history(request: HttpRequest, world: web::Data<World>) -> HttpResponse {

@@ -172,7 +172,7 @@ async fn info_by_room(request: HttpRequest, world: web::Data<World>) -> HttpResp
             "relation_info": {"attention": stage.fans}},
         "watched_show": {"switch": true, "num": stage.watched, "text_small": watched, "text_large": format!("{watched}人看过")},
         "like_info_v3": {"total_likes": stage.likes}, "guard_info": {"count": room.streamer.guards},
-        "super_chat_info": {"status": 1, "message_list": room.shown_super_chats()},
+        "super_chat_info": {"status": 1, "message_list": room.show_super_chats()},
     }))
 }
 

@@ -52,13 +52,11 @@ impl Desk<'_> {
                 "group_medal": {"is_lighted": 0, "medal_id": 0, "name": ""},
             }),
         );
+        let facts: Vec<Fact> = fact(&data).into_iter().collect();
         let shelf = Some(Shelf::SuperChat(data.clone()));
         let mut message = json!({"cmd": "SUPER_CHAT_MESSAGE", "data": data, "is_report": true});
         self.must_arrive(&mut message);
-        let price_gold = Price::plain(price * 1000);
-        let fact =
-            Fact::Bought { ware: Ware::SuperChat, number: id.unsigned_abs(), price: price_gold, estimated: false };
-        let first = Outgoing { json: message.to_string(), facts: vec![fact], web_only: false, shelf };
+        let first = Outgoing { json: message.to_string(), facts: facts.clone(), web_only: false, shelf };
         let twin = json!({"cmd": "SUPER_CHAT_MESSAGE_JPN", "roomid": self.streamer.room_id.to_string(), "data": {
             "id": id.to_string(), "uid": viewer.shown_uid().to_string(), "price": price, "rate": 1000, "message": text,
             "message_jpn": "", "is_ranked": 0, "background_image": "", "background_color": colors.0, "background_icon": "",
@@ -66,7 +64,7 @@ impl Desk<'_> {
             "medal_info": medal, "user_info": user_info, "time": seconds - 1, "start_time": now, "end_time": now + seconds,
             "gift": {"num": 1, "gift_id": 12000, "gift_name": "醒目留言"},
         }});
-        (first, Outgoing::telling(&twin, vec![fact]))
+        (first, Outgoing::telling(&twin, facts))
     }
 
     /// `SUPER_CHAT_MESSAGE_DELETE`: taken off the display; the money stays paid.
@@ -74,6 +72,12 @@ impl Desk<'_> {
         let room = self.streamer.room_id;
         Outgoing::plain(&json!({"cmd": "SUPER_CHAT_MESSAGE_DELETE", "data": {"ids": [id]}, "roomid": room}))
     }
+}
+
+/// What the data of a super chat say for the books.
+pub(super) fn fact(data: &Value) -> Option<Fact> {
+    let (number, price) = (data["id"].as_i64()?.unsigned_abs(), Price::plain(data["price"].as_i64()? * 1000));
+    Some(Fact::Bought { ware: Ware::SuperChat, number, price, estimated: false })
 }
 
 /// The next number of a super chat: follows the clock, so that it is new after a restart too.

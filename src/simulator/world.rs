@@ -33,6 +33,7 @@ use super::{
     open_live,
     signature::PageKeys,
     storm::Storm,
+    super_chats,
     tally::Tally,
 };
 
@@ -187,11 +188,14 @@ impl Room {
         lock(&self.danmaku).iter().cloned().collect()
     }
 
-    /// Super chats still on display.
-    pub fn shown_super_chats(&self) -> Vec<Value> {
+    /// Super chats still on display, for somebody who asks: who reads them here knows of them as well, whether the
+    /// stream told of them or not.
+    pub fn show_super_chats(&self) -> Vec<Value> {
         let now = now_ms() / 1000;
         let mut shown = lock(&self.super_chats);
         shown.retain(|super_chat| super_chat["end_time"].as_i64().is_some_and(|end| end > now));
+        let facts = shown.iter().filter_map(super_chats::fact);
+        facts.for_each(|fact| [&self.told, &self.heard].into_iter().for_each(|books| lock(books).enter(fact)));
         shown.clone()
     }
 
