@@ -7,9 +7,8 @@ use serde::Deserialize;
 
 use super::{
     command::{Message, Unreadable},
-    guards::{GuardMessage, Part, for_all, list_price},
+    guards::{Bought, GuardMessage, Part, bought, is_level},
     lenient::{Int, Object, Text, amount},
-    purchase,
     user::UserInfo,
 };
 /// Decodes the message that knows the list price only.
@@ -52,12 +51,9 @@ fn assemble(
     let by_gift = fields.gift_id.0.map(|gift_id| gift_id.saturating_sub(10_000));
     let guard_level = fields.guard_level.0.filter(is_level).or(by_gift.filter(is_level));
     let guard_level = guard_level.ok_or(Unreadable::Missing("guard_level"))?;
-    let unit = fields.unit.filled().unwrap_or_else(|| "月".into());
-    // A day card (`*3天`) says how many days in its unit, and something else in `num`.
-    let num = if unit.starts_with('*') { 1 } else { purchase::number(fields.num)? };
     // Nothing is sold for nothing, but what was won or given out was paid with nothing.
-    let price = purchase::gold("price", fields.price)?.filter(|price| command != "GUARD_BUY" || !price.is_zero());
-    purchase::total("price", price.unwrap_or_else(|| list_price(guard_level, 1, &unit)), num)?;
+    let zero_is_a_price = command != "GUARD_BUY";
+    let Bought { num, unit, price } = bought(guard_level, fields.num, fields.unit, fields.price, zero_is_a_price)?;
     let start = fields.start_time.positive();
     Ok(GuardMessage {
         arrival: message.arrival,
@@ -65,15 +61,11 @@ fn assemble(
         user,
         guard_level,
         num,
-        price: price.map(|price| for_all(price, guard_level, num, &unit)),
         unit,
+        price,
         command,
         part: part(fields.payflow_id.number().unwrap_or_default()),
     })
-}
-
-fn is_level(level: &i64) -> bool {
-    (1..=3).contains(level)
 }
 
 /// The fields of all three; V2 has them in groups.

@@ -18,7 +18,12 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{arrival::Arrival, purchase};
+use super::{
+    arrival::Arrival,
+    command::Unreadable,
+    lenient::{Int, Text},
+    purchase,
+};
 use crate::domain::{Body, Event, Gold, Guard, User};
 
 /// One of the messages of a purchase.
@@ -317,10 +322,41 @@ fn event(message: &GuardMessage, alone: bool) -> Event {
     purchase::read_from(message.command, arrival.event(timestamp_ms, user, Body::Guard(guard), &facts))
 }
 
+/// Whether there is a guard of this level.
+pub(super) fn is_level(level: &i64) -> bool {
+    (1..=3).contains(level)
+}
+
+/// What a message says was bought.
+pub(super) struct Bought {
+    /// How many units.
+    pub(super) num: i64,
+    /// Such as 月.
+    pub(super) unit: String,
+    /// What was said to be paid, for all of them.
+    pub(super) price: Option<Gold>,
+}
+
+/// Reads what was bought. A price of 0 is one if `zero_is_a_price`, else the message does not know it.
+pub(super) fn bought(
+    guard_level: i64,
+    num: Int,
+    unit: Text,
+    price: Int,
+    zero_is_a_price: bool,
+) -> Result<Bought, Unreadable> {
+    let unit = unit.filled().unwrap_or_else(|| "月".into());
+    // A day card (`*3天`) says how many days in its unit, and something else in `num`.
+    let num = if unit.starts_with('*') { 1 } else { purchase::number(num)? };
+    let price = purchase::gold("price", price)?.filter(|price| zero_is_a_price || !price.is_zero());
+    purchase::total("price", price.unwrap_or_else(|| list_price(guard_level, 1, &unit)), num)?;
+    Ok(Bought { num, price: price.map(|price| for_all(price, guard_level, num, &unit)), unit })
+}
+
 /// What was paid in all, where a message says `price` of `num` units. `GUARD_BUY` says it of one month, toasts say it
 /// of all: 198000 and 514000 for three. No month is dearer than by the list, and no two of them are as cheap as one, so
 /// the price itself tells which it is.
-pub(super) fn for_all(price: Gold, guard_level: i64, num: i64, unit: &str) -> Gold {
+fn for_all(price: Gold, guard_level: i64, num: i64, unit: &str) -> Gold {
     if unit == "月" && price <= list_price(guard_level, 1, unit) { price.times(num) } else { price }
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     command::{Decoded, Message, Unreadable},
-    guards::{for_all, list_price},
+    guards::{Bought, bought, is_level, list_price},
     lenient::{Int, List, Object, Text, Thousandths, amount},
     purchase,
     signal::Signal,
@@ -101,18 +101,14 @@ fn guard(message: &Message, mut fields: Fields) -> Result<Event, Unreadable> {
         fields.open_id = user.open_id;
         fields.uname = user.uname;
     }
-    let level = |level: &i64| (1..=3).contains(level);
-    let guard_level = fields.guard_level.0.filter(level).ok_or(Unreadable::Missing("guard_level"))?;
-    let unit = std::mem::take(&mut fields.guard_unit).filled().unwrap_or_else(|| "月".into());
-    let num = if unit.starts_with('*') { 1 } else { purchase::number(fields.guard_num)? };
-    let price = purchase::gold("price", fields.price)?.filter(|price| !price.is_zero());
-    purchase::total("price", price.unwrap_or_else(|| list_price(guard_level, 1, &unit)), num)?;
+    let guard_level = fields.guard_level.0.filter(is_level).ok_or(Unreadable::Missing("guard_level"))?;
+    let unit = std::mem::take(&mut fields.guard_unit);
+    let Bought { num, unit, price } = bought(guard_level, fields.guard_num, unit, fields.price, false)?;
     let body = Guard {
         guard_level,
         num,
         // Messages of 2022 have no price.
-        paid: price
-            .map_or_else(|| list_price(guard_level, num, &unit), |price| for_all(price, guard_level, num, &unit)),
+        paid: price.unwrap_or_else(|| list_price(guard_level, num, &unit)),
         unit,
         estimated: price.is_none(),
         explains: None,
