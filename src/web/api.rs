@@ -17,7 +17,7 @@ mod system;
 pub mod trend;
 
 use actix_web::{
-    HttpResponse, Resource, ResponseError, Route,
+    FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route,
     http::{
         StatusCode,
         header::{self, HeaderValue},
@@ -31,44 +31,59 @@ use super::{accounts, audience::Audience, both, diagnostics, error::Refusal, get
 
 /// Every call, below `/live/api`.
 pub fn configure(cfg: &mut ServiceConfig) {
-    cfg.service(call("/rooms/", "GET, HEAD", get().to(rooms::list)))
-        .service(call("/system/stats/", "GET, HEAD", get().to(rooms::system_stats)))
-        .service(call("/redis/status/", "GET, HEAD", get().to(system::live_store)))
-        .service(call("/room/{room}/stats/", "GET, HEAD", get().to(rooms::stats)))
-        .service(call("/room/{room}/danmaku/", "GET, HEAD", get().to(events::danmaku)))
-        .service(call("/room/{room}/gifts/", "GET, HEAD", get().to(events::gifts)))
-        .service(call("/room/{room}/superchats/", "GET, HEAD", get().to(events::super_chats)))
-        .service(call("/room/{room}/guards/", "GET, HEAD", get().to(events::guards)))
-        .service(call("/room/{room}/trend/", "GET, HEAD", get().to(trend::trend)))
-        .service(call("/room/{room}/gaps/", "GET, HEAD", get().to(trend::gaps)))
-        .service(call("/room/{room}/export/", "GET, HEAD", get().to(export::of_room)))
-        .service(call("/export/", "GET, HEAD", get().to(export::of_all)))
-        .service(call("/openapi.json", "GET, HEAD", get().to(openapi::file)))
-        .service(call("/danmaku-browser/", "GET, HEAD", get().to(events::browser)))
-        .service(call("/batch/rooms/stats/", "POST", post().to(rooms::batch)))
-        .service(call("/events/", "GET", web::get().to(socket::server_sent)))
-        .service(call("/health/", "GET, HEAD", get().to(system::health)))
-        .service(call("/ledger/", "GET, HEAD", get().to(system::ledger)))
-        .service(call("/admin/rooms/", "POST", post().to(control::add)))
-        .service(call("/admin/rooms/import/", "POST", post().to(room_list::by_call)))
-        .service(call("/admin/rooms/reconnect/", "POST", post().to(control::reconnect_all)))
-        .service(call("/admin/diagnostics/", "GET, HEAD", get().to(diagnostics::by_call)))
-        .service(call("/admin/rooms/{room}/", "DELETE", delete().to(control::remove)))
-        .service(call("/admin/rooms/{room}/pause/", "POST", post().to(control::pause)))
-        .service(call("/admin/rooms/{room}/resume/", "POST", post().to(control::resume)))
-        .service(call("/admin/rooms/{room}/restart/", "POST", post().to(control::restart)))
-        .service(call("/admin/rooms/{room}/priority/", "POST", post().to(accounts::priority)))
-        .service(call("/admin/accounts/", "GET, HEAD", get().to(accounts::list)))
-        .service(call("/admin/accounts/login/", "POST", post().to(accounts::begin)))
-        .service(call("/admin/accounts/login/{key}/", "GET, HEAD", get().to(accounts::follow)))
-        .service(call("/admin/accounts/{uid}/", "DELETE", delete().to(accounts::remove)))
-        .service(call("/admin/sync/", "POST", post().to(control::sync)))
-        .service(call("/maintenance/cleanup/", "POST", post().to(storage::cleanup)))
+    cfg.service(call("/rooms/", reads(rooms::list)))
+        .service(call("/system/stats/", reads(rooms::system_stats)))
+        .service(call("/redis/status/", reads(system::live_store)))
+        .service(call("/room/{room}/stats/", reads(rooms::stats)))
+        .service(call("/room/{room}/danmaku/", reads(events::danmaku)))
+        .service(call("/room/{room}/gifts/", reads(events::gifts)))
+        .service(call("/room/{room}/superchats/", reads(events::super_chats)))
+        .service(call("/room/{room}/guards/", reads(events::guards)))
+        .service(call("/room/{room}/trend/", reads(trend::trend)))
+        .service(call("/room/{room}/gaps/", reads(trend::gaps)))
+        .service(call("/room/{room}/export/", reads(export::of_room)))
+        .service(call("/export/", reads(export::of_all)))
+        .service(call("/openapi.json", reads(openapi::file)))
+        .service(call("/danmaku-browser/", reads(events::browser)))
+        .service(call("/batch/rooms/stats/", writes(rooms::batch)))
+        .service(call("/events/", ("GET", web::get().to(socket::server_sent))))
+        .service(call("/health/", reads(system::health)))
+        .service(call("/ledger/", reads(system::ledger)))
+        .service(call("/admin/rooms/", writes(control::add)))
+        .service(call("/admin/rooms/import/", writes(room_list::by_call)))
+        .service(call("/admin/rooms/reconnect/", writes(control::reconnect_all)))
+        .service(call("/admin/diagnostics/", reads(diagnostics::by_call)))
+        .service(call("/admin/rooms/{room}/", deletes(control::remove)))
+        .service(call("/admin/rooms/{room}/pause/", writes(control::pause)))
+        .service(call("/admin/rooms/{room}/resume/", writes(control::resume)))
+        .service(call("/admin/rooms/{room}/restart/", writes(control::restart)))
+        .service(call("/admin/rooms/{room}/priority/", writes(accounts::priority)))
+        .service(call("/admin/accounts/", reads(accounts::list)))
+        .service(call("/admin/accounts/login/", writes(accounts::begin)))
+        .service(call("/admin/accounts/login/{key}/", reads(accounts::follow)))
+        .service(call("/admin/accounts/{uid}/", deletes(accounts::remove)))
+        .service(call("/admin/sync/", writes(control::sync)))
+        .service(call("/maintenance/cleanup/", writes(storage::cleanup)))
         .default_service(web::to(nothing_here));
 }
 
-/// A call at `path`, with and without the last slash, that knows one method; whoever asks with another is told which.
-fn call(path: &str, allowed: &'static str, route: Route) -> Resource {
+/// How an address may be asked: the methods as `Allow` names them, and where they lead.
+type Way = (&'static str, Route);
+
+fn reads<Args: FromRequest + 'static>(handler: impl Handler<Args, Output: Responder + 'static>) -> Way {
+    ("GET, HEAD", get().to(handler))
+}
+
+fn writes<Args: FromRequest + 'static>(handler: impl Handler<Args, Output: Responder + 'static>) -> Way {
+    ("POST", post().to(handler))
+}
+
+fn deletes<Args: FromRequest + 'static>(handler: impl Handler<Args, Output: Responder + 'static>) -> Way {
+    ("DELETE", delete().to(handler))
+}
+
+/// A call at `path`, with and without the last slash, that knows one way; whoever asks in another is told which.
+fn call(path: &str, (allowed, route): Way) -> Resource {
     web::resource(both(path)).route(route).default_service(web::to(move || std::future::ready(wrong_method(allowed))))
 }
 
