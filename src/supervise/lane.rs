@@ -83,32 +83,30 @@ impl<T: Payload> Lane<T> {
         match self.offer_now(item) {
             Ok(offer) => offer,
             // Rare, and what waiting needs would otherwise lie in the task of everybody who never waits.
-            Err(item) => Box::pin(self.wait(item)).await,
+            Err((item, patience)) => Box::pin(self.wait(item, patience)).await,
         }
     }
 
-    /// Offers an item and does not wait; it comes back where the policy is to wait for a place.
-    pub fn offer_now(&self, item: T) -> Result<Offer, T> {
+    /// Offers an item and does not wait; where the policy is to wait for a place it comes back, with how long.
+    pub fn offer_now(&self, item: T) -> Result<Offer, (T, Duration)> {
         let kind = item.kind();
-        let is_waited_for = match self.when_full {
-            WhenFull::ShedNewest => false,
-            WhenFull::KeepDurable { .. } if item.is_durable() => true,
+        let patience = match self.when_full {
+            WhenFull::KeepDurable { patience, .. } if item.is_durable() => Some(patience),
             WhenFull::KeepDurable { reserve, .. } if self.to.capacity() <= reserve => {
                 return Ok(self.count(Offer::Shed, kind));
             }
-            WhenFull::KeepDurable { .. } => false,
+            WhenFull::KeepDurable { .. } | WhenFull::ShedNewest => None,
         };
-        let offer = match self.to.try_send(item) {
-            Ok(()) => Offer::Taken,
-            Err(TrySendError::Full(item)) if is_waited_for => return Err(item),
-            Err(TrySendError::Full(_)) => Offer::Shed,
-            Err(TrySendError::Closed(_)) => Offer::Closed,
+        let offer = match (self.to.try_send(item), patience) {
+            (Ok(()), _) => Offer::Taken,
+            (Err(TrySendError::Full(item)), Some(patience)) => return Err((item, patience)),
+            (Err(TrySendError::Full(_)), None) => Offer::Shed,
+            (Err(TrySendError::Closed(_)), _) => Offer::Closed,
         };
         Ok(self.count(offer, kind))
     }
 
-    async fn wait(&self, item: T) -> Offer {
-        let WhenFull::KeepDurable { patience, .. } = self.when_full else { return Offer::Shed };
+    async fn wait(&self, item: T, patience: Duration) -> Offer {
         let kind = item.kind();
         let offer = match timeout(patience, self.to.send(item)).await {
             Ok(Ok(())) => Offer::Taken,

@@ -94,7 +94,7 @@ impl Reading {
         match lane.offer_now(event.clone()) {
             Ok(offer) => offer,
             // What waiting needs would otherwise lie in the task of every quiet room.
-            Err(event) => Box::pin(self.wait_for_record(lane, event)).await,
+            Err((event, _)) => Box::pin(self.wait_for_record(lane, event)).await,
         }
     }
 
