@@ -224,8 +224,7 @@ fn fill(path: &Path, lines: u64) {
             uname: format!("主播{room}"),
             ..RoomInfo::unknown(RoomId(21_000_000 + room))
         };
-        database.save_room(&info).expect("saved");
-        database.set_monitored(info.room_id, true).expect("saved");
+        database.add_room(&info).expect("saved");
     }
     let mut crowd = crowd(lines * 115 / 100);
     let step = (lines / 20).max(1);

@@ -136,40 +136,48 @@ impl<Row> RunQueryDsl<SqliteConnection> for Change<'_, Row> {}
 
 impl QueryFragment<Sqlite> for Change<'_, UserRow> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let UserRow { room_id, uid, username, .. } = self.0;
+        let row = self.0;
         out.push_sql("UPDATE blm_roomuser SET username = ");
-        out.push_bind_param::<Text, _>(username)?;
-        for (column, value) in [
-            (", first_ms = ", &self.0.first_ms),
-            (", last_ms = ", &self.0.last_ms),
-            (", danmaku = ", &self.0.danmaku),
-            (", gifts = ", &self.0.gifts),
-            (", paid_gold = ", &self.0.paid_gold),
-            (", interactions = ", &self.0.interactions),
-            (" WHERE room_id = ", room_id),
-            (" AND uid = ", uid),
-        ] {
-            out.push_sql(column);
-            out.push_bind_param::<BigInt, _>(value)?;
-        }
-        Ok(())
+        out.push_bind_param::<Text, _>(&row.username)?;
+        numbers(
+            out,
+            [
+                (", first_ms = ", &row.first_ms),
+                (", last_ms = ", &row.last_ms),
+                (", danmaku = ", &row.danmaku),
+                (", gifts = ", &row.gifts),
+                (", paid_gold = ", &row.paid_gold),
+                (", interactions = ", &row.interactions),
+                (" WHERE room_id = ", &row.room_id),
+                (" AND uid = ", &row.uid),
+            ],
+        )
     }
 }
 
 impl QueryFragment<Sqlite> for Change<'_, AliasRow> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("UPDATE blm_roomalias SET first_ms = ");
-        for (value, column) in [
-            (&self.0.first_ms, ", last_ms = "),
-            (&self.0.last_ms, ", interactions = "),
-            (&self.0.interactions, " WHERE room_id = "),
-            (&self.0.room_id, " AND alias = "),
-        ] {
-            out.push_bind_param::<BigInt, _>(value)?;
-            out.push_sql(column);
-        }
-        out.push_bind_param::<Text, _>(&self.0.alias)
+        let row = self.0;
+        numbers(
+            out.reborrow(),
+            [
+                ("UPDATE blm_roomalias SET first_ms = ", &row.first_ms),
+                (", last_ms = ", &row.last_ms),
+                (", interactions = ", &row.interactions),
+                (" WHERE room_id = ", &row.room_id),
+            ],
+        )?;
+        out.push_sql(" AND alias = ");
+        out.push_bind_param::<Text, _>(&row.alias)
     }
+}
+
+/// Each piece of a statement with the number behind it.
+fn numbers<'b, const N: usize>(mut out: AstPass<'_, 'b, Sqlite>, pieces: [(&str, &'b i64); N]) -> QueryResult<()> {
+    pieces.into_iter().try_for_each(|(sql, number)| {
+        out.push_sql(sql);
+        out.push_bind_param::<BigInt, _>(number)
+    })
 }
 
 /// A known user in a room.

@@ -238,8 +238,7 @@ fn an_erased_room_leaves_nothing_and_its_neighbour_everything() {
     };
     database.record(StoreKind::Redis, &[batch("1-0", both(0))]).unwrap();
     let kept = database.totals(RoomId(2)).unwrap();
-    database.save_room(&RoomInfo::unknown(RoomId(1))).unwrap();
-    database.set_monitored(RoomId(1), true).unwrap();
+    database.add_room(&RoomInfo::unknown(RoomId(1))).unwrap();
     database.erase(RoomId(1)).unwrap();
     assert_eq!(database.totals(RoomId(1)).unwrap(), RoomTotals::default());
     assert_eq!(database.monitored().unwrap().len(), 1, "it is still watched");

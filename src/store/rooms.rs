@@ -269,6 +269,7 @@ impl Database {
         .map_err(failed("keep a setting"))
     }
 }
+
 fn save(writer: &mut SqliteConnection, infos: &[RoomInfo]) -> QueryResult<()> {
     let now = Utc::now().naive_utc();
     for row in infos.iter().map(|info| InfoRow::new(info, now)) {

@@ -130,8 +130,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
         status: LiveStatus::Live,
         ..RoomInfo::unknown(ROOM)
     };
-    database.save_room(&info).expect("saved");
-    database.set_monitored(ROOM, true).expect("saved");
+    database.add_room(&info).expect("saved");
     let medal = Some(Medal { name: EVIL.into(), level: 3 });
     let gift = Gift {
         gift_id: 1,
