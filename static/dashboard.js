@@ -22,7 +22,8 @@ const spent = (room, part) => {
   const known = today.rooms[room.room_id];
   return known ? room.income[part] - known.before_day[part] : 0;
 };
-const spentToday = (room) => PARTS.reduce((gold, part) => gold + spent(room, part), 0);
+const total = (of) => PARTS.reduce((gold, part) => gold + of(part), 0);
+const spentToday = (room) => total((part) => spent(room, part));
 /** The running broadcast of a room, if the reading is of that one. */
 function broadcast(room) {
   const known = today.rooms[room.room_id]?.broadcast;
@@ -70,7 +71,7 @@ function draw(room) {
   for (const name of ["danmaku", "gifts", "super_chats", "guards"]) if (name in room.counts) setCount(f(name), room.counts[name]);
   // A site in public mode does not say.
   const running = broadcast(room);
-  if (room.income) set(f("income"), running ? yuan(PARTS.reduce((gold, part) => gold + room.income[part] - running.before_broadcast[part], 0)) : "–");
+  if (room.income) set(f("income"), running ? yuan(total((part) => room.income[part] - running.before_broadcast[part])) : "–");
   setCount(f("people"), today.rooms[room.room_id]?.people ?? 0);
   set(f("coverage"), percent(running?.coverage));
   set(f("aired"), room.status === 1 && room.live_since_ms ? t("card-aired", { n: lasting(Date.now() - room.live_since_ms) }) : "");

@@ -90,7 +90,8 @@ impl Reading {
         Reading { room, session, connection, pass, intake, was_let_in: false, backfill: None, air, game }
     }
 
-    /// Reads until the connection ends, or the leash is let go.
+    /// Reads until the connection ends, or the leash is let go. Boxed, because a future that takes something by
+    /// value holds it twice.
     pub async fn run(mut self: Box<Self>, mut leash: Leash) -> Exit {
         // A life that panicked did not say that nothing is received any more.
         self.air.set_received(false);
