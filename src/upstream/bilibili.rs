@@ -7,7 +7,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -30,6 +30,7 @@ use super::{
     client::{Client, Failed, Host},
     identity::Who,
     tickets::Desks,
+    tls,
 };
 use crate::{
     domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
@@ -83,13 +84,14 @@ pub struct Manners {
     pub tickets_per_second: f64,
     /// Rooms for each account.
     pub rooms_per_account: usize,
+    /// Authorities that are trusted beside the built-in ones: a PEM file.
+    pub extra_roots: Option<PathBuf>,
 }
 
 impl Bilibili {
     /// Bilibili itself, or the rig at `rig`.
     pub fn new(rig: Option<&Url>, manners: &Manners) -> Result<Bilibili, AskError> {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let tls = tls::client_config(manners.extra_roots.as_deref())?;
         let client = Arc::new(Client::new(rig, tls.clone(), manners.calls_per_second)?);
         Ok(Bilibili {
             accounts: Accounts::open(client.clone(), &manners.folder, manners.rooms_per_account)?,

@@ -20,6 +20,7 @@ mod pool;
 mod reads;
 mod renewal;
 mod tickets;
+pub mod tls;
 mod vault;
 
 use std::time::Duration;
