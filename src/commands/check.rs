@@ -237,9 +237,10 @@ async fn of_bilibili(settings: &Settings) -> Vec<Finding> {
             return findings;
         }
     };
-    let who = if pass.auth.uid.0 == 0 { "a visitor: names and numbers of viewers come masked" } else { "signed in" };
-    findings.push(good("ticket", format_args!("{} stream hosts, {who}", pass.hosts.len())));
-    let Some(host) = pass.hosts.first() else { return findings };
+    let who =
+        if pass.ticket.auth.uid.0 == 0 { "a visitor: names and numbers of viewers come masked" } else { "signed in" };
+    findings.push(good("ticket", format_args!("{} stream hosts, {who}", pass.ticket.hosts.len())));
+    let Some(host) = pass.ticket.hosts.first() else { return findings };
     findings.push(match within("the stream", upstream.dial(&pass, host)).await {
         Ok(_) => good("stream", "connected"),
         Err(why) => warning("stream", why, away),

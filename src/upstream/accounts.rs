@@ -418,7 +418,7 @@ impl Accounts {
 impl Issuer for Accounts {
     fn comes_back(&self, pass: &Pass, reached: Reached) {
         if self.pool.comes_back(pass, reached) == Suspicion::LoggedOut {
-            self.state().suspected.push(pass.auth.uid);
+            self.state().suspected.push(pass.ticket.auth.uid);
             self.wake.notify_one();
         }
     }

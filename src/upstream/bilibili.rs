@@ -169,7 +169,7 @@ impl Upstream for Bilibili {
         let mut request = format!("{scheme}://{}:{port}/sub", host.host)
             .into_client_request()
             .map_err(|error| unreachable(error.to_string()))?;
-        let user_agent = pass.user_agent.parse().map_err(|_| unreachable("its User-Agent is no header".into()))?;
+        let user_agent = pass.ticket.user_agent.parse().map_err(|_| unreachable("its User-Agent is no header".into()))?;
         request.headers_mut().insert(header::USER_AGENT, user_agent);
         request.headers_mut().insert(header::ORIGIN, header::HeaderValue::from_static("https://live.bilibili.com"));
         let stream =

@@ -34,7 +34,7 @@ pub use self::{
     bilibili::{Bilibili, Manners},
     gate::{Gate, Permit},
     open_live::{OpenLive, OpenLiveApp},
-    pass::{Issuer, Pass, Reached},
+    pass::{Issuer, Pass, Reached, Ticket},
 };
 use crate::{
     domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
