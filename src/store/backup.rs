@@ -16,12 +16,13 @@ use std::{
 };
 
 use chrono::Utc;
-use diesel::{connection::SimpleConnection, prelude::*, sql_types::BigInt, sqlite::SqliteConnection};
+use diesel::{connection::SimpleConnection, prelude::*, sqlite::SqliteConnection};
 use serde::Serialize;
 use thiserror::Error;
 
 use super::{
     lock::DatabaseLock,
+    number::Number,
     sqlite::{BUSY_TIMEOUT_MS, OpenError, beside, connect, refuse_strangers},
     upkeep::shrinks,
 };
@@ -314,12 +315,6 @@ impl CopyError {
 struct Found {
     #[diesel(sql_type = diesel::sql_types::Text)]
     text: String,
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    n: i64,
 }
 
 fn each_table(

@@ -106,20 +106,20 @@ struct Firsts {
 
 /// The first that is known of each room from watching it, unix ms. `wanted`: a JSON list of pairs, a room first.
 fn watched_since(reader: &mut SqliteConnection, wanted: &str) -> QueryResult<Vec<(RoomId, Option<i64>)>> {
-    // Minutes stay when rows go; but those of an import are of a time in which somebody else watched.
-    let rows: Vec<Firsts> = sql_query(
+    // Minutes stay when rows go; but those of an import are of a time in which somebody else watched. Its name is
+    // spelled out: only so it is the condition of an index.
+    let rows: Vec<Firsts> = sql_query(format!(
         "SELECT room_id,
                 (SELECT min(from_ms) FROM live_data_gap AS gap WHERE gap.room_id = wanted.room_id) AS gap,
                 (SELECT min(minute_ms) FROM live_data_gauge AS gauge WHERE gauge.room_id = wanted.room_id) AS gauge,
                 (SELECT min(timestamp) FROM live_data_roomevent AS event WHERE event.room_id = wanted.room_id)
                     AS happened,
-                iif(EXISTS (SELECT 1 FROM live_data_datamigrationlog WHERE migration_type = ?2), NULL,
+                iif(EXISTS (SELECT 1 FROM live_data_datamigrationlog WHERE migration_type = '{IMPORT}'), NULL,
                     (SELECT min(minute_ms) FROM live_data_minute AS minute WHERE minute.room_id = wanted.room_id))
                     AS minute
          FROM (SELECT value ->> 0 AS room_id FROM json_each(?1)) AS wanted",
-    )
+    ))
     .bind::<Text, _>(wanted)
-    .bind::<Text, _>(IMPORT)
     .load(reader)?;
     let first = |row: Firsts| {
         let known = [row.gap, row.gauge, row.happened.map(to_ms), row.minute];
