@@ -27,8 +27,7 @@ pub async fn import(settings: &Settings, file: &Path) -> anyhow::Result<Outcome>
     } else {
         Box::new(std::fs::File::open(file).with_context(unreadable)?)
     };
-    let mut text = String::new();
-    source.take(LIST_MAX).read_to_string(&mut text).with_context(unreadable)?;
+    let text = whole(source).with_context(unreadable)?;
     let named = room_list::read(&text);
     if named.is_empty() {
         bail!("{} names no room: give numbers or links, or a column room_id", file.display());
@@ -62,4 +61,27 @@ pub async fn import(settings: &Settings, file: &Path) -> anyhow::Result<Outcome>
         "{added} rooms are monitored from the next start on, {known} were on the list already, {left} not added"
     ));
     Ok(if left == 0 { Outcome::Clean } else { Outcome::LeftSomething })
+}
+
+/// The text of a list. A longer one than [`LIST_MAX`] is refused: of a part nobody would notice that it is one.
+fn whole(source: impl Read) -> anyhow::Result<String> {
+    let mut text = String::new();
+    source.take(LIST_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LIST_MAX {
+        bail!("the list is longer than the {} MiB that are read; give it in parts", LIST_MAX >> 20);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_whole_or_refused_and_never_cut() {
+        let list = |bytes: u64| whole(std::io::repeat(b'7').take(bytes));
+        assert_eq!(list(LIST_MAX).expect("as long as may be").len() as u64, LIST_MAX);
+        let refused = list(LIST_MAX + 1).expect_err("one byte more");
+        assert_eq!(refused.to_string(), "the list is longer than the 4 MiB that are read; give it in parts");
+    }
 }

@@ -48,7 +48,7 @@ impl From<RoomId> for RoomRef {
 }
 
 /// What was typed does not name a room.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Error)]
 #[error(
     "{typed:?} is not a live room: give a room number such as 21452505, or a link such as https://live.bilibili.com/21452505"
 )]

@@ -3,6 +3,8 @@
 //! Pure. Each name comes once, in the list's order; what names no room is kept, so that whoever gave the list can be
 //! told. Not here: asking the upstream which rooms are meant.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{RoomRef, RoomRefError};
@@ -24,12 +26,11 @@ pub struct Named {
 pub fn read(text: &str) -> Vec<Named> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let names = of_json(text).or_else(|| of_table(text)).unwrap_or_else(|| of_words(text));
-    let mut named: Vec<Named> = Vec::new();
+    let (mut named, mut known) = (Vec::new(), HashSet::new());
     for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
         let room = name.parse::<RoomRef>();
         // A number and its link are the same name.
-        let known = |known: &Named| known.room == room;
-        if !named.iter().any(known) {
+        if known.insert(room.clone()) {
             named.push(Named { typed: name.chars().take(100).collect(), room });
         }
     }

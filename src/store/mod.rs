@@ -18,6 +18,7 @@ pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
 pub mod lock;
+mod number;
 mod purchase_rows;
 mod rows;
 mod schema;

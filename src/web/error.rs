@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::actors::{handles::RoomsError, sync_request::SyncError};
 
 /// Why a request was refused.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// The fitting status.
     pub status: StatusCode,

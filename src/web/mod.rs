@@ -318,11 +318,16 @@ fn form(path: &str, route: Route) -> Resource {
     resource(path).route(route).route(get().to(admin::back))
 }
 
+/// How forms of at most so many bytes are read.
+fn form_of(limit: usize) -> web::FormConfig {
+    web::FormConfig::default().limit(limit).error_handler(Refusal::of_form)
+}
+
 /// Every route.
 pub fn configure(cfg: &mut ServiceConfig) {
     cfg.app_data(web::PathConfig::default().error_handler(Refusal::of_path))
         .app_data(web::QueryConfig::default().error_handler(Refusal::of_query))
-        .app_data(web::FormConfig::default().limit(BODY_MAX).error_handler(Refusal::of_form))
+        .app_data(form_of(BODY_MAX))
         .app_data(web::JsonConfig::default().limit(BODY_MAX).error_handler(Refusal::of_json));
 
     cfg.route("/", get().to(pages::root))
@@ -339,7 +344,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .service(form("/live/admin/sign-out", post().to(admin::sign_out)))
         .service(form("/live/admin/rooms/preview", post().to(admin::preview)))
         .service(form("/live/admin/rooms/add", post().to(admin::add)))
-        .service(form("/live/admin/rooms/bulk", post().to(room_list::by_form)))
+        .service(form("/live/admin/rooms/bulk", post().to(room_list::by_form)).app_data(form_of(room_list::LIST_MAX)))
         .service(form("/live/admin/keys/add", post().to(admin_keys::add)))
         .service(form("/live/admin/keys/{key}/remove", post().to(admin_keys::remove)))
         .service(resource("/live/share/{secret}").route(get().to(admin::share)))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    BODY_MAX, Site, admin, api,
+    Site, admin, api,
     api::openapi::{Answer, schema},
     error::Refusal,
 };
@@ -19,6 +19,8 @@ use crate::domain::{
 
 /// Rooms of one list.
 const ROOMS: usize = 200;
+/// The longest list, bytes as they are sent: a form needs three for each byte of a Chinese name.
+pub const LIST_MAX: usize = 1 << 20;
 
 /// What became of each name.
 type Outcomes = Vec<(String, Result<RoomInfo, Refusal>)>;
@@ -26,7 +28,8 @@ type Outcomes = Vec<(String, Result<RoomInfo, Refusal>)>;
 async fn add_all(site: &Site, text: &str) -> Result<Outcomes, Refusal> {
     let named = room_list::read(text);
     if named.is_empty() || named.len() > ROOMS {
-        return Err(Refusal::bad_parameter(format!("rooms: name 1 to {ROOMS} rooms; this list names {}", named.len())));
+        let text = format!("rooms: name 1 to {ROOMS} rooms; this list names {}", named.len());
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "room_list", text));
     }
     let mut outcomes = Vec::new();
     for Named { typed, room } in named {
@@ -49,8 +52,16 @@ pub struct Many {
 }
 
 /// POST `/live/admin/rooms/bulk`.
-pub async fn by_form(request: HttpRequest, form: web::Form<Many>, site: web::Data<Site>) -> HttpResponse {
+pub async fn by_form(
+    request: HttpRequest,
+    form: Result<web::Form<Many>, actix_web::Error>,
+    site: web::Data<Site>,
+) -> HttpResponse {
     let added = async {
+        let form = form.map_err(|error| match error.as_error::<Refusal>() {
+            Some(refusal) => refusal.clone(),
+            None => Refusal::bad_parameter("the form cannot be read"),
+        })?;
         site.web.auth.admit(&request, Some(&form.token))?;
         add_all(&site, &form.rooms).await
     };
@@ -78,7 +89,7 @@ pub async fn by_form(request: HttpRequest, form: web::Form<Many>, site: web::Dat
 )]
 pub async fn by_call(request: HttpRequest, body: web::Payload, site: web::Data<Site>) -> Result<HttpResponse, Refusal> {
     site.web.auth.admit(&request, None)?;
-    let body = body.to_bytes_limited(BODY_MAX).await.map_err(|_| Refusal::too_large(BODY_MAX))?;
+    let body = body.to_bytes_limited(LIST_MAX).await.map_err(|_| Refusal::too_large(LIST_MAX))?;
     let body = body.map_err(|_| Refusal::bad_parameter("rooms: the list did not arrive whole"))?;
     let text = std::str::from_utf8(&body).map_err(|_| Refusal::bad_parameter("rooms: the list is not in UTF-8"))?;
     let outcomes = add_all(&site, text).await?;

@@ -14,7 +14,7 @@ use crate::{
     actors::wall::RoomSummary,
     domain::{Gold, LiveStatus, RoomId},
     store::{
-        coverage::Received,
+        coverage::{Received, together},
         lately::Spent,
         series::Step,
         sqlite::{Database, QueryError},
@@ -106,23 +106,39 @@ impl Memo {
 /// Everything but the accounts.
 fn read(database: &Database, rooms: &[RoomSummary], now_ms: i64) -> Result<Today, QueryError> {
     let day_from_ms = Step::Day.start_of(now_ms);
-    let numbers: Vec<RoomId> = rooms.iter().map(|room| room.info.room_id).collect();
-    let coverage = database.coverage(&numbers, day_from_ms..now_ms, now_ms)?;
-    let each = |room: &RoomSummary| Ok((room.info.room_id, of_room(database, room, day_from_ms, now_ms)?));
+    let from_ms = |room: &RoomSummary| broadcast_from(room).map_or(day_from_ms, |from_ms| from_ms.min(day_from_ms));
+    let wanted = rooms.iter().map(|room| (room.info.room_id, from_ms(room))).collect();
+    let received = Received::of_all(database, &wanted, now_ms, now_ms)?;
+    let coverage = together(received.values(), day_from_ms..now_ms);
+    let each = |room: &RoomSummary| {
+        let of_room = of_room(database, room, received.get(&room.info.room_id), day_from_ms, now_ms)?;
+        Ok((room.info.room_id, of_room))
+    };
     let rooms = rooms.iter().map(each).collect::<Result<BTreeMap<_, _>, QueryError>>()?;
     let people = rooms.values().map(|room| room.people).sum();
     Ok(Today { at: now_ms, day_from_ms, coverage, people, accounts_ok: 0, accounts_all: 0, rooms })
 }
 
-fn of_room(database: &Database, room: &RoomSummary, day_from_ms: i64, now_ms: i64) -> Result<OfRoom, QueryError> {
+/// When the broadcast that runs began, unix ms.
+fn broadcast_from(room: &RoomSummary) -> Option<i64> {
+    room.info.live_since_ms.filter(|_| room.info.status == LiveStatus::Live)
+}
+
+fn of_room(
+    database: &Database,
+    room: &RoomSummary,
+    received: Option<&Received>,
+    day_from_ms: i64,
+    now_ms: i64,
+) -> Result<OfRoom, QueryError> {
     let id = room.info.room_id;
-    let broadcast = match room.info.live_since_ms.filter(|_| room.info.status == LiveStatus::Live) {
+    let broadcast = match broadcast_from(room) {
         None => None,
         Some(from_ms) => Some(Broadcast {
             from_ms,
             before_broadcast: database.spent_before(id, from_ms)?,
             // A broadcast that ran before the room was watched is not known for that time.
-            coverage: Received::of(database, id, from_ms..now_ms, now_ms)?.share(from_ms, now_ms),
+            coverage: received.and_then(|received| received.share(from_ms, now_ms)),
         }),
     };
     Ok(OfRoom {

@@ -10,7 +10,7 @@ use crate::support::{
     browser::Browser,
     eventually,
     login::{accounts, kept, log_in, secrets},
-    monitor::{PASSWORD, Setup},
+    monitor::Setup,
     same, shown,
     simulator::Simulator,
 };
@@ -111,9 +111,7 @@ async fn on_the_page_a_login_is_shown_as_it_goes_and_an_expired_one_says_so() {
     let simulator = Simulator::start(3, 0.0).await;
     let monitor = Setup::new().with(&["--upstream", simulator.url()]).start().await;
     let browser = Browser::open(monitor.url()).await;
-    browser.goto("/live/admin/").await;
-    browser.type_into("input[name=password]", PASSWORD).await;
-    browser.click("form[action='/live/admin/sign-in'] button").await;
+    browser.sign_in().await;
     let begin = "form[action='/live/admin/accounts/login'] button";
     let state = |state: &str| format!("document.getElementById('login')?.dataset.state === '{state}'");
     browser.wait("the accounts are there", &format!("!!document.querySelector(\"{begin}\")")).await;

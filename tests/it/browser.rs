@@ -8,7 +8,7 @@ use crate::support::{
     browser::Browser,
     eventually,
     fake::{FakeBilibili, Room},
-    monitor::{Monitor, PASSWORD, Setup},
+    monitor::{Monitor, Setup},
     packet::Packing,
     redis_server::free_port,
     same,
@@ -24,13 +24,6 @@ async fn rooms_of(monitor: &Monitor, at_least: usize) -> Vec<u64> {
         if live.len() == rooms.len() && live.len() >= at_least { Ok(live) } else { Err(format!("{rooms:?}")) }
     })
     .await
-}
-
-async fn sign_in(browser: &Browser) {
-    browser.goto("/live/admin/").await;
-    browser.type_into("input[name=password]", PASSWORD).await;
-    browser.click("form[action='/live/admin/sign-in'] button").await;
-    browser.wait("the rooms' form is there", "!!document.querySelector('input[name=room]')").await;
 }
 
 async fn remove(browser: &Browser, room: u64) {
@@ -55,7 +48,7 @@ async fn in_the_demo_chat_arrives_by_push_and_a_room_is_added_by_form_seen_live_
     browser.wait("a new chat line shows without reload", new).await;
 
     // Signed in, a room is taken away and added again by form.
-    sign_in(&browser).await;
+    browser.sign_in().await;
     let room = rooms[rooms.len() - 1];
     remove(&browser, room).await;
     browser.goto("/live/").await;

@@ -6,7 +6,7 @@ use crate::support::{
     browser::Browser,
     eventually,
     fake::{FakeBilibili, Room},
-    monitor::{PASSWORD, Setup},
+    monitor::Setup,
     packet::Packing,
     same,
     story::Story,
@@ -105,10 +105,7 @@ async fn what_strangers_write_stays_text_on_every_page_and_in_the_overlay() {
     assert!(document.contains("&lt;img") && !document.contains("<img") && !document.contains("<script"));
 
     let browser = Browser::open(monitor.url()).await;
-    browser.goto("/live/admin/").await;
-    browser.type_into("input[name=password]", PASSWORD).await;
-    browser.click("form[action='/live/admin/sign-in'] button").await;
-    browser.wait("the form for a room is there", "!!document.querySelector('input[name=room]')").await;
+    browser.sign_in().await;
     let pages = [
         "/live/".to_owned(),
         "/live/danmaku/".into(),

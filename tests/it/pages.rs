@@ -10,7 +10,7 @@ use crate::support::{
     browser::Browser,
     eventually,
     fake::FakeBilibili,
-    monitor::{Monitor, PASSWORD, Setup},
+    monitor::{Monitor, Setup},
 };
 
 /// A page: its name in file names, its address, and whether it lives by push.
@@ -63,13 +63,6 @@ async fn lively() -> Monitor {
     })
     .await;
     monitor
-}
-
-async fn sign_in(browser: &Browser) {
-    browser.goto("/live/admin/").await;
-    browser.type_into("input[name=password]", PASSWORD).await;
-    browser.click("form[action='/live/admin/sign-in'] button").await;
-    browser.wait("the form for a room is there", "!!document.querySelector('input[name=room]')").await;
 }
 
 /// Everything that is wrong with the page at one width, in the theme and language it has now.
@@ -128,7 +121,7 @@ async fn every_page_is_accessible_fits_and_is_clean_in_both_languages_light_and_
     let monitor = lively().await;
     let room = monitor.data("/live/api/rooms/?status=live").await["rooms"][0]["room_id"].take();
     let browser = Browser::open(monitor.url()).await;
-    sign_in(&browser).await;
+    browser.sign_in().await;
     let _ = browser.complaints().await;
     let wrong = walk(&browser, pages(&room)).await;
     assert!(wrong.is_empty(), "{} complaints\n{}", wrong.len(), wrong.join("\n"));

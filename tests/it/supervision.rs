@@ -194,10 +194,7 @@ async fn a_room_that_is_stuck_shows_as_stuck_and_a_click_brings_it_back() {
         monitor.wait_for_state(room, "live").await;
     }
     let browser = Browser::open(monitor.url()).await;
-    browser.goto("/live/admin/").await;
-    browser.type_into("input[name=password]", crate::support::monitor::PASSWORD).await;
-    browser.click("form[action='/live/admin/sign-in'] button").await;
-    browser.wait("signed in", "!!document.querySelector('input[name=room]')").await;
+    browser.sign_in().await;
     browser.goto("/live/debug/?lang=en").await;
     browser.eval("(window.blmSame = true)").await;
     let mut stories: Vec<Story> = rooms.iter().map(|room| Story::chat(room, 0)).collect();

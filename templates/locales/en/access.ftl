@@ -27,3 +27,4 @@ bulk-added = monitored now
 overlay = Overlay
 overlay-for = Overlay for OBS
 bulk-file = From a file
+error-room_list = A list names 1 to 200 rooms; give a longer one in parts.

@@ -27,3 +27,4 @@ bulk-added = 已开始监控
 overlay = 叠加层
 overlay-for = OBS 叠加层
 bulk-file = 从文件读取
+error-room_list = 一份列表只能包含 1 到 200 个直播间，更长的请分几次提交。

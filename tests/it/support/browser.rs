@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use thirtyfour::{By, CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{eventually, redis_server::free_port};
+use super::{eventually, monitor::PASSWORD, redis_server::free_port};
 
 const MISSING: &str = "chromedriver cannot be started: run tests/run, it installs what the tests need";
 
@@ -38,6 +38,8 @@ impl Browser {
         let port = free_port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
+            // The folders that it and the browser make beside the profile go with it.
+            .env("TMPDIR", profile.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -84,6 +86,14 @@ impl Browser {
 
     pub async fn goto(&self, path: &str) {
         self.page().goto(format!("{}{path}", self.site)).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// Comes to the admin page as the administrator.
+    pub async fn sign_in(&self) {
+        self.goto("/live/admin/").await;
+        self.type_into("input[name=password]", PASSWORD).await;
+        self.click("form[action='/live/admin/sign-in'] button").await;
+        self.wait("the rooms' form is there", "!!document.querySelector('input[name=room]')").await;
     }
 
     /// The value of a JavaScript expression on the page.
