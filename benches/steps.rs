@@ -123,7 +123,7 @@ fn plain_list(events: &[Arc<Event>]) -> String {
 fn push_frames(runtime: &Runtime) {
     let events = events(0, A_FRAME, ROOMS, NOW_MS);
     let ring = Arc::new(Ring::new(1));
-    let memo = Arc::new(RoomsMemo::new(Audience::Everything));
+    let memo = Arc::new(RoomsMemo::new(Audience::Everything, Arc::default()));
     let filter = Filter::parse("all", "all").expect("a filter");
     let reader = Rc::new(RefCell::new(Reader::new(ring.clone(), memo, filter, None)));
     let (_running, closing) = watch::channel(false);

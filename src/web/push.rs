@@ -147,6 +147,7 @@ pub struct Message {
 /// Summaries that were serialised for the newest `rooms` frame, so that a thousand sessions do it once.
 pub struct RoomsMemo {
     audience: Audience,
+    wall: Arc<Wall>,
     newest: Mutex<Option<(u64, Arc<RoomTexts>)>>,
 }
 
@@ -154,8 +155,8 @@ type RoomTexts = Vec<(RoomId, String)>;
 
 impl RoomsMemo {
     /// Nothing yet; readers with this memo are of that audience.
-    pub fn new(audience: Audience) -> RoomsMemo {
-        RoomsMemo { audience, newest: Mutex::default() }
+    pub fn new(audience: Audience, wall: Arc<Wall>) -> RoomsMemo {
+        RoomsMemo { audience, wall, newest: Mutex::default() }
     }
 
     fn text(&self, summary: &RoomSummary) -> String {
@@ -166,7 +167,7 @@ impl RoomsMemo {
         }
     }
 
-    fn texts(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Arc<RoomTexts> {
+    fn texts(&self, seq: u64, rooms: &[RoomId]) -> Arc<RoomTexts> {
         let mut memo = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = memo.as_ref().map_or(0, |(for_seq, _)| *for_seq);
         if let Some((for_seq, texts)) = &*memo
@@ -176,9 +177,9 @@ impl RoomsMemo {
         }
         let texts: RoomTexts = rooms
             .iter()
-            .map(|(room, summary)| {
-                let text = match summary {
-                    Some(summary) => self.text(summary),
+            .map(|room| {
+                let text = match self.wall.summary(*room) {
+                    Some(summary) => self.text(&summary),
                     None => json!({"room_id": room, "removed": true}).to_string(),
                 };
                 (*room, text)
@@ -390,7 +391,7 @@ impl Reader {
         Some(Message { text, cursor, events })
     }
 
-    fn rooms(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Option<Message> {
+    fn rooms(&self, seq: u64, rooms: &[RoomId]) -> Option<Message> {
         let texts = self.memo.texts(seq, rooms);
         let wanted: Vec<&str> =
             texts.iter().filter(|(room, _)| self.filter.wants_room(*room)).map(|(_, text)| text.as_str()).collect();

@@ -23,7 +23,7 @@ fn texts(reader: &mut Reader) -> Vec<Value> {
 fn reader(ring: &Arc<Ring>, rooms: &str, kinds: &str, after: Option<&str>) -> Reader {
     Reader::new(
         ring.clone(),
-        Arc::new(RoomsMemo::new(Audience::Everything)),
+        Arc::new(RoomsMemo::new(Audience::Everything, Arc::default())),
         Filter::parse(rooms, kinds).expect("a filter"),
         after,
     )
