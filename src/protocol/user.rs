@@ -95,7 +95,7 @@ mod tests {
     fn number_and_name_are_from_one_place() {
         let object = |uid: i64, name: &str| UserInfo {
             uid: Int(Some(uid)),
-            base: Object(Some(Base { name: name.into() })),
+            base: Object(Some(Base { name: Text::from(name) })),
             medal: Object::default(),
         };
         for (uid, name, info, expected) in [
