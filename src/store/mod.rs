@@ -61,6 +61,8 @@ pub mod upkeep;
 #[cfg(test)]
 mod contract_tests;
 #[cfg(test)]
+mod failures_tests;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod redis_tests;
