@@ -16,7 +16,9 @@ pub mod api;
 pub mod assets;
 pub mod audience;
 pub mod auth;
+mod broadcasts;
 mod charts;
+mod cloud;
 pub mod debug;
 mod desk;
 mod diagnostics;
@@ -40,6 +42,7 @@ mod standing;
 mod storage;
 mod today;
 mod tries;
+mod usual;
 mod verdict;
 pub mod view;
 pub mod visitor;
@@ -164,6 +167,7 @@ pub struct Site {
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
     today: today::Memo,
+    counted: Arc<broadcasts::Counted>,
     disk: Arc<machine::DiskWatch>,
     started_ms: i64,
 }
@@ -186,6 +190,7 @@ impl Site {
             memo,
             health,
             today,
+            counted: Arc::default(),
             disk,
             started_ms: unix_ms(),
         }))

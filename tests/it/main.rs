@@ -8,6 +8,7 @@
 mod accounts;
 mod archive;
 mod bad_input;
+mod broadcasts;
 mod browser;
 mod charts;
 mod commands;
