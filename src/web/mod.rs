@@ -19,6 +19,7 @@ pub mod auth;
 mod broadcasts;
 mod charts;
 mod cloud;
+mod dashboard;
 pub mod debug;
 mod desk;
 mod diagnostics;
@@ -336,7 +337,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(BODY_MAX).error_handler(Refusal::of_json));
 
     cfg.route("/", get().to(pages::root))
-        .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(pages::dashboard)))
+        .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(dashboard::page)))
         .service(resource(both("/live/danmaku/")).route(get().to(pages::danmaku)))
         .service(resource(both("/live/charts/")).route(get().to(charts::page)))
         .service(resource(both("/live/overlay/{room}/")).route(get().to(overlay::page)))

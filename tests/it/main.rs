@@ -14,6 +14,7 @@ mod charts;
 mod commands;
 mod crash;
 mod danmaku_page;
+mod dashboard;
 mod export;
 mod faults;
 mod gaps;
