@@ -2,9 +2,10 @@
 //!
 //! All figures stand in the page as tables, drawn here; the script makes charts of the same values and counts
 //! on by push. People by the minute are counted from the stored events themselves, so only for spans that are
-//! drawn by the minute.
+//! drawn by the minute. What is added up from many minutes, the week and the comparison, is kept for a while and
+//! says as of when it is.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ use super::{
         trend::{Stretch, series},
     },
     broadcasts, cloud,
+    error::Refusal,
+    kept::Kept,
     pages::{answer, names},
     usual::{self, Band},
     week::{self, Hour},
@@ -24,6 +27,7 @@ use crate::{
     domain::{RoomId, RoomInfo},
     store::{
         coverage::Received,
+        figures::RankedRoom,
         series::Step,
         sqlite::{Database, QueryError},
     },
@@ -43,6 +47,90 @@ const CLOUD_LINES: i64 = 6000;
 const CLOUD_PHRASES: usize = 60;
 /// A page that stays open knows for so long what will be usual.
 const AHEAD_MS: i64 = 6 * HOUR_MS;
+
+/// An average over weeks changes little in a minute.
+const HEAT_FRESH: Duration = Duration::from_secs(60);
+
+/// Nobody sees at once that a phrase is said once more.
+const WORDS_FRESH: Duration = Duration::from_secs(20);
+
+/// What was added up from many minutes or lines: of each room its hours, of each span all rooms, of both what is said.
+pub struct Memo {
+    words: Kept<(Option<RoomId>, &'static str), Words>,
+    weeks: Kept<RoomId, Weeks>,
+    ranking: Kept<&'static str, Ranking>,
+}
+
+/// The hours of a room's weeks.
+struct Weeks {
+    at_ms: i64,
+    hours: Vec<Hour>,
+}
+
+/// What is said most.
+struct Words {
+    at_ms: i64,
+    phrases: Vec<cloud::Phrase>,
+    /// Of so many lines.
+    lines: usize,
+}
+
+/// Rooms compared.
+struct Ranking {
+    at_ms: i64,
+    rooms: Vec<RankedRoom>,
+}
+
+impl Default for Memo {
+    fn default() -> Memo {
+        Memo { words: Kept::new(WORDS_FRESH), weeks: Kept::new(HEAT_FRESH), ranking: Kept::new(Duration::ZERO) }
+    }
+}
+
+impl Memo {
+    async fn weeks(&self, site: &Site, rooms: &[RoomId]) -> Result<Vec<Arc<Weeks>>, Refusal> {
+        let mut all = Vec::new();
+        for room in rooms.iter().copied() {
+            let asked = site.ask("adding up a room's weeks", move |database| {
+                let at_ms = unix_ms();
+                Ok(Weeks { at_ms, hours: hours(database, room, at_ms)? })
+            });
+            all.push(self.weeks.get(room, asked).await?);
+        }
+        Ok(all)
+    }
+
+    /// What is said most in these rooms in the last so many ms; `of` names the rooms and the span.
+    async fn words(
+        &self,
+        site: &Site,
+        of: (Option<RoomId>, &'static str),
+        rooms: &[RoomId],
+        length: i64,
+    ) -> Result<Arc<Words>, Refusal> {
+        let rooms = rooms.to_vec();
+        let asked = site.ask("reading what is said", move |database| {
+            let at_ms = unix_ms();
+            let each = CLOUD_LINES / i64::try_from(rooms.len()).unwrap_or(i64::MAX).max(1);
+            let mut lines = Vec::new();
+            for room in rooms {
+                lines.extend(database.newest_lines(room, at_ms - length, at_ms, each)?);
+            }
+            let phrases = cloud::phrases(lines.iter().map(String::as_str), CLOUD_PHRASES);
+            Ok(Words { at_ms, phrases, lines: lines.len() })
+        });
+        self.words.get(of, asked).await
+    }
+
+    /// The rooms of the last so many ms, in the steps of that span.
+    async fn ranking(&self, site: &Site, span: &'static str, length: i64, step: Step) -> Result<Arc<Ranking>, Refusal> {
+        let asked = site.ask("comparing rooms", move |database| {
+            let at_ms = unix_ms();
+            Ok(Ranking { at_ms, rooms: database.ranking(step.start_of(at_ms - length), at_ms)? })
+        });
+        self.ranking.get(span, asked).await
+    }
+}
 
 /// What a person may choose: its name, its length and the width of its points.
 const SPANS: [(&str, i64, Step); 5] = [
@@ -72,16 +160,17 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
         };
         let names = names(&rooms);
         let asked = shown.clone();
-        let (mut lines, heat, ranking, (usual, words)) = site
+        let (mut lines, usual) = site
             .ask("drawing the charts", move |database| {
                 let lines = asked.iter().map(|room| line(database, *room, stretch)).collect::<Result<Vec<_>, _>>()?;
-                let heat = asked.iter().map(|room| hours(database, *room, to_ms)).collect::<Result<Vec<_>, _>>()?;
                 let usual = info.map(|info| usual_of(database, &info, stretch)).transpose()?.unwrap_or_default();
-                let words = words(database, &asked, stretch)?;
-                let ranking = database.ranking(step.start_of(stretch.from_ms), to_ms)?;
-                Ok((lines, week::week(&heat), ranking, (usual, words)))
+                Ok((lines, usual))
             })
             .await?;
+        let weeks = site.charts.weeks(&site, &shown).await?;
+        let heat = week::week(weeks.iter().map(|of_room| of_room.hours.as_slice()));
+        let ranking = site.charts.ranking(&site, span, length, step).await?;
+        let words = site.charts.words(&site, (chosen, span), &shown, length).await?;
         // Whoever has just begun would look for a few points at the edge of two empty hours.
         let young_ms = to_ms - SPANS[0].1;
         let is_young =
@@ -105,14 +194,15 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).finish()
         };
         let words_said: Vec<Value> = words
-            .0
+            .phrases
             .iter()
             .map(
                 |phrase| json!({"text": phrase.text, "lines": phrase.lines, "size": phrase.size, "find": find(phrase)}),
             )
             .collect();
-        let top = ranking.iter().map(|room| room.danmaku).max().unwrap_or(0).max(1);
-        let ranking: Vec<Value> = ranking
+        let top = ranking.rooms.iter().map(|room| room.danmaku).max().unwrap_or(0).max(1);
+        let rows: Vec<Value> = ranking
+            .rooms
             .iter()
             .filter_map(|room| {
                 let mut row = json!(room);
@@ -127,7 +217,9 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
         Ok(json!({
             "section": "charts", "rooms": rooms, "room": chosen, "span": span, "spans": spans, "left_out": left_out,
             "series": series, "data": data, "by_minute": step == Step::Minute, "heat": heat, "heat_days": HEAT_DAYS,
-            "ranking": ranking, "has_usual": has_usual, "words_said": words_said, "words_of": words.1,
+            "has_usual": has_usual, "words_said": words_said, "words_of": words.lines, "words_at_ms": words.at_ms,
+            "ranking": rows, "ranking_at_ms": ranking.at_ms,
+            "heat_at_ms": weeks.iter().map(|of_room| of_room.at_ms).min(),
         }))
     })
     .await
@@ -182,16 +274,6 @@ fn usual_of(database: &Database, room: &RoomInfo, stretch: Stretch) -> Result<BT
     let said: BTreeMap<i64, (i64, f64)> = points.iter().filter_map(said).collect();
     let band = |at_ms| Some((at_ms, usual::in_week(at_ms, |before_ms| said.get(&before_ms).copied())?));
     Ok(steps(to_ms).filter_map(band).collect())
-}
-
-/// What is said most in these rooms, and of how many lines that was made.
-fn words(database: &Database, rooms: &[RoomId], stretch: Stretch) -> Result<(Vec<cloud::Phrase>, usize), QueryError> {
-    let each = CLOUD_LINES / i64::try_from(rooms.len()).unwrap_or(i64::MAX).max(1);
-    let mut lines = Vec::new();
-    for room in rooms {
-        lines.extend(database.newest_lines(*room, stretch.from_ms, stretch.to_ms, each)?);
-    }
-    Ok((cloud::phrases(lines.iter().map(String::as_str), CLOUD_PHRASES), lines.len()))
 }
 
 /// The hours of the heat map.

@@ -28,6 +28,7 @@ pub mod error;
 mod fresh;
 mod health;
 pub mod i18n;
+mod kept;
 pub mod keys;
 mod machine;
 mod methodology;
@@ -169,6 +170,7 @@ pub struct Site {
     health: health::Memo,
     today: today::Memo,
     counted: Arc<broadcasts::Counted>,
+    charts: charts::Memo,
     disk: Arc<machine::DiskWatch>,
     started_ms: i64,
 }
@@ -180,7 +182,7 @@ impl Site {
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
-        let (health, today) = (health::Memo::default(), today::Memo::default());
+        let (health, today, charts) = (health::Memo::default(), today::Memo::default(), charts::Memo::default());
         let disk = machine::DiskWatch::new(web.database.clone());
         Ok(Data::new(Site {
             web,
@@ -192,6 +194,7 @@ impl Site {
             health,
             today,
             counted: Arc::default(),
+            charts,
             disk,
             started_ms: unix_ms(),
         }))

@@ -12,6 +12,7 @@ mod broadcasts;
 mod browser;
 mod charts;
 mod commands;
+mod coverage;
 mod crash;
 mod danmaku_page;
 mod dashboard;
