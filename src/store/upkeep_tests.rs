@@ -52,6 +52,24 @@ fn a_reader_that_holds_on_to_an_old_state_delays_the_cut_and_does_not_prevent_it
 }
 
 #[test]
+fn a_long_log_is_written_back_beside_the_writer_and_begins_anew() {
+    let (_folder, database) = open();
+    fill(&database);
+    assert!(!database.write_back().unwrap(), "a short log is left alone");
+    let pages = || checkpoint(&mut database.reader().unwrap(), "NOOP").unwrap();
+    while pages().left() < PAGES_WORTH_IT {
+        fill(&database);
+        while database.delete_older(Class::Chat, i64::MAX, 1000).unwrap() == 1000 {}
+    }
+    let long = pages().log;
+    assert!(database.write_back().unwrap());
+    assert_eq!(pages().left(), 0);
+    database.add_sample(Sample { at_ms: 1, database_bytes: 1, raw_bytes: 0 }).unwrap();
+    assert!(pages().log < long, "what comes next is written from its beginning");
+    assert_eq!(database.samples(0).unwrap().len(), 1);
+}
+
+#[test]
 fn growth_is_known_after_half_a_day() {
     const HOUR: i64 = 3_600_000;
     let at = |hours: i64, bytes: i64| Sample { at_ms: hours * HOUR, database_bytes: bytes, raw_bytes: bytes / 10 };
