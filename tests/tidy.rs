@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("supervise", &[]),
     ("store", &["domain", "supervise::blocking", "supervise::faults"]),
     ("export", &["domain", "store"]),
-    ("upstream", &["domain", "protocol", "supervise::exit", "supervise::vitals::unix_ms"]),
+    ("upstream", &["domain", "protocol", "supervise::exit", "supervise::flag", "supervise::vitals::unix_ms"]),
     ("actors", &["domain", "protocol", "supervise", "store", "upstream"]),
     (
         "web",

@@ -19,6 +19,7 @@ mod browsers;
 mod latency;
 mod monitor;
 mod rain;
+mod tls;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -31,6 +32,7 @@ use self::{
     browsers::Browsers,
     latency::{Sent, StoredProbe},
     monitor::Monitor,
+    tls::Certificate,
 };
 use support::{bare, messages};
 
@@ -57,6 +59,9 @@ struct Options {
     /// Instead of the embedded live store
     #[arg(long, value_name = "redis://…")]
     redis: Option<String>,
+    /// Bilibili is reached over TLS
+    #[arg(long)]
+    tls: bool,
     /// Of `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
@@ -79,12 +84,22 @@ fn main() -> ExitCode {
 async fn run(options: &Options) -> bool {
     let Options { rooms, rate, browsers, seconds, .. } = *options;
     say("load", &format!("{rooms} rooms, {rate} chat lines a second, {browsers} browsers, {seconds} s"));
-    let simulator = Simulator::start(SimulatorOptions { rooms, pace: 0.0, ..SimulatorOptions::default() })
-        .await
-        .expect("the simulator starts");
+    let certificate = options.tls.then(Certificate::make);
+    let simulator = SimulatorOptions {
+        rooms,
+        pace: 0.0,
+        tls: certificate.as_ref().map(|certificate| certificate.server.clone()),
+        ..SimulatorOptions::default()
+    };
+    let simulator = Simulator::start(simulator).await.expect("the simulator starts");
+    let upstream = match &certificate {
+        Some(certificate) => certificate.door_to(&simulator.base_url()).await,
+        None => simulator.base_url(),
+    };
+    let way = Way { simulator: &simulator, upstream, certificate: certificate.as_ref(), options };
     let numbers: Vec<u64> = simulator.rooms().iter().map(|room| room.room_id).collect();
 
-    let alone = connected(&simulator, &numbers[..1], options).await;
+    let alone = way.connected(&numbers[..1]).await;
     sleep(Duration::from_secs(3)).await;
     let (memory_of_one, cpu_of_one) = (alone.resident(), alone.cpu());
     drop(alone);
@@ -93,7 +108,7 @@ async fn run(options: &Options) -> bool {
     }
 
     let begun = Instant::now();
-    let mut monitor = connected(&simulator, &numbers, options).await;
+    let mut monitor = way.connected(&numbers).await;
     let (took, cpu) = (begun.elapsed(), monitor.cpu());
     let others = (rooms - 1).max(1) as f64;
     say(
@@ -159,13 +174,26 @@ async fn run(options: &Options) -> bool {
     nothing_lost
 }
 
-/// The program, with all of these rooms connected.
-async fn connected(simulator: &Simulator, rooms: &[u64], options: &Options) -> Monitor {
-    let monitor = Monitor::start(&simulator.base_url(), rooms, options.connects, options.redis.as_deref()).await;
-    while simulator.rooms_heard() < rooms.len() {
-        sleep(Duration::from_millis(50)).await;
+/// How the program reaches the simulator.
+struct Way<'a> {
+    simulator: &'a Simulator,
+    upstream: String,
+    certificate: Option<&'a Certificate>,
+    options: &'a Options,
+}
+
+impl Way<'_> {
+    /// The program, with all of these rooms connected.
+    async fn connected(&self, rooms: &[u64]) -> Monitor {
+        let mut args = vec!["--connects-per-second".into(), self.options.connects.to_string()];
+        args.extend(self.options.redis.iter().flat_map(|redis| ["--redis".into(), redis.clone()]));
+        args.extend(self.certificate.iter().flat_map(|certificate| ["--extra-roots".into(), certificate.roots()]));
+        let monitor = Monitor::start(&self.upstream, rooms, &args).await;
+        while self.simulator.rooms_heard() < rooms.len() {
+            sleep(Duration::from_millis(50)).await;
+        }
+        monitor
     }
-    monitor
 }
 
 /// What the program holds at the fifths of the time, MiB.

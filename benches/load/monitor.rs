@@ -40,8 +40,8 @@ impl fmt::Display for Ledger {
 }
 
 impl Monitor {
-    /// Starts it, watching these rooms, and waits until it listens.
-    pub async fn start(upstream: &str, rooms: &[u64], connects: f64, redis: Option<&str>) -> Monitor {
+    /// Starts it with these options, watching these rooms, and waits until it listens.
+    pub async fn start(upstream: &str, rooms: &[u64], args: &[String]) -> Monitor {
         let folder = tempfile::Builder::new().prefix("blm-load-").tempdir().expect("a temporary folder");
         let config = folder.path().join("config.json");
         fs::write(&config, json!({"room_ids": rooms}).to_string()).expect("a file");
@@ -51,10 +51,8 @@ impl Monitor {
             .arg(folder.path().join("data"))
             .arg("--config")
             .arg(config)
-            .args(["--connects-per-second", &connects.to_string(), "--calls-per-second", "10000"]);
-        if let Some(redis) = redis {
-            command.args(["--redis", redis]);
-        }
+            .args(["--calls-per-second", "10000"])
+            .args(args);
         let stderr = File::create(folder.path().join("stderr.txt")).expect("a file for stderr");
         let mut process = command
             .env("BLM_ADMIN_PASSWORD", "of the load tool")

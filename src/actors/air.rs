@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
-};
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     on_air::{OnAir, Poll, Turn},
@@ -22,7 +19,10 @@ use super::{
 use crate::{
     domain::{Body, Event, LiveStatus, RoomId, RoomInfo, RoomNotice, Source, User},
     protocol::Arrival,
-    supervise::vitals::{State, unix_ms},
+    supervise::{
+        flag::Flag,
+        vitals::{State, unix_ms},
+    },
 };
 
 /// A connection tells of a turn within this.
@@ -44,7 +44,8 @@ pub struct Airs {
 pub struct Air {
     epoch: Instant,
     on_air: Mutex<OnAir>,
-    is_on: watch::Sender<bool>,
+    /// Raised while it is on air, as far as anybody knows.
+    pub is_on: Flag,
     /// Since when the room is being received.
     received_since: Mutex<Option<Duration>>,
     fetched: Mutex<Vec<Event>>,
@@ -68,11 +69,10 @@ impl Airs {
     /// The entry of a room.
     pub fn of(&self, room: RoomId) -> Arc<Air> {
         let entry = || {
-            let is_on = watch::Sender::new(false);
             Arc::new(Air {
                 epoch: self.epoch,
                 on_air: Mutex::default(),
-                is_on,
+                is_on: Flag::default(),
                 received_since: Mutex::default(),
                 fetched: Mutex::default(),
                 bell: Notify::new(),
@@ -140,7 +140,7 @@ impl Airs {
             air.bell.notify_one();
         }
         wall.learn(room, |info| info.update(told));
-        air.is_on.send_replace(is_on);
+        air.is_on.set(is_on);
     }
 }
 
@@ -149,17 +149,7 @@ impl Air {
     pub fn recall(&self, info: &RoomInfo) {
         let mut on_air = lock(&self.on_air);
         on_air.recall(info);
-        self.is_on.send_replace(on_air.is_on());
-    }
-
-    /// Whether the room is on air, as far as anybody knows.
-    pub fn is_on(&self) -> bool {
-        *self.is_on.borrow()
-    }
-
-    /// Tells whether the room is on air, now and later.
-    pub fn watch(&self) -> watch::Receiver<bool> {
-        self.is_on.subscribe()
+        self.is_on.set(on_air.is_on());
     }
 
     /// The room is being received from now on, or no longer.
@@ -193,7 +183,7 @@ impl Air {
             Body::Preparing(_) | Body::CutOff(_) => on_air.ended(now),
             _ => {}
         }
-        self.is_on.send_replace(on_air.is_on());
+        self.is_on.set(on_air.is_on());
         on_air.status()
     }
 }

@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use actix::Addr;
 use thiserror::Error;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::Mutex,
+    time::{sleep, timeout},
+};
 use tracing::info;
 
 use super::{
@@ -42,6 +45,8 @@ pub struct Rooms {
     wall: Arc<Wall>,
     ledger: Arc<Ledger>,
     at_most: usize,
+    /// Bilibili is asked for many at once; what comes of it is written down one by one.
+    adding: Arc<Mutex<()>>,
 }
 
 /// Why a room command was not carried out.
@@ -100,7 +105,7 @@ impl Rooms {
         wall: Arc<Wall>,
         ledger: Arc<Ledger>,
     ) -> Rooms {
-        Rooms { root, upstream, database, wall, ledger, at_most: usize::MAX }
+        Rooms { root, upstream, database, wall, ledger, at_most: usize::MAX, adding: Arc::default() }
     }
 
     /// Refuses more rooms than this.
@@ -125,9 +130,11 @@ impl Rooms {
         }
         self.place()?;
         let info = self.resolve(room).await?;
+        let _turn = self.adding.lock().await;
         if self.wall.info(info.room_id).is_some() {
             return Err(RoomsError::AlreadyThere(info.room_id));
         }
+        self.place()?;
         let saved = info.clone();
         let totals = self
             .database

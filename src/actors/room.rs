@@ -15,13 +15,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::{select, sync::watch};
+use tokio::select;
 
 use super::{air::Airs, ledger::Ledger, memory::RoomMemory, raw::RawFrame, wall::Wall};
 use crate::{
     domain::{Event, RoomId},
     supervise::{
         exit::Exit,
+        flag::Flag,
         lane::Lane,
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
@@ -71,8 +72,8 @@ pub struct Room {
     pub shared: RoomShared,
 }
 
-/// Turns true, or ends, when the life should end.
-pub type Leash = watch::Receiver<bool>;
+/// Raised when the life should end.
+pub type Leash = Arc<Flag>;
 
 /// One life of a room, to be lived.
 pub struct RoomLife {
@@ -94,15 +95,15 @@ impl Work for RoomLife {
 }
 
 /// The whole life of a connection; ends with the reason.
-pub async fn live(room: Room, mut leash: Leash) -> Exit {
+pub async fn live(room: Room, leash: Leash) -> Exit {
     // What getting in needs is let go of when it is over: a quiet room holds little but its connection.
-    match Box::pin(get_in(room, &mut leash)).await {
+    match Box::pin(get_in(room, &leash)).await {
         Ok(reading) => reading.run(leash).await,
         Err(exit) => exit,
     }
 }
 
-async fn get_in(room: Room, leash: &mut Leash) -> Result<Box<reading::Reading>, Exit> {
+async fn get_in(room: Room, leash: &Leash) -> Result<Box<reading::Reading>, Exit> {
     if let Some(info) = room.shared.wall.info(room.id) {
         room.shared.airs.of(room.id).recall(&info);
     }
@@ -110,14 +111,14 @@ async fn get_in(room: Room, leash: &mut Leash) -> Result<Box<reading::Reading>, 
     if room.shared.only_when_live {
         select! {
             biased;
-            () = let_go(leash) => return Err(Exit::Done),
+            () = leash.raised() => return Err(Exit::Done),
             () = waiting::for_broadcast(&room) => {}
         }
     }
     let mut game = None;
     let connected = select! {
         biased;
-        () = let_go(leash) => None,
+        () = leash.raised() => None,
         connected = connect::connect(&room, &mut game) => Some(connected),
     };
     let exit = match connected {
@@ -134,12 +135,6 @@ async fn get_in(room: Room, leash: &mut Leash) -> Result<Box<reading::Reading>, 
         game.end().await;
     }
     Err(exit)
-}
-
-/// Waits until the leash is let go.
-async fn let_go(leash: &mut Leash) {
-    // An error means that the supervisor is gone, which ends the life as well.
-    let _ = leash.wait_for(|let_go| *let_go).await;
 }
 
 impl Room {

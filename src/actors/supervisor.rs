@@ -21,10 +21,7 @@ use std::{
 
 use actix::{Actor, ActorContext, AsyncContext, Context, SpawnHandle};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use tokio::{
-    sync::{oneshot, watch},
-    time::Instant,
-};
+use tokio::{sync::oneshot, time::Instant};
 use tracing::{error, info, warn};
 
 use self::{
@@ -38,7 +35,7 @@ pub use self::{
 use super::{
     memory::RoomMemory,
     placement::Placement,
-    room::{Room, RoomActor, RoomLife, RoomShared},
+    room::{Leash, Room, RoomActor, RoomLife, RoomShared},
 };
 use crate::{
     domain::RoomId,
@@ -159,7 +156,7 @@ impl RoomSupervisor {
     /// Begins the next life of a room.
     fn begin(&mut self, room: RoomId, wish: &Wish) {
         let (life, now) = (wish.vitals.begin_life(), Instant::now());
-        let (leash, held) = watch::channel(false);
+        let leash = Leash::default();
         let place = self.spec.placement.lock().unwrap_or_else(PoisonError::into_inner).place(
             room,
             &wish.vitals,
@@ -174,9 +171,9 @@ impl RoomSupervisor {
             vitals: wish.vitals.clone(),
             shared: self.spec.shared.clone(),
         };
-        let (work, turn) = (RoomLife { room: own, leash: held }, wish.turn.clone());
+        let (work, turn) = (RoomLife { room: own, leash: leash.clone() }, wish.turn.clone());
         let actor = RoomActor::start_in_arbiter(&place.arbiter, move |_| RoomActor::in_turn(work, turn, obituary));
-        let living = Living { life, begun: now, leash: Arc::new(leash), actor };
+        let living = Living { life, begun: now, leash, actor };
         self.spec.desired.lives(room, Some(living.clone()));
         self.has_begun(room, wish, living);
     }
@@ -217,7 +214,7 @@ impl RoomSupervisor {
     fn let_go(&mut self, room: RoomId, ctx: &mut Context<Self>) {
         let Some(child) = self.children.get(&room) else { return };
         if let Some(living) = &child.living
-            && !living.leash.send_replace(true)
+            && !living.leash.set(true)
         {
             self.deadlines.push(Instant::now() + LET_GO, room, child.life, Due::Kill);
             self.set_timer(ctx);

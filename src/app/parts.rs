@@ -48,7 +48,7 @@ use crate::{
         pulse::Pulse,
         vitals::{Vitals, unix_ms},
     },
-    upstream::{Bilibili, Gate, OpenLive, OpenLiveApp},
+    upstream::{Bilibili, Gate, OpenLive, OpenLiveApp, tls},
 };
 
 /// What the parts of a process share.
@@ -297,5 +297,6 @@ impl Shared {
 fn open_live_of(keys: &OpenLiveSettings, settings: &Settings) -> Result<OpenLive, StartError> {
     let key = AppKey { id: keys.access_key_id.clone(), secret: keys.access_key_secret.0.clone() };
     let codes = keys.codes.iter().map(|(room, code)| (RoomId(*room), code.0.clone())).collect();
-    Ok(OpenLive::new(OpenLiveApp { app_id: keys.app_id, key, codes }, settings.upstream.as_ref())?)
+    let tls = tls::client_config(settings.extra_roots.as_deref())?;
+    Ok(OpenLive::new(OpenLiveApp { app_id: keys.app_id, key, codes }, settings.upstream.as_ref(), tls)?)
 }

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream};
 use tokio::time::sleep;
 use tracing::{error, warn};
 
@@ -65,31 +66,38 @@ fn before_the_kill(database: &Database, room: RoomId, safe_until_ms: i64) -> Res
     Ok(earlier.iter().filter_map(|gap| gap.to_ms).filter(|to_ms| *to_ms <= safe_until_ms).fold(from_ms, i64::max))
 }
 
-/// Adds the rooms named at the start, one after another; Bilibili may be away for a while.
+/// So many of them are asked about at once, as many as one call takes.
+const AT_ONCE: usize = 50;
+
+/// Adds the rooms named at the start; Bilibili may be away for a while.
 async fn add_named(rooms: Rooms, wall: Arc<Wall>, mut named: Vec<RoomRef>) {
     let mut pause = Duration::from_secs(1);
     while !named.is_empty() {
-        let mut waiting = Vec::new();
-        for room in named {
-            let answer = rooms.add(room).await;
-            wall.set_unresolved(room, None);
-            match answer {
-                Ok(_) | Err(RoomsError::AlreadyThere(_)) => {}
-                Err(error @ (RoomsError::Upstream(_) | RoomsError::Busy)) => {
-                    warn!("room {room} waits: {error}");
-                    wall.set_unresolved(room, Some(error.to_string()));
-                    waiting.push(room);
-                }
-                Err(error) => {
-                    error!("room {room} is not monitored: {error}");
-                    wall.set_unresolved(room, Some(error.to_string()));
-                }
-            }
-        }
-        named = waiting;
+        let added = named.into_iter().map(|room| add(&rooms, &wall, room));
+        let added: Vec<Result<(), RoomRef>> = stream::iter(added).buffer_unordered(AT_ONCE).collect().await;
+        named = added.into_iter().filter_map(Result::err).collect();
         if !named.is_empty() {
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(60));
+        }
+    }
+}
+
+/// Adds one; an error if it waits for another try.
+async fn add(rooms: &Rooms, wall: &Wall, room: RoomRef) -> Result<(), RoomRef> {
+    let answer = rooms.add(room).await;
+    wall.set_unresolved(room, None);
+    match answer {
+        Ok(_) | Err(RoomsError::AlreadyThere(_)) => Ok(()),
+        Err(error @ (RoomsError::Upstream(_) | RoomsError::Busy)) => {
+            warn!("room {room} waits: {error}");
+            wall.set_unresolved(room, Some(error.to_string()));
+            Err(room)
+        }
+        Err(error) => {
+            error!("room {room} is not monitored: {error}");
+            wall.set_unresolved(room, Some(error.to_string()));
+            Ok(())
         }
     }
 }

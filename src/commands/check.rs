@@ -6,7 +6,6 @@
 use std::{fmt::Display, future::Future, path::Path, sync::Arc, time::Duration};
 
 use chrono::DateTime;
-use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
@@ -21,7 +20,7 @@ use crate::{
         upkeep::disk_free_bytes,
     },
     supervise::vitals::unix_ms,
-    upstream::{Bilibili, Upstream},
+    upstream::{Bilibili, Upstream, tls},
 };
 
 /// Whatever takes longer does not work.
@@ -206,8 +205,7 @@ fn off_by(off_ms: i64) -> Finding {
 }
 
 async fn date_of(settings: &Settings) -> anyhow::Result<i64> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let tls = tls::client_config(settings.extra_roots.as_deref())?;
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(PATIENCE).build()?;
     let address = settings.upstream.as_ref().map_or("https://api.live.bilibili.com/", |rig| rig.as_str());
     let answer = client.get(address).send().await?;
@@ -239,9 +237,10 @@ async fn of_bilibili(settings: &Settings) -> Vec<Finding> {
             return findings;
         }
     };
-    let who = if pass.auth.uid.0 == 0 { "a visitor: names and numbers of viewers come masked" } else { "signed in" };
-    findings.push(good("ticket", format_args!("{} stream hosts, {who}", pass.hosts.len())));
-    let Some(host) = pass.hosts.first() else { return findings };
+    let who =
+        if pass.ticket.auth.uid.0 == 0 { "a visitor: names and numbers of viewers come masked" } else { "signed in" };
+    findings.push(good("ticket", format_args!("{} stream hosts, {who}", pass.ticket.hosts.len())));
+    let Some(host) = pass.ticket.hosts.first() else { return findings };
     findings.push(match within("the stream", upstream.dial(&pass, host)).await {
         Ok(_) => good("stream", "connected"),
         Err(why) => warning("stream", why, away),

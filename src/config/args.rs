@@ -120,6 +120,9 @@ pub(super) struct RunArgs {
     /// One base address for every Bilibili HTTP host: a simulator, a test rig, a proxy
     #[arg(long, env = "BLM_UPSTREAM", value_name = "http://…")]
     pub(super) upstream: Option<Url>,
+    /// Authorities trusted on the way to Bilibili beside the built-in ones, PEM: behind a proxy that opens TLS
+    #[arg(long, env = "BLM_EXTRA_ROOTS", value_name = "FILE")]
+    pub(super) extra_roots: Option<PathBuf>,
     /// New connections to Bilibili per second
     #[arg(long, env = "BLM_CONNECTS_PER_SECOND", value_name = "N")]
     pub(super) connects_per_second: Option<f64>,

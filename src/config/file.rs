@@ -32,6 +32,7 @@ pub(super) struct File {
     pub(super) base_path: Option<String>,
     pub(super) trusted_proxies: Option<Networks>,
     pub(super) upstream: Option<Url>,
+    pub(super) extra_roots: Option<PathBuf>,
     pub(super) connects_per_second: Option<f64>,
     pub(super) calls_per_second: Option<f64>,
     pub(super) rooms_per_account: Option<usize>,

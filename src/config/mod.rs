@@ -124,6 +124,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Instead of Bilibili.
     pub upstream: Option<Url>,
+    /// Authorities trusted on the way to the upstream, beside the built-in ones: a PEM file.
+    pub extra_roots: Option<PathBuf>,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
     /// Calls to the upstream's API per second, all together.
@@ -359,6 +361,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         base_path,
         trusted_proxies,
         upstream,
+        extra_roots: args.extra_roots.or(file.extra_roots),
         connects_per_second,
         calls_per_second,
         rooms_per_account,

@@ -94,6 +94,8 @@ pub struct SimulatorOptions {
     pub dead_first_host: bool,
     /// Sends a frame of garbage now and then.
     pub garbage: bool,
+    /// The stream is served over TLS with this. HTTP is not: whoever wants that puts a proxy in front.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Default for SimulatorOptions {
@@ -107,6 +109,7 @@ impl Default for SimulatorOptions {
             cut_every: None,
             dead_first_host: false,
             garbage: false,
+            tls: None,
         }
     }
 }

@@ -15,11 +15,13 @@ use rand::{RngExt, seq::IteratorRandom};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     select,
     sync::{broadcast::error::RecvError, watch},
     time::{Instant, sleep, sleep_until, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
@@ -31,6 +33,7 @@ use tokio_tungstenite::{
 
 use super::{
     batch::Eyes,
+    faults::Faults,
     garbage::{self, WAYS},
     open_messages::interaction_end,
     wire::{AUTH, AUTH_REPLY, HEARTBEAT, HEARTBEAT_REPLY, MESSAGE, packet, read},
@@ -78,6 +81,14 @@ async fn converse(socket: TcpStream, world: &World) {
     // Only delays frames when it fails.
     let _ = socket.set_nodelay(true);
     sleep(Duration::from_millis(faults.slow_handshake_ms)).await;
+    let Some(tls) = &world.options.tls else { return talk(socket, world, &faults).await };
+    if let Ok(Ok(socket)) = timeout(AUTH_WITHIN, TlsAcceptor::from(tls.clone()).accept(socket)).await {
+        talk(socket, world, &faults).await;
+    }
+}
+
+/// What is said once a socket is open.
+async fn talk(socket: impl AsyncRead + AsyncWrite + Unpin, world: &World, faults: &Faults) {
     let Some((mut socket, user_agent)) = shake_hands(socket).await else { return };
     let Ok(Some(Ok(Message::Binary(first)))) = timeout(AUTH_WITHIN, socket.next()).await else { return };
     if faults.deaf {
@@ -94,7 +105,7 @@ async fn converse(socket: TcpStream, world: &World) {
 }
 
 /// Reads until the client gives up.
-async fn listen_in_vain(socket: &mut WebSocketStream<TcpStream>) {
+async fn listen_in_vain(socket: &mut WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>) {
     while let Some(Ok(_)) = socket.next().await {}
 }
 
@@ -108,7 +119,7 @@ struct Guest {
 }
 
 /// From the welcome to the cut.
-async fn entertain(socket: &mut WebSocketStream<TcpStream>, world: &World, guest: Guest) {
+async fn entertain(socket: &mut WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>, world: &World, guest: Guest) {
     let Guest { room, uid, mut eyes, game_id } = guest;
     let (cap, cut_every) = {
         let faults = lock(&world.faults);
@@ -191,7 +202,7 @@ fn is_silent(world: &World, room: &Room) -> bool {
 
 /// The WebSocket handshake; there is nothing but `/sub`. Returns the user agent with the socket.
 #[expect(clippy::result_large_err, reason = "the library asks for this type")]
-async fn shake_hands(socket: TcpStream) -> Option<(WebSocketStream<TcpStream>, String)> {
+async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(socket: S) -> Option<(WebSocketStream<S>, String)> {
     let mut user_agent = String::new();
     let look = |request: &Request, response: Response| {
         if request.uri().path() != "/sub" {
@@ -249,6 +260,6 @@ fn answer(frame: &[u8]) -> Option<Bytes> {
     reply
 }
 
-async fn write(socket: &mut WebSocketStream<TcpStream>, frame: Bytes) -> bool {
+async fn write(socket: &mut WebSocketStream<impl AsyncRead + AsyncWrite + Unpin>, frame: Bytes) -> bool {
     matches!(timeout(READ_WITHIN, socket.send(Message::Binary(frame))).await, Ok(Ok(())))
 }

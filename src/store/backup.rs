@@ -16,12 +16,13 @@ use std::{
 };
 
 use chrono::Utc;
-use diesel::{connection::SimpleConnection, prelude::*, sql_types::BigInt, sqlite::SqliteConnection};
+use diesel::{connection::SimpleConnection, prelude::*, sqlite::SqliteConnection};
 use serde::Serialize;
 use thiserror::Error;
 
 use super::{
     lock::DatabaseLock,
+    number::Number,
     sqlite::{BUSY_TIMEOUT_MS, OpenError, beside, connect, refuse_strangers},
     upkeep::shrinks,
 };
@@ -96,6 +97,39 @@ pub enum CopyError {
         /// The first of what it found.
         why: String,
     },
+    /// What is to be restored cannot be read as a history.
+    #[error(
+        "{path:?} is no whole copy of a history: it is cut off or damaged, or no database at all ({why}); nothing has \
+         changed, restore another copy"
+    )]
+    NoCopy {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        why: String,
+    },
+    /// What is to be restored is another program's.
+    #[error(
+        "{path:?} belongs to another program (it holds the table {table:?}): only a copy made with backup can be \
+         restored; the original system's database is taken over with import-django"
+    )]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// A table in it.
+        table: String,
+    },
+    /// What is to be restored was made by a later version.
+    #[error(
+        "{path:?} was made by a newer version of this program (unknown migration {version}): restore it with that \
+         version"
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The first migration that this version does not know.
+        version: String,
+    },
     /// The copy lacks rows, or has too many.
     #[error("{path:?} holds {found} rows of {table} where {expected} are: the copy is not kept; try again")]
     Counts {
@@ -149,28 +183,28 @@ pub fn back_up(database: &Path, file: &Path, force: bool) -> Result<Copy, CopyEr
 
     let copied = (|| {
         let newest = each_table(&mut original, |table| format!("SELECT coalesce(max(id), 0) AS n FROM {table}"))
-            .map_err(sqlite_error(database, "be read"))?;
+            .map_err(sqlite_error(database, "read it"))?;
         let up_to = |connection: &mut SqliteConnection| {
             let mut newest = newest.into_iter();
             each_table(connection, |table| {
                 format!("SELECT count(*) AS n FROM {table} WHERE id <= {}", newest.next().unwrap_or_default())
             })
         };
-        let before = up_to(&mut original).map_err(sqlite_error(database, "be counted"))?;
+        let before = up_to(&mut original).map_err(sqlite_error(database, "count its rows"))?;
         // So that the copy, at the latest, gives freed pages back to the system. Only where the original does not:
         // it takes the writer's lock, which a program that stores without a pause hardly ever lets go of.
-        if !shrinks(&mut original).map_err(sqlite_error(database, "be read"))? {
+        if !shrinks(&mut original).map_err(sqlite_error(database, "read it"))? {
             original
                 .batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}; PRAGMA auto_vacuum = INCREMENTAL;"))
-                .map_err(sqlite_error(database, "be copied"))?;
+                .map_err(sqlite_error(database, "prepare it for copying"))?;
         }
         diesel::sql_query("VACUUM INTO ?")
             .bind::<diesel::sql_types::Text, _>(partial.to_string_lossy())
             .execute(&mut original)
-            .map_err(sqlite_error(&partial, "copy the database"))?;
+            .map_err(sqlite_error(&partial, "copy the database to it"))?;
         let copy = verify(&partial)?;
-        let found = up_to(&mut connect(&partial)?).map_err(sqlite_error(&partial, "be counted"))?;
-        let after = up_to(&mut original).map_err(sqlite_error(database, "be counted"))?;
+        let found = up_to(&mut connect(&partial)?).map_err(sqlite_error(&partial, "count its rows"))?;
+        let after = up_to(&mut original).map_err(sqlite_error(database, "count its rows"))?;
         // Between the two only deleting can have changed what was there before.
         for (at, table) in COUNTED.into_iter().enumerate() {
             if !(after[at]..=before[at]).contains(&found[at]) {
@@ -210,7 +244,7 @@ pub fn restore(file: &Path, database: &Path) -> Result<Restored, CopyError> {
         Ok(copy) => copy,
         Err(error) => {
             let _ = fs::remove_file(&fresh);
-            return Err(error.renamed(&fresh, file));
+            return Err(error.of_copy(file));
         }
     };
     let earlier = database.exists().then(|| {
@@ -250,33 +284,28 @@ fn examine(path: &Path, question: &str) -> Result<Copy, CopyError> {
     let mut connection = connect(path)?;
     refuse_strangers(&mut connection, path)?;
     let found: Vec<Found> =
-        diesel::sql_query(question).load(&mut connection).map_err(sqlite_error(path, "be checked"))?;
+        diesel::sql_query(question).load(&mut connection).map_err(sqlite_error(path, "check it"))?;
     if let Some(found) = found.iter().find(|found| found.text != "ok") {
         return Err(CopyError::Damaged { path: path.to_path_buf(), why: found.text.clone() });
     }
     let rows = each_table(&mut connection, |table| format!("SELECT count(*) AS n FROM {table}"))
-        .map_err(sqlite_error(path, "be counted"))?;
+        .map_err(sqlite_error(path, "count its rows"))?;
     let bytes = fs::metadata(path).map_err(file_error(path))?.len();
     Ok(Copy { path: path.to_path_buf(), bytes, rows })
 }
 
 impl CopyError {
-    /// The same about the file that a person knows.
-    fn renamed(self, from: &Path, to: &Path) -> CopyError {
+    /// Of reading the copy that is to be restored: the file that a person knows, and what to do about it.
+    fn of_copy(self, file: &Path) -> CopyError {
+        let path = file.to_path_buf();
         match self {
-            CopyError::Damaged { path, why } if path == from => CopyError::Damaged { path: to.to_path_buf(), why },
-            CopyError::Sqlite { path, what, source } if path == from => {
-                CopyError::Sqlite { path: to.to_path_buf(), what, source }
+            CopyError::Damaged { why, .. } => CopyError::Damaged { path, why },
+            CopyError::Sqlite { source, .. } | CopyError::Open(OpenError::Unreadable { source, .. }) => {
+                CopyError::NoCopy { path, why: source.to_string() }
             }
-            CopyError::Open(OpenError::Foreign { table, .. }) => {
-                CopyError::Open(OpenError::Foreign { path: to.to_path_buf(), table })
-            }
-            CopyError::Open(OpenError::Newer { version, .. }) => {
-                CopyError::Open(OpenError::Newer { path: to.to_path_buf(), version })
-            }
-            CopyError::Open(OpenError::Unreadable { source, .. }) => {
-                CopyError::Open(OpenError::Unreadable { path: to.to_path_buf(), source })
-            }
+            CopyError::Open(OpenError::Migrate { why, .. }) => CopyError::NoCopy { path, why },
+            CopyError::Open(OpenError::Foreign { table, .. }) => CopyError::Foreign { path, table },
+            CopyError::Open(OpenError::Newer { version, .. }) => CopyError::Newer { path, version },
             other => other,
         }
     }
@@ -286,12 +315,6 @@ impl CopyError {
 struct Found {
     #[diesel(sql_type = diesel::sql_types::Text)]
     text: String,
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    n: i64,
 }
 
 fn each_table(

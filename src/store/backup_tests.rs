@@ -103,12 +103,16 @@ fn what_is_damaged_or_not_ours_is_not_restored() {
     let middle = whole.len() / 2;
     holed[middle..middle + 8192].fill(0xAA);
     let cut = whole[..whole.len() / 2].to_vec();
-    for (name, bytes) in [("holed", holed), ("cut", cut), ("text", b"not a database at all, but long enough".to_vec())]
+    let page_of_many = whole[..4096].to_vec();
+    let text = b"not a database at all, but long enough".to_vec();
+    for (name, bytes) in
+        [("holed", holed), ("cut", cut), ("first page", page_of_many), ("text", text), ("nothing", Vec::new())]
     {
         let bad = folder.path().join(name);
         fs::write(&bad, bytes).unwrap();
         let error = restore(&bad, &path).unwrap_err().to_string();
-        assert!(error.contains(name), "{error}");
+        assert!(error.contains(name) && error.contains("damaged") && error.contains("another copy"), "{error}");
+        assert!(!error.contains("move it away") && !error.contains(".restoring"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), before, "{name}");
         assert!(!beside(&path, ".restoring").exists(), "{name}");
     }
@@ -116,6 +120,15 @@ fn what_is_damaged_or_not_ours_is_not_restored() {
     let mut connection = connect(&foreign).unwrap();
     connection.batch_execute("CREATE TABLE live_rooms (id INTEGER)").unwrap();
     drop(connection);
-    assert!(restore(&foreign, &path).unwrap_err().to_string().contains("belongs to another program"));
+    let error = restore(&foreign, &path).unwrap_err().to_string();
+    assert!(error.contains("belongs to another program") && error.contains("import-django"), "{error}");
+    assert!(!error.contains("--database"), "{error}");
+    let newer = folder.path().join("newer");
+    fs::write(&newer, &whole).unwrap();
+    let mut connection = connect(&newer).unwrap();
+    connection.batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')").unwrap();
+    drop(connection);
+    let error = restore(&newer, &path).unwrap_err().to_string();
+    assert!(error.contains("newer version") && !error.contains("--database"), "{error}");
     assert!(matches!(restore(&folder.path().join("none"), &path), Err(CopyError::NotThere(_))));
 }

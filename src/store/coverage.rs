@@ -3,23 +3,26 @@
 //! A quiet minute and one that was missed must not look alike, nor one before the room was watched: nobody knows
 //! about that, and what another program's database brought says nothing about it.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
-use diesel::{dsl::exists, prelude::*, sqlite::SqliteConnection};
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Nullable, Text, Timestamp},
+    sqlite::SqliteConnection,
+};
+use serde_json::json;
 
 use super::{
     gaps::Gap,
     rows::to_ms,
-    schema::{
-        live_data_datamigrationlog as log, live_data_gap as gap, live_data_gauge as gauge, live_data_minute as minute,
-        live_data_roomevent as room_event,
-    },
     sqlite::{Database, QueryError, failed},
     tasks::IMPORT,
 };
 use crate::domain::RoomId;
 
 /// When a room was received.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     known_from: Option<i64>,
     gaps: Vec<Gap>,
@@ -29,10 +32,27 @@ pub struct Received {
 impl Received {
     /// In `range`, unix ms, as far as it lies before `now_ms`.
     pub fn of(database: &Database, room: RoomId, range: Range<i64>, now_ms: i64) -> Result<Received, QueryError> {
-        let gaps = database.gaps(room, range.start, range.end)?;
-        let known_from = watched_since(&mut *database.reader()?, room, range.start)
-            .map_err(failed("find since when a room is watched"))?;
-        Ok(Received { known_from, gaps, now_ms })
+        let mut all = Received::of_all(database, &BTreeMap::from([(room, range.start)]), range.end, now_ms)?;
+        Ok(all.remove(&room).unwrap_or_default())
+    }
+
+    /// The same of many rooms, each from its own moment to `to_ms`, unix ms; asked once, however many they are.
+    pub fn of_all(
+        database: &Database,
+        from_ms: &BTreeMap<RoomId, i64>,
+        to_ms: i64,
+        now_ms: i64,
+    ) -> Result<BTreeMap<RoomId, Received>, QueryError> {
+        let wanted = json!(from_ms.iter().collect::<Vec<_>>()).to_string();
+        let mut reader = database.reader()?;
+        let watched = watched_since(&mut reader, &wanted).map_err(failed("find since when rooms are watched"))?;
+        let gaps = gaps_of(&mut reader, &wanted, to_ms).map_err(failed("list the gaps of rooms"))?;
+        let received = |(room, known_from)| (room, Received { known_from, gaps: Vec::new(), now_ms });
+        let mut all: BTreeMap<RoomId, Received> = watched.into_iter().map(received).collect();
+        for gap in gaps {
+            all.entry(gap.room_id).or_default().gaps.push(gap);
+        }
+        Ok(all)
     }
 
     /// The share of `from..to` that was received, of an interval that has not ended the share so far; none where
@@ -47,44 +67,99 @@ impl Received {
     }
 }
 
+/// The share of `range`, unix ms, in which these rooms were received, all together, of the time in which they were
+/// watched; none where nobody knows.
+pub fn together<'a>(rooms: impl IntoIterator<Item = &'a Received>, range: Range<i64>) -> Option<f64> {
+    let (mut received, mut watched) = (0.0, 0.0);
+    for room in rooms {
+        let Some(from) = room.known_from.map(|known| known.max(range.start)) else { continue };
+        let Some(share) = room.share(from, range.end) else { continue };
+        let length = range.end.min(room.now_ms).saturating_sub(from) as f64;
+        received += share * length;
+        watched += length;
+    }
+    (watched > 0.0).then(|| rounded(received / watched))
+}
+
 impl Database {
-    /// The share of `range`, unix ms, in which these rooms were received, all together, of the time in which they
-    /// were watched; none where nobody knows.
+    /// As [`together`], of these rooms.
     pub fn coverage(&self, rooms: &[RoomId], range: Range<i64>, now_ms: i64) -> Result<Option<f64>, QueryError> {
-        let (mut received, mut watched) = (0.0, 0.0);
-        for room in rooms {
-            let of_room = Received::of(self, *room, range.clone(), now_ms)?;
-            let Some(from) = of_room.known_from.map(|known| known.max(range.start)) else { continue };
-            let Some(share) = of_room.share(from, range.end) else { continue };
-            let length = range.end.min(now_ms).saturating_sub(from) as f64;
-            received += share * length;
-            watched += length;
-        }
-        Ok((watched > 0.0).then(|| rounded(received / watched)))
+        let from = rooms.iter().map(|room| (*room, range.start)).collect();
+        let received = Received::of_all(self, &from, range.end, now_ms)?;
+        Ok(together(received.values(), range))
     }
 }
 
-/// The first that is known of a room from watching it, unix ms, and nothing later than what stands before `from_ms`.
-fn watched_since(reader: &mut SqliteConnection, room: RoomId, from_ms: i64) -> QueryResult<Option<i64>> {
-    let id = room.0 as i64;
-    let gaps = gap::table.filter(gap::room_id.eq(id)).order(gap::from_ms).select(gap::from_ms);
-    let mut first: Option<i64> = gaps.first(reader).optional()?;
-    if first.is_some_and(|first| first <= from_ms) {
-        return Ok(first);
-    }
-    let mut also = |at_ms: Option<i64>| first = first.into_iter().chain(at_ms).min();
-    let gauges = gauge::table.filter(gauge::room_id.eq(id)).order(gauge::minute_ms).select(gauge::minute_ms);
-    also(gauges.first(reader).optional()?);
-    let happened = room_event::table.filter(room_event::room_id.eq(id)).order(room_event::timestamp);
-    also(happened.select(room_event::timestamp).first(reader).optional()?.map(to_ms));
-    // Minutes stay when rows go; but those of an import are of a time in which somebody else watched.
-    let imported: bool =
-        diesel::select(exists(log::table.filter(log::migration_type.eq(IMPORT)))).get_result(reader)?;
-    if !imported {
-        let minutes = minute::table.filter(minute::room_id.eq(id)).order(minute::minute_ms).select(minute::minute_ms);
-        also(minutes.first(reader).optional()?);
-    }
-    Ok(first)
+#[derive(QueryableByName)]
+struct Firsts {
+    #[diesel(sql_type = BigInt)]
+    room_id: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    gap: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    gauge: Option<i64>,
+    #[diesel(sql_type = Nullable<Timestamp>)]
+    happened: Option<chrono::NaiveDateTime>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    minute: Option<i64>,
+}
+
+/// The first that is known of each room from watching it, unix ms. `wanted`: a JSON list of pairs, a room first.
+fn watched_since(reader: &mut SqliteConnection, wanted: &str) -> QueryResult<Vec<(RoomId, Option<i64>)>> {
+    // Minutes stay when rows go; but those of an import are of a time in which somebody else watched. Its name is
+    // spelled out: only so it is the condition of an index.
+    let rows: Vec<Firsts> = sql_query(format!(
+        "SELECT room_id,
+                (SELECT min(from_ms) FROM live_data_gap AS gap WHERE gap.room_id = wanted.room_id) AS gap,
+                (SELECT min(minute_ms) FROM live_data_gauge AS gauge WHERE gauge.room_id = wanted.room_id) AS gauge,
+                (SELECT min(timestamp) FROM live_data_roomevent AS event WHERE event.room_id = wanted.room_id)
+                    AS happened,
+                iif(EXISTS (SELECT 1 FROM live_data_datamigrationlog WHERE migration_type = '{IMPORT}'), NULL,
+                    (SELECT min(minute_ms) FROM live_data_minute AS minute WHERE minute.room_id = wanted.room_id))
+                    AS minute
+         FROM (SELECT value ->> 0 AS room_id FROM json_each(?1)) AS wanted",
+    ))
+    .bind::<Text, _>(wanted)
+    .load(reader)?;
+    let first = |row: Firsts| {
+        let known = [row.gap, row.gauge, row.happened.map(to_ms), row.minute];
+        (RoomId(row.room_id as u64), known.into_iter().flatten().min())
+    };
+    Ok(rows.into_iter().map(first).collect())
+}
+
+#[derive(QueryableByName)]
+struct GapRow {
+    #[diesel(sql_type = BigInt)]
+    room_id: i64,
+    #[diesel(sql_type = BigInt)]
+    from_ms: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    to_ms: Option<i64>,
+    #[diesel(sql_type = Text)]
+    reason: String,
+    #[diesel(sql_type = BigInt)]
+    attempts: i64,
+}
+
+/// The gaps of rooms that touch the time before `to_ms`; `wanted`: a JSON list of pairs, a room and since when.
+fn gaps_of(reader: &mut SqliteConnection, wanted: &str, to_ms: i64) -> QueryResult<Vec<Gap>> {
+    let rows: Vec<GapRow> = sql_query(
+        "SELECT gap.room_id, gap.from_ms, gap.to_ms, gap.reason, gap.attempts
+         FROM json_each(?1) AS wanted CROSS JOIN live_data_gap AS gap ON gap.room_id = wanted.value ->> 0
+         WHERE gap.from_ms < ?2 AND (gap.to_ms IS NULL OR gap.to_ms > wanted.value ->> 1)",
+    )
+    .bind::<Text, _>(wanted)
+    .bind::<BigInt, _>(to_ms)
+    .load(reader)?;
+    let gap = |row: GapRow| Gap {
+        room_id: RoomId(row.room_id as u64),
+        from_ms: row.from_ms,
+        to_ms: row.to_ms,
+        reason: row.reason,
+        attempts: row.attempts,
+    };
+    Ok(rows.into_iter().map(gap).collect())
 }
 
 /// The share of `from..to` in which the room was received; none where it was not watched yet.

@@ -26,6 +26,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
+    number::Number,
     record::Recorded,
     retention::Class,
     sqlite::{Database, QueryError, connect, failed},
@@ -121,12 +122,6 @@ struct Original {
 struct Name {
     #[diesel(sql_type = Text)]
     name: String,
-}
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    n: i64,
 }
 
 #[derive(QueryableByName)]

@@ -7,13 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use diesel::{
-    prelude::*,
-    sql_types::{BigInt, Nullable},
-};
+use diesel::prelude::*;
 
 use super::{
     Batch, Position,
+    number::Number,
     series::{Step, TopBy},
     sqlite::Database,
 };
@@ -115,16 +113,10 @@ pub(super) fn open() -> (tempfile::TempDir, Database) {
     (folder, database)
 }
 
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = Nullable<BigInt>)]
-    n: Option<i64>,
-}
-
-/// The one number that `query` (selecting it as n) gives.
+/// The one number that `query` (selecting it as n) gives; 0 for null.
 pub(super) fn number(database: &Database, query: &str) -> i64 {
-    let row: Number = diesel::sql_query(query).get_result(&mut database.reader().unwrap()).unwrap();
-    row.n.unwrap_or(0)
+    let query = format!("SELECT coalesce(n, 0) AS n FROM ({query})");
+    diesel::sql_query(query).get_result::<Number>(&mut database.reader().unwrap()).unwrap().n
 }
 
 /// Fails unless everything that is summed equals what the rows say.

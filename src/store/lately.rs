@@ -12,7 +12,8 @@ use diesel::{
 use serde::Serialize;
 
 use super::{
-    figures::{DONE_BY, Figure},
+    figures::DONE_BY,
+    number::Number,
     rows::{minute_of, to_time},
     sqlite::{Database, QueryError, failed},
 };
@@ -72,14 +73,13 @@ impl Database {
 
     /// How many different people interacted in `from_ms..to_ms`, as [`Database::interaction`] counts them.
     pub fn people_between(&self, room: RoomId, from_ms: i64, to_ms: i64) -> Result<i64, QueryError> {
-        let count: Figure = sql_query(format!(
-            "WITH done (minute, who) AS ({DONE_BY}) SELECT 0 AS at_ms, count(DISTINCT who) AS n FROM done"
-        ))
-        .bind::<BigInt, _>(room.0 as i64)
-        .bind::<Timestamp, _>(to_time(from_ms))
-        .bind::<Timestamp, _>(to_time(to_ms))
-        .get_result(&mut self.reader()?)
-        .map_err(failed("count people"))?;
+        let count: Number =
+            sql_query(format!("WITH done (minute, who) AS ({DONE_BY}) SELECT count(DISTINCT who) AS n FROM done"))
+                .bind::<BigInt, _>(room.0 as i64)
+                .bind::<Timestamp, _>(to_time(from_ms))
+                .bind::<Timestamp, _>(to_time(to_ms))
+                .get_result(&mut self.reader()?)
+                .map_err(failed("count people"))?;
         Ok(count.n)
     }
 }

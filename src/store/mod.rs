@@ -18,6 +18,7 @@ pub use spool::SpoolError;
 
 // The history: its file, its tables, its rows.
 pub mod lock;
+mod number;
 mod purchase_rows;
 mod rows;
 mod schema;
@@ -59,6 +60,8 @@ pub mod upkeep;
 
 #[cfg(test)]
 mod contract_tests;
+#[cfg(test)]
+mod failures_tests;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{
     RoomTotals,
     heads::UserRow,
+    number::Number,
     outcome::Outcome,
     rows::{GaugeRow, MINUTE_MS},
     schema::{blm_ledger, blm_roomtotal, blm_roomuser, live_data_gauge, live_data_minute},
@@ -150,13 +151,6 @@ pub struct TopUser {
     pub paid_gold: Gold,
 }
 
-/// A number of people.
-#[derive(QueryableByName)]
-struct Heads {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    n: i64,
-}
-
 impl Database {
     /// A room's totals; zeros when nothing of it is stored.
     pub fn totals(&self, room: RoomId) -> Result<RoomTotals, QueryError> {
@@ -207,7 +201,7 @@ impl Database {
             .select(diesel::dsl::count(user::uid).aggregate_distinct())
             .first(&mut self.reader()?)
             .map_err(failed("count the users"))?;
-        let masked: Heads = diesel::sql_query(
+        let masked: Number = diesel::sql_query(
             "SELECT count(DISTINCT alias) AS n FROM blm_roomalias AS masked WHERE counted AND NOT EXISTS
              (SELECT 1 FROM blm_roomuser AS known WHERE known.alias = masked.alias AND known.counted)",
         )

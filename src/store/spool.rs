@@ -18,7 +18,7 @@ use chrono::Utc;
 use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sqlite::SqliteConnection};
 use thiserror::Error;
 
-use super::StoreError;
+use super::{StoreError, number::Number};
 use crate::domain::{Event, Kept};
 
 diesel::table! {
@@ -101,12 +101,6 @@ pub(super) struct Spool {
 }
 
 #[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    seq: i64,
-}
-
-#[derive(QueryableByName)]
 struct Layout {
     #[diesel(sql_type = diesel::sql_types::Integer)]
     user_version: i32,
@@ -147,11 +141,11 @@ impl Spool {
             }
             layout => return Err(SpoolError::Newer { path: path.to_path_buf(), layout }),
         }
-        let used: Vec<Number> = diesel::sql_query("SELECT seq FROM sqlite_sequence WHERE name = 'batch'")
+        let used: Vec<Number> = diesel::sql_query("SELECT seq AS n FROM sqlite_sequence WHERE name = 'batch'")
             .load(&mut connection)
             .map_err(unreadable)?;
         let now = Utc::now().timestamp_millis().saturating_mul(1000);
-        let next = used.iter().map(|number| number.seq + 1).max().unwrap_or(0).max(now);
+        let next = used.iter().map(|number| number.n + 1).max().unwrap_or(0).max(now);
         Ok(Spool { connection, next })
     }
 

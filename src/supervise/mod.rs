@@ -16,6 +16,7 @@ pub mod watchdog;
 
 // What outlives it.
 pub mod blocking;
+pub mod flag;
 pub mod inbox;
 pub mod lane;
 

@@ -418,7 +418,7 @@ impl Accounts {
 impl Issuer for Accounts {
     fn comes_back(&self, pass: &Pass, reached: Reached) {
         if self.pool.comes_back(pass, reached) == Suspicion::LoggedOut {
-            self.state().suspected.push(pass.auth.uid);
+            self.state().suspected.push(pass.ticket.auth.uid);
             self.wake.notify_one();
         }
     }
@@ -446,6 +446,7 @@ mod tests {
             calls_per_second: 1.0,
             tickets_per_second: 1.0,
             rooms_per_account: 6,
+            extra_roots: None,
         };
         let nowhere = "http://127.0.0.1:9".parse().expect("an address");
         let accounts = Bilibili::new(Some(&nowhere), &manners).expect("no accounts").accounts();

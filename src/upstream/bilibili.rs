@@ -1,13 +1,13 @@
 //! The real upstream: what is asked of Bilibili when, and how its streams are dialled.
 //!
-//! Details of a room come from several calls; only the first, which finds the long number, must succeed. Every
-//! answer is read by `protocol::api`. Not here: in whose name a room is watched (`accounts`, `pool`), and how its
+//! Details of a room come from several calls; only the first, which finds the long number, must succeed, and the others
+//! are made for many rooms at once (`together`). Every answer is read by `protocol::api`. Not here: in whose name a room is watched (`accounts`, `pool`), and how its
 //! ticket is got (`tickets`).
 
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -30,6 +30,8 @@ use super::{
     client::{Client, Failed, Host},
     identity::Who,
     tickets::Desks,
+    tls,
+    together::Together,
 };
 use crate::{
     domain::{Event, RoomId, RoomInfo, RoomRef, Uid},
@@ -67,6 +69,7 @@ pub struct Bilibili {
     pub(super) accounts: Arc<Accounts>,
     pub(super) tickets_per_second: f64,
     pub(super) desks: Desks,
+    details: Together,
     tls: Arc<ClientConfig>,
     /// The rig speaks plain `ws://`.
     plain: bool,
@@ -83,19 +86,21 @@ pub struct Manners {
     pub tickets_per_second: f64,
     /// Rooms for each account.
     pub rooms_per_account: usize,
+    /// Authorities that are trusted beside the built-in ones: a PEM file.
+    pub extra_roots: Option<PathBuf>,
 }
 
 impl Bilibili {
     /// Bilibili itself, or the rig at `rig`.
     pub fn new(rig: Option<&Url>, manners: &Manners) -> Result<Bilibili, AskError> {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let tls = tls::client_config(manners.extra_roots.as_deref())?;
         let client = Arc::new(Client::new(rig, tls.clone(), manners.calls_per_second)?);
         Ok(Bilibili {
             accounts: Accounts::open(client.clone(), &manners.folder, manners.rooms_per_account)?,
             client,
             tickets_per_second: manners.tickets_per_second,
             desks: Desks::default(),
+            details: Together::default(),
             tls: Arc::new(tls),
             plain: rig.is_some_and(|url| url.scheme() == "http"),
         })
@@ -124,32 +129,33 @@ impl Bilibili {
         }
     }
 
-    /// Title, streamer and the like; what cannot be had stays as it is.
-    async fn add_details(&self, info: &mut RoomInfo) {
-        let (room, nobody) = (info.room_id, Who::nobody());
-        let path = format!("/xlive/web-room/v1/index/getRoomBaseInfo?req_biz=web_room_componet&room_ids={room}");
-        match self.client.ask("getRoomBaseInfo", Host::Live, &path, &nobody, api::parse_room_base_info).await {
-            Ok(rooms) => {
-                if let Some(found) = rooms.into_iter().find(|found| found.room_id == room) {
-                    *info = found;
-                }
+    /// Title, streamer and the like: two calls for many rooms, of which the first knows the followers and the second the
+    /// pictures. None if the first failed; what the second would say stays unknown.
+    async fn details(&self, rooms: Vec<RoomId>) -> Option<Vec<RoomInfo>> {
+        let (path, nobody) = (api::room_base_info_path(&rooms), Who::nobody());
+        let asked = self.client.ask("getRoomBaseInfo", Host::Live, &path, &nobody, api::parse_room_base_info);
+        let told = |Failed { error, .. }| debug!("details of {} rooms: {error}", rooms.len());
+        let mut infos = asked.await.map_err(told).ok()?;
+        let uids: Vec<Uid> = infos.iter().map(|info| info.uid).filter(|uid| uid.0 != 0).collect();
+        let pictures = match uids.as_slice() {
+            [] => Vec::new(),
+            uids => self.ask_statuses(uids).await.unwrap_or_default(),
+        };
+        for info in &mut infos {
+            if let Some(found) = pictures.iter().find(|found| found.room_id == info.room_id) {
+                info.face.clone_from(&found.face);
             }
-            Err(Failed { error, .. }) => debug!(room.id = %room, "room {room}: {error}"),
         }
-        let path = format!("/live_user/v1/Master/info?uid={}", info.uid);
-        match self.client.ask("Master/info", Host::Live, &path, &nobody, api::parse_master_info).await {
-            Ok(anchor) => anchor.complete(info),
-            Err(Failed { error, .. }) => debug!(room.id = %room, "room {room}: {error}"),
-        }
+        Some(infos)
     }
 }
 
 #[async_trait]
 impl Upstream for Bilibili {
     async fn resolve(&self, room: RoomRef) -> Result<RoomInfo, AskError> {
-        let mut info = self.find(room).await?;
-        self.add_details(&mut info).await;
-        Ok(info)
+        let info = self.find(room).await?;
+        // What cannot be had stays as it is.
+        Ok(self.details.ask(info.room_id, |rooms| self.details(rooms)).await.unwrap_or(info))
     }
 
     async fn pass(&self, room: RoomId) -> Result<Pass, AskError> {
@@ -167,7 +173,8 @@ impl Upstream for Bilibili {
         let mut request = format!("{scheme}://{}:{port}/sub", host.host)
             .into_client_request()
             .map_err(|error| unreachable(error.to_string()))?;
-        let user_agent = pass.user_agent.parse().map_err(|_| unreachable("its User-Agent is no header".into()))?;
+        let user_agent =
+            pass.ticket.user_agent.parse().map_err(|_| unreachable("its User-Agent is no header".into()))?;
         request.headers_mut().insert(header::USER_AGENT, user_agent);
         request.headers_mut().insert(header::ORIGIN, header::HeaderValue::from_static("https://live.bilibili.com"));
         let stream =

@@ -20,6 +20,8 @@ mod pool;
 mod reads;
 mod renewal;
 mod tickets;
+pub mod tls;
+mod together;
 mod vault;
 
 use std::time::Duration;
@@ -33,7 +35,7 @@ pub use self::{
     bilibili::{Bilibili, Manners},
     gate::{Gate, Permit},
     open_live::{OpenLive, OpenLiveApp},
-    pass::{Issuer, Pass, Reached},
+    pass::{Issuer, Pass, Reached, Ticket},
 };
 use crate::{
     domain::{Event, RoomId, RoomInfo, RoomRef, Uid},

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use tokio_tungstenite::{
     Connector, connect_async_tls_with_config,
     tungstenite::{client::IntoClientRequest, http::header},
@@ -49,10 +49,8 @@ pub struct OpenLive {
 }
 
 impl OpenLive {
-    /// To the platform itself, or to the rig at `rig`.
-    pub fn new(app: OpenLiveApp, rig: Option<&Url>) -> Result<OpenLive, AskError> {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    /// To the platform itself, or to the rig at `rig`, over TLS as `tls` says.
+    pub fn new(app: OpenLiveApp, rig: Option<&Url>, tls: ClientConfig) -> Result<OpenLive, AskError> {
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .timeout(PATIENCE)

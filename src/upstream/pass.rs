@@ -6,9 +6,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
-use crate::protocol::{Auth, StreamHost};
+use crate::{
+    protocol::{Auth, StreamHost},
+    supervise::flag::Flag,
+};
 
 /// How far a connection came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +37,10 @@ pub trait Issuer: Send + Sync {
     fn comes_back(&self, pass: &Pass, reached: Reached);
 }
 
-/// The right to open one connection.
-pub struct Pass {
+/// What was asked for: good for several connections, one after the other.
+pub struct Ticket {
+    /// Tells it from the room's earlier ones.
+    pub number: u64,
     /// What the first packet says.
     pub auth: Auth,
     /// Where to go; at least one.
@@ -44,28 +49,28 @@ pub struct Pass {
     pub account: Option<String>,
     /// The browser that fetched the token, and must show it.
     pub user_agent: String,
-    /// Tells this ticket from the room's earlier ones.
-    pub number: u64,
+}
+
+/// The right to open one connection.
+pub struct Pass {
+    /// What opens it. Shared with whoever may issue another pass from it.
+    pub ticket: Arc<Ticket>,
     reached: Reached,
     entered: Option<Instant>,
     issuer: Option<Arc<dyn Issuer>>,
-    recall: Option<watch::Receiver<bool>>,
+    recall: Option<Arc<Flag>>,
 }
 
 impl Pass {
     /// A visitor's pass that nobody wants back.
     pub fn new(auth: Auth, hosts: Vec<StreamHost>) -> Pass {
-        Pass {
-            auth,
-            hosts,
-            account: None,
-            user_agent: super::identity::USER_AGENT.into(),
-            number: 0,
-            reached: Reached::Nothing,
-            entered: None,
-            issuer: None,
-            recall: None,
-        }
+        let user_agent = super::identity::USER_AGENT.into();
+        Pass::of(Arc::new(Ticket { number: 0, auth, hosts, account: None, user_agent }))
+    }
+
+    /// A pass from a ticket.
+    pub(super) fn of(ticket: Arc<Ticket>) -> Pass {
+        Pass { ticket, reached: Reached::Nothing, entered: None, issuer: None, recall: None }
     }
 
     /// Who learns how it went.
@@ -75,20 +80,14 @@ impl Pass {
     }
 
     /// What says that another one should be fetched.
-    pub(super) fn recalled_by(mut self, recall: watch::Receiver<bool>) -> Pass {
+    pub(super) fn recalled_by(mut self, recall: Arc<Flag>) -> Pass {
         self.recall = Some(recall);
-        self
-    }
-
-    /// In whose name it is.
-    pub(super) fn named(mut self, number: u64, account: Option<String>, user_agent: String) -> Pass {
-        (self.number, self.account, self.user_agent) = (number, account, user_agent);
         self
     }
 
     /// Whether it was called back.
     pub(super) fn was_recalled(&self) -> bool {
-        self.recall.as_ref().is_some_and(|recall| *recall.borrow())
+        self.recall.as_ref().is_some_and(|recall| recall.is_up())
     }
 
     /// The first packet is sent.
@@ -114,14 +113,10 @@ impl Pass {
 
     /// Waits until the room should come again with another pass: its account has changed, or another one is
     /// to watch it. Cheap to ask for again and again; loses nothing when dropped.
-    pub async fn recalled(&mut self) {
-        let recalled = match &mut self.recall {
-            Some(recall) => recall.wait_for(|recalled| *recalled).await.is_ok(),
-            None => false,
-        };
-        if !recalled {
-            // Its issuer, if it ever had one, is gone: nobody recalls it any more.
-            std::future::pending::<()>().await;
+    pub async fn recalled(&self) {
+        match &self.recall {
+            Some(recall) => recall.raised().await,
+            None => std::future::pending().await,
         }
     }
 }

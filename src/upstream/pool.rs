@@ -9,21 +9,22 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     assign::{Assignment, assign},
     identity::Who,
     manners::Cooling,
-    pass::{Pass, Reached},
+    pass::{Pass, Reached, Ticket},
 };
 use crate::{
     domain::{RoomId, Uid},
     protocol::{Auth, StreamHost},
+    supervise::flag::Flag,
 };
 
 /// Who watches without an account.
@@ -47,13 +48,8 @@ const CUT_REST: Duration = Duration::from_secs(600);
 const LONGEST_REST: Duration = Duration::from_secs(2 * 3600);
 
 /// A ticket, and how it has done.
-#[derive(Clone)]
 struct Held {
-    number: u64,
-    auth: Auth,
-    hosts: Vec<StreamHost>,
-    account: Option<String>,
-    user_agent: String,
+    ticket: Arc<Ticket>,
     fetched: Instant,
     /// Connects that failed since it last opened a stream.
     failures: usize,
@@ -61,14 +57,14 @@ struct Held {
 
 impl Held {
     fn is_good(&self, now: Instant) -> bool {
-        now.duration_since(self.fetched) < TICKET_LASTS && self.failures < self.hosts.len().max(3)
+        now.duration_since(self.fetched) < TICKET_LASTS && self.failures < self.ticket.hosts.len().max(3)
     }
 }
 
 /// A room that wants to be watched.
 struct Place {
     held: Option<Held>,
-    recall: watch::Sender<bool>,
+    recall: Arc<Flag>,
     /// Passes out, and when the last one went out or came back.
     out: usize,
     last: Instant,
@@ -130,8 +126,7 @@ impl Pool {
     pub fn join(&self, room: RoomId) -> Uid {
         let mut state = self.state();
         let known = state.rooms.contains_key(&room);
-        let place =
-            || Place { held: None, recall: watch::Sender::new(false), out: 0, last: Instant::now(), left: false };
+        let place = || Place { held: None, recall: Arc::default(), out: 0, last: Instant::now(), left: false };
         let place = state.rooms.entry(room).or_insert_with(place);
         place.last = Instant::now();
         place.left = false;
@@ -150,8 +145,9 @@ impl Pool {
     pub fn held(&self, room: RoomId, who: Uid) -> Option<Pass> {
         let mut state = self.state();
         let place = state.rooms.get_mut(&room)?;
-        let held = place.held.as_ref().filter(|held| held.auth.uid == who && held.is_good(Instant::now()))?.clone();
-        Some(place.pass(held))
+        let held = place.held.as_ref().filter(|held| held.ticket.auth.uid == who && held.is_good(Instant::now()))?;
+        let ticket = held.ticket.clone();
+        Some(place.pass(ticket))
     }
 
     /// A pass from a ticket that `who` has just fetched. It is held for the next time.
@@ -160,15 +156,15 @@ impl Pool {
         state.tickets += 1;
         let (number, room) = (state.tickets, auth.room_id);
         let (account, user_agent) = (who.name.clone(), who.user_agent.clone());
-        let held = Held { number, auth, hosts, account, user_agent, fetched: Instant::now(), failures: 0 };
-        let Some(place) = state.rooms.get_mut(&room) else { return held.pass() };
-        place.held = Some(held.clone());
-        place.pass(held)
+        let ticket = Arc::new(Ticket { number, auth, hosts, account, user_agent });
+        let Some(place) = state.rooms.get_mut(&room) else { return Pass::of(ticket) };
+        place.held = Some(Held { ticket: ticket.clone(), fetched: Instant::now(), failures: 0 });
+        place.pass(ticket)
     }
 
     /// The connection of `pass` is over.
     pub fn comes_back(&self, pass: &Pass, reached: Reached) -> Suspicion {
-        let (room, uid, now) = (pass.auth.room_id, pass.auth.uid, Instant::now());
+        let (room, uid, now) = (pass.ticket.auth.room_id, pass.ticket.auth.uid, Instant::now());
         let mut state = self.state();
         let mut suspicion = Suspicion::None;
         {
@@ -176,7 +172,7 @@ impl Pool {
             let Some(place) = state.rooms.get_mut(&room) else { return suspicion };
             place.out = place.out.saturating_sub(1);
             place.last = now;
-            let held = place.held.as_mut().filter(|held| held.number == pass.number);
+            let held = place.held.as_mut().filter(|held| held.ticket.number == pass.ticket.number);
             match reached {
                 Reached::Nothing => held.into_iter().for_each(|held| held.failures += 1),
                 Reached::Stream { .. } => held.into_iter().for_each(|held| held.failures = 0),
@@ -305,23 +301,16 @@ impl State {
     }
 }
 
-impl Held {
-    fn pass(self) -> Pass {
-        let Held { number, auth, hosts, account, user_agent, .. } = self;
-        Pass::new(auth, hosts).named(number, account, user_agent)
-    }
-}
-
 impl Place {
-    fn pass(&mut self, held: Held) -> Pass {
+    fn pass(&mut self, ticket: Arc<Ticket>) -> Pass {
         self.out += 1;
-        held.pass().recalled_by(self.recall.subscribe())
+        Pass::of(ticket).recalled_by(self.recall.clone())
     }
 
     /// The passes that are out are called back; the next one is not.
     fn call_back(&mut self) {
         self.held = None;
-        let _ = std::mem::replace(&mut self.recall, watch::Sender::new(false)).send(true);
+        std::mem::take(&mut self.recall).set(true);
     }
 }
 
@@ -383,13 +372,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_room_whose_account_changes_is_called_back_and_gets_another_pass() {
         let pool = Pool::new(6);
-        let (mut visiting, _) = ask(&pool, ROOM);
-        assert_eq!(visiting.auth.uid, VISITOR);
+        let (visiting, _) = ask(&pool, ROOM);
+        assert_eq!(visiting.ticket.auth.uid, VISITOR);
         pool.set_accounts(vec![A]);
         visiting.recalled().await;
         pool.comes_back(&visiting, Reached::Goodbye);
-        let (mut pass, fetched) = ask(&pool, ROOM);
-        assert_eq!((pass.auth.uid, fetched, pool.rooms_of(A)), (A, true, vec![ROOM]));
+        let (pass, fetched) = ask(&pool, ROOM);
+        assert_eq!((pass.ticket.auth.uid, fetched, pool.rooms_of(A)), (A, true, vec![ROOM]));
         pool.login_changed(A);
         pass.recalled().await;
         pool.comes_back(&pass, Reached::Goodbye);
@@ -413,7 +402,7 @@ mod tests {
         assert_eq!(pool.resting(A), Some((CUT_REST, "its connections are cut".into())));
         live(&pool, ROOM, Reached::ThinStream);
         assert_eq!(pool.join(ROOM), VISITOR);
-        let (mut visiting, _) = ask(&pool, ROOM);
+        let (visiting, _) = ask(&pool, ROOM);
         tokio::time::advance(CUT_REST).await;
         pool.tidy();
         visiting.recalled().await;

@@ -2,9 +2,10 @@
 //!
 //! All figures stand in the page as tables, drawn here; the script makes charts of the same values and counts
 //! on by push. People by the minute are counted from the stored events themselves, so only for spans that are
-//! drawn by the minute.
+//! drawn by the minute. What is added up from many minutes, the week and the comparison, is kept for a while and
+//! says as of when it is.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ use super::{
         params::{self, Params},
         trend::{Stretch, series},
     },
+    error::Refusal,
+    kept::Kept,
     pages::{answer, names},
     week::{self, Hour},
 };
@@ -22,6 +25,7 @@ use crate::{
     domain::RoomId,
     store::{
         coverage::Received,
+        figures::RankedRoom,
         series::Step,
         sqlite::{Database, QueryError},
     },
@@ -35,6 +39,56 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const LINES: usize = 8;
 /// The heat map averages over so many days.
 const HEAT_DAYS: i64 = 28;
+
+/// An average over weeks changes little in a minute.
+const HEAT_FRESH: Duration = Duration::from_secs(60);
+
+/// What was added up from many minutes: of each room its hours, of each span all rooms.
+pub struct Memo {
+    weeks: Kept<RoomId, Weeks>,
+    ranking: Kept<&'static str, Ranking>,
+}
+
+/// The hours of a room's weeks.
+struct Weeks {
+    at_ms: i64,
+    hours: Vec<Hour>,
+}
+
+/// Rooms compared.
+struct Ranking {
+    at_ms: i64,
+    rooms: Vec<RankedRoom>,
+}
+
+impl Default for Memo {
+    fn default() -> Memo {
+        Memo { weeks: Kept::new(HEAT_FRESH), ranking: Kept::new(Duration::ZERO) }
+    }
+}
+
+impl Memo {
+    async fn weeks(&self, site: &Site, rooms: &[RoomId]) -> Result<Vec<Arc<Weeks>>, Refusal> {
+        let mut all = Vec::new();
+        for room in rooms.iter().copied() {
+            let asked = site.ask("adding up a room's weeks", move |database| {
+                let at_ms = unix_ms();
+                Ok(Weeks { at_ms, hours: hours(database, room, at_ms)? })
+            });
+            all.push(self.weeks.get(room, asked).await?);
+        }
+        Ok(all)
+    }
+
+    /// The rooms of the last so many ms, in the steps of that span.
+    async fn ranking(&self, site: &Site, span: &'static str, length: i64, step: Step) -> Result<Arc<Ranking>, Refusal> {
+        let asked = site.ask("comparing rooms", move |database| {
+            let at_ms = unix_ms();
+            Ok(Ranking { at_ms, rooms: database.ranking(step.start_of(at_ms - length), at_ms)? })
+        });
+        self.ranking.get(span, asked).await
+    }
+}
 
 /// What a person may choose: its name, its length and the width of its points.
 const SPANS: [(&str, i64, Step); 5] = [
@@ -63,13 +117,14 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
         };
         let names = names(&rooms);
         let asked = shown.clone();
-        let (mut lines, heat, ranking) = site
+        let mut lines = site
             .ask("drawing the charts", move |database| {
-                let lines = asked.iter().map(|room| line(database, *room, stretch)).collect::<Result<Vec<_>, _>>()?;
-                let heat = asked.iter().map(|room| hours(database, *room, to_ms)).collect::<Result<Vec<_>, _>>()?;
-                Ok((lines, week::week(&heat), database.ranking(step.start_of(stretch.from_ms), to_ms)?))
+                asked.iter().map(|room| line(database, *room, stretch)).collect::<Result<Vec<_>, _>>()
             })
             .await?;
+        let weeks = site.charts.weeks(&site, &shown).await?;
+        let heat = week::week(weeks.iter().map(|of_room| of_room.hours.as_slice()));
+        let ranking = site.charts.ranking(&site, span, length, step).await?;
         // Whoever has just begun would look for a few points at the edge of two empty hours.
         let young_ms = to_ms - SPANS[0].1;
         let is_young =
@@ -81,8 +136,9 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
             .zip(lines)
             .map(|(room, points)| json!({"room_id": room, "name": names.get(room), "points": points}))
             .collect();
-        let top = ranking.iter().map(|room| room.danmaku).max().unwrap_or(0).max(1);
-        let ranking: Vec<Value> = ranking
+        let top = ranking.rooms.iter().map(|room| room.danmaku).max().unwrap_or(0).max(1);
+        let rows: Vec<Value> = ranking
+            .rooms
             .iter()
             .filter_map(|room| {
                 let mut row = json!(room);
@@ -97,7 +153,8 @@ pub async fn page(request: HttpRequest, params: Params, site: web::Data<Site>) -
         Ok(json!({
             "section": "charts", "rooms": rooms, "room": chosen, "span": span, "spans": spans, "left_out": left_out,
             "series": series, "data": data, "by_minute": step == Step::Minute, "heat": heat, "heat_days": HEAT_DAYS,
-            "ranking": ranking,
+            "ranking": rows, "ranking_at_ms": ranking.at_ms,
+            "heat_at_ms": weeks.iter().map(|of_room| of_room.at_ms).min(),
         }))
     })
     .await

@@ -25,6 +25,7 @@ pub mod error;
 mod fresh;
 mod health;
 pub mod i18n;
+mod kept;
 pub mod keys;
 mod machine;
 mod methodology;
@@ -164,6 +165,7 @@ pub struct Site {
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
     today: today::Memo,
+    charts: charts::Memo,
     disk: Arc<machine::DiskWatch>,
     started_ms: i64,
 }
@@ -175,7 +177,7 @@ impl Site {
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
         let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
-        let (health, today) = (health::Memo::default(), today::Memo::default());
+        let (health, today, charts) = (health::Memo::default(), today::Memo::default(), charts::Memo::default());
         let disk = machine::DiskWatch::new(web.database.clone());
         Ok(Data::new(Site {
             web,
@@ -186,6 +188,7 @@ impl Site {
             memo,
             health,
             today,
+            charts,
             disk,
             started_ms: unix_ms(),
         }))

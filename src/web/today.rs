@@ -7,14 +7,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Serialize;
-use tokio::{sync::Mutex, time::Instant};
 
-use super::{Site, error::Refusal};
+use super::{Site, error::Refusal, kept::Kept};
 use crate::{
     actors::wall::RoomSummary,
     domain::{Gold, LiveStatus, RoomId},
     store::{
-        coverage::Received,
+        coverage::{Received, together},
         lately::Spent,
         series::Step,
         sqlite::{Database, QueryError},
@@ -25,10 +24,8 @@ use crate::{
 
 /// How often a page is told.
 pub const EVERY: Duration = Duration::from_secs(10);
-/// A reading is good for a little less ...
+/// A reading is good for a little less, or longer when the history answers slowly.
 const FRESH: Duration = Duration::from_millis(9_500);
-/// ... or for so many times as long as it took.
-const LASTS: u32 = 50;
 /// People count who interacted within this.
 const LATELY_MS: i64 = 10 * 60_000;
 
@@ -74,55 +71,65 @@ pub struct Broadcast {
 }
 
 /// The last reading, for as long as it is good.
-#[derive(Default)]
-pub struct Memo(Mutex<Option<Made>>);
+pub struct Memo(Kept<(), Today>);
 
-struct Made {
-    at: Instant,
-    took: Duration,
-    today: Arc<Today>,
+impl Default for Memo {
+    fn default() -> Memo {
+        Memo(Kept::new(FRESH))
+    }
 }
 
 impl Memo {
     /// A reading that is good still, or a new one. Fails when the history does not answer.
     pub async fn read(&self, site: &Site) -> Result<Arc<Today>, Refusal> {
-        let mut last = self.0.lock().await;
-        if let Some(made) = &*last
-            && made.at.elapsed() < FRESH.max(made.took * LASTS)
-        {
-            return Ok(made.today.clone());
-        }
-        let at = Instant::now();
-        let rooms = site.web.wall.summaries();
-        let accounts = site.web.accounts.standing().accounts;
-        let today = site.ask("reading what happened today", move |database| read(database, &rooms, unix_ms())).await?;
-        let accounts_ok = accounts.iter().filter(|account| account.state == AccountState::Ok).count();
-        let today = Arc::new(Today { accounts_ok, accounts_all: accounts.len(), ..today });
-        *last = Some(Made { at, took: at.elapsed(), today: today.clone() });
-        Ok(today)
+        let asked = async {
+            let rooms = site.web.wall.summaries();
+            let accounts = site.web.accounts.standing().accounts;
+            let today =
+                site.ask("reading what happened today", move |database| read(database, &rooms, unix_ms())).await?;
+            let accounts_ok = accounts.iter().filter(|account| account.state == AccountState::Ok).count();
+            Ok(Today { accounts_ok, accounts_all: accounts.len(), ..today })
+        };
+        self.0.get((), asked).await
     }
 }
 
 /// Everything but the accounts.
 fn read(database: &Database, rooms: &[RoomSummary], now_ms: i64) -> Result<Today, QueryError> {
     let day_from_ms = Step::Day.start_of(now_ms);
-    let numbers: Vec<RoomId> = rooms.iter().map(|room| room.info.room_id).collect();
-    let coverage = database.coverage(&numbers, day_from_ms..now_ms, now_ms)?;
-    let each = |room: &RoomSummary| Ok((room.info.room_id, of_room(database, room, day_from_ms, now_ms)?));
+    let from_ms = |room: &RoomSummary| broadcast_from(room).map_or(day_from_ms, |from_ms| from_ms.min(day_from_ms));
+    let wanted = rooms.iter().map(|room| (room.info.room_id, from_ms(room))).collect();
+    let received = Received::of_all(database, &wanted, now_ms, now_ms)?;
+    let coverage = together(received.values(), day_from_ms..now_ms);
+    let each = |room: &RoomSummary| {
+        let of_room = of_room(database, room, received.get(&room.info.room_id), day_from_ms, now_ms)?;
+        Ok((room.info.room_id, of_room))
+    };
     let rooms = rooms.iter().map(each).collect::<Result<BTreeMap<_, _>, QueryError>>()?;
     let people = rooms.values().map(|room| room.people).sum();
     Ok(Today { at: now_ms, day_from_ms, coverage, people, accounts_ok: 0, accounts_all: 0, rooms })
 }
 
-fn of_room(database: &Database, room: &RoomSummary, day_from_ms: i64, now_ms: i64) -> Result<OfRoom, QueryError> {
+/// When the broadcast that runs began, unix ms.
+fn broadcast_from(room: &RoomSummary) -> Option<i64> {
+    room.info.live_since_ms.filter(|_| room.info.status == LiveStatus::Live)
+}
+
+fn of_room(
+    database: &Database,
+    room: &RoomSummary,
+    received: Option<&Received>,
+    day_from_ms: i64,
+    now_ms: i64,
+) -> Result<OfRoom, QueryError> {
     let id = room.info.room_id;
-    let broadcast = match room.info.live_since_ms.filter(|_| room.info.status == LiveStatus::Live) {
+    let broadcast = match broadcast_from(room) {
         None => None,
         Some(from_ms) => Some(Broadcast {
             from_ms,
             before_broadcast: database.spent_before(id, from_ms)?,
             // A broadcast that ran before the room was watched is not known for that time.
-            coverage: Received::of(database, id, from_ms..now_ms, now_ms)?.share(from_ms, now_ms),
+            coverage: received.and_then(|received| received.share(from_ms, now_ms)),
         }),
     };
     Ok(OfRoom {

@@ -47,7 +47,7 @@ async fn a_copy_made_under_load_is_whole_and_can_be_put_back() {
         .expect("written");
     let (status, said) = setup.command(&["restore", "torn.db"]);
     assert_eq!(status, Some(1), "{said}");
-    assert!(said.contains("torn.db") && said.contains("damaged"), "{said}");
+    assert!(said.contains("torn.db") && said.contains("damaged") && said.contains("restore another copy"), "{said}");
     let (status, said) = setup.command(&["restore", "copy.db"]);
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("what was there before is kept"), "{said}");

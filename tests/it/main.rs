@@ -11,6 +11,7 @@ mod bad_input;
 mod browser;
 mod charts;
 mod commands;
+mod coverage;
 mod crash;
 mod danmaku_page;
 mod export;

@@ -56,18 +56,19 @@ pub async fn connect(room: &Room, game: &mut Option<Game>) -> Result<Connected, 
         return Ok(connection);
     }
     let mut pass = room.shared.upstream.pass(room.id).await?;
-    room.shared.wall.set_account(room.id, pass.account.clone());
+    let ticket = pass.ticket.clone();
+    room.shared.wall.set_account(room.id, ticket.account.clone());
     // What the connection will bring is decided by who asked for the ticket.
-    room.shared.wall.set_incomplete(room.id, pass.account.is_none());
+    room.shared.wall.set_incomplete(room.id, ticket.account.is_none());
     room.memory.past.thinning().reconnected();
-    let host = pass.hosts[room.memory.next_host(pass.hosts.len())].clone();
+    let host = &ticket.hosts[room.memory.next_host(ticket.hosts.len())];
 
     room.enter(State::Connecting, Doing::Dialing);
-    let dialling = room.shared.upstream.dial(&pass, &host);
+    let dialling = room.shared.upstream.dial(&pass, host);
     let mut connection = timeout(PATIENCE, dialling).await.map_err(|_| late(&host.host))??;
 
     room.enter(State::Authenticating, Doing::Reading);
-    let (session, hello) = Session::open(&pass.auth, room.memory.now());
+    let (session, hello) = Session::open(&ticket.auth, room.memory.now());
     say_hello(&mut connection, hello).await?;
     pass.is_shown();
     drop(permit);

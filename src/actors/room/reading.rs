@@ -20,7 +20,6 @@ use super::{
     connect::{Connected, PATIENCE},
     game::Game,
     hand_on::shown,
-    let_go,
     waiting::Grace,
 };
 use crate::{
@@ -92,10 +91,10 @@ impl Reading {
 
     /// Reads until the connection ends, or the leash is let go. Boxed, because a future that takes something by
     /// value holds it twice.
-    pub async fn run(mut self: Box<Self>, mut leash: Leash) -> Exit {
+    pub async fn run(mut self: Box<Self>, leash: Leash) -> Exit {
         // A life that panicked did not say that nothing is received any more.
         self.air.set_received(false);
-        let exit = self.read(&mut leash).await;
+        let exit = self.read(&leash).await;
         if matches!(exit, Exit::Done | Exit::Ended) {
             if let Err(error) = self.take_fetched().await {
                 return error;
@@ -115,7 +114,7 @@ impl Reading {
         exit
     }
 
-    async fn read(&mut self, leash: &mut Leash) -> Exit {
+    async fn read(&mut self, leash: &Leash) -> Exit {
         let mut frames = 0;
         let mut grace = Grace::default();
         loop {
@@ -132,7 +131,7 @@ impl Reading {
             let deadline = ends.map_or(deadline, |ends| ends.min(deadline));
             let woken = select! {
                 biased;
-                () = let_go(leash) => Woken::LetGo,
+                () = leash.raised() => Woken::LetGo,
                 () = self.pass.recalled() => Woken::Recalled,
                 () = sleep_until(deadline) => Woken::Deadline,
                 frame = self.connection.next() => Woken::Frame(frame),
@@ -233,7 +232,7 @@ impl Reading {
     /// Looks whether chat comes as it did; ends the connection if another one may bring more.
     fn watch_thinning(&mut self, chat: u64, others: u64) -> Result<(), Exit> {
         let Room { id, memory, shared, .. } = &self.room;
-        if !self.air.is_on() {
+        if !self.air.is_on.is_up() {
             if memory.past.thinning().reset() {
                 shared.wall.set_thinned(*id, false);
             }

@@ -16,14 +16,13 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// Waits until the room is on air; does not, where it is.
 pub async fn for_broadcast(room: &Room) {
-    let mut on_air = room.shared.airs.of(room.id).watch();
-    if *on_air.borrow_and_update() {
+    let air = room.shared.airs.of(room.id);
+    if air.is_on.is_up() {
         return;
     }
     room.enter(State::Waiting, Doing::WaitingForBroadcast);
     room.shared.wall.set_waiting(room.id, true);
-    // The sender is kept as long as the room is.
-    let _ = on_air.wait_for(|on_air| *on_air).await;
+    air.is_on.raised().await;
     room.shared.wall.set_waiting(room.id, false);
 }
 
@@ -34,7 +33,7 @@ pub struct Grace(Option<Instant>);
 impl Grace {
     /// The end, if the room is off air.
     pub fn ends(&mut self, air: &Air) -> Option<Instant> {
-        if air.is_on() {
+        if air.is_on.is_up() {
             self.0 = None;
         } else {
             self.0.get_or_insert_with(|| Instant::now() + GRACE);

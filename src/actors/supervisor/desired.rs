@@ -6,10 +6,13 @@ use std::{
 };
 
 use actix::Addr;
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
-    actors::{memory::RoomMemory, room::RoomActor},
+    actors::{
+        memory::RoomMemory,
+        room::{Leash, RoomActor},
+    },
     domain::RoomId,
     supervise::{life::Turn, obituary::Mourner, vitals::Vitals},
 };
@@ -46,7 +49,7 @@ pub struct Living {
     /// Since when.
     pub begun: Instant,
     /// Letting go ends it.
-    pub leash: Arc<watch::Sender<bool>>,
+    pub leash: Leash,
     /// For ending it when it does not move.
     pub actor: Addr<RoomActor>,
 }

@@ -23,7 +23,9 @@ pub use self::{
     identity::{Buvid, parse_nav, parse_spi},
     recent::{parse_chat_history, parse_super_chats},
     renewal::{correspond_path, parse_refresh_csrf},
-    room::{Anchor, Seal, parse_get_info, parse_master_info, parse_room_base_info, parse_room_init},
+    room::{
+        Anchor, Seal, parse_get_info, parse_master_info, parse_room_base_info, parse_room_init, room_base_info_path,
+    },
     status::{STREAMERS_A_CALL, parse_status_by_uids, status_by_uids_path},
     stream::{StreamHost, StreamTicket, parse_danmu_info},
     web_ticket::{WebTicket, parse_web_ticket, web_ticket_path},

@@ -69,6 +69,12 @@ pub fn parse_get_info(body: &[u8]) -> Result<RoomInfo, ApiError> {
     envelope.data::<Room>()?.info()
 }
 
+/// The path of `getRoomBaseInfo` for these rooms, by long numbers. The misspelling is Bilibili's.
+pub fn room_base_info_path(rooms: &[RoomId]) -> String {
+    let asked: String = rooms.iter().map(|room| format!("&room_ids={room}")).collect();
+    format!("/xlive/web-room/v1/index/getRoomBaseInfo?req_biz=web_room_componet{asked}")
+}
+
 /// `getRoomBaseInfo` by room numbers: those that exist, in no order.
 pub fn parse_room_base_info(body: &[u8]) -> Result<Vec<RoomInfo>, ApiError> {
     let rooms: RoomsById = Envelope::read(body)?.data()?;

@@ -4,6 +4,7 @@ chart-lines = 弹幕、互动与观众
 chart-compare = 房间走势
 chart-week = 一周热度
 chart-week-note = 每小时平均弹幕数，最近 { $days } 天，北京时间；颜色越深越热闹，“–”表示从未接收。
+chart-as-of = 数据截至 { $time }。
 chart-nothing = 这段时间没有收到任何弹幕。
 zoom-from = 放大：起点
 zoom-to = 放大：终点

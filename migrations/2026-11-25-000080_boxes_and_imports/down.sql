@@ -1,0 +1,2 @@
+DROP INDEX idx_migration_import;
+DROP INDEX idx_gift_boxes;
