@@ -5,7 +5,7 @@
 //! cargo bench --bench history -- index FOLDER             # brings the search index up to date
 //! cargo bench --bench history -- measure FOLDER           # asks what pages, API and search ask
 //! cargo bench --bench history -- backup FOLDER            # a backup while rows are being stored
-//! cargo bench --bench history -- compare FOLDER           # storing there, and by turns in an empty history
+//! cargo bench --bench history -- compare FOLDER 2000      # runs of so many events there, and by turns in an empty history
 //! ```
 //!
 //! Chat of 50 rooms over two months: a few phrases that everybody says, sentences, a third of the users masked;
@@ -97,7 +97,10 @@ fn main() {
         ["index", folder] => index(&open(folder)),
         ["measure", folder] => measure(&open(folder)),
         ["backup", folder] => back_up(&open(folder), Path::new(folder)),
-        ["compare", folder] => compare(&open(folder), Path::new(folder), 400),
+        ["compare", folder, events] => {
+            let events = events.parse().expect("how many events a run");
+            compare(&open(folder), Path::new(folder), 200_000 / events, events);
+        }
         // `cargo bench` without more: whether it works at all.
         _ => {
             let folder = tempfile::tempdir().expect("a folder");
@@ -107,7 +110,7 @@ fn main() {
             index(&database);
             measure(&database);
             back_up(&database, Path::new(folder));
-            compare(&database, Path::new(folder), 4);
+            compare(&database, Path::new(folder), 4, BATCH);
         }
     }
 }
@@ -206,8 +209,8 @@ impl Crowd {
         }
     }
 
-    fn batch(&mut self) -> Batch {
-        let events = (0..BATCH).map(|_| self.event()).collect();
+    fn batch(&mut self, events: usize) -> Batch {
+        let events = (0..events).map(|_| self.event()).collect();
         Batch { position: Position(format!("{}-0", self.made)), events }
     }
 }
@@ -233,7 +236,7 @@ fn fill(path: &Path, lines: u64) {
         let (mut took, mut rows, until) = (Duration::ZERO, 0, stored + step);
         while stored < until {
             // Making events is not what is measured.
-            let batch = crowd.batch();
+            let batch = crowd.batch(BATCH);
             stored += batch.events.iter().filter(|event| matches!(event.body, Body::Danmaku(_))).count() as u64;
             let begun = Instant::now();
             let recorded = database.record(StoreKind::Embedded, &[batch]).expect("recorded");
@@ -314,33 +317,54 @@ fn measure(database: &Database) {
     }
 }
 
-/// Stores the same in a large history and in one that begins empty, batch by batch by turns, so that whatever else the
-/// machine does meets both.
-fn compare(large: &Database, folder: &Path, batches: usize) {
+/// Stores the same in a large history and in one that begins empty, run by run by turns, so that whatever else the
+/// machine does meets both. Their logs are written back beside that, as in the program, and that is counted as well.
+fn compare(large: &Database, folder: &Path, runs: usize, events_a_run: usize) {
     let beside = tempfile::tempdir_in(folder).expect("a folder on the same disk");
     let empty = Database::open(&beside.path().join("live.db")).expect("a history");
+    let both = [&empty, large];
     let mut crowd = crowd(1_000_000);
     let (from_ms, mut sent) = (unix_ms(), 0);
     let mut took = [(Duration::ZERO, Duration::ZERO); 2];
-    for _ in 0..batches {
-        let mut batch = crowd.batch();
-        for event in &mut batch.events {
-            event.timestamp_ms = from_ms + sent;
-            event.id = EventId::of(event.timestamp_ms, &["compare", &sent.to_string()]);
-            sent += 1;
+    let ended = AtomicBool::new(false);
+    let written_back = thread::scope(|scope| {
+        let keeping = scope.spawn(|| {
+            let mut took = [Duration::ZERO; 2];
+            while !ended.load(Relaxed) {
+                for (database, took) in both.into_iter().zip(&mut took) {
+                    let begun = ThreadTime::now();
+                    database.write_back().expect("written back");
+                    *took += begun.elapsed();
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+            took
+        });
+        for _ in 0..runs {
+            let mut batch = crowd.batch(events_a_run);
+            for event in &mut batch.events {
+                event.timestamp_ms = from_ms + sent;
+                event.id = EventId::of(event.timestamp_ms, &["compare", &sent.to_string()]);
+                sent += 1;
+            }
+            for (database, (wall, busy)) in both.into_iter().zip(&mut took) {
+                let batch = [batch.clone()];
+                let begun = (Instant::now(), ThreadTime::now());
+                let stored = database.record(StoreKind::Embedded, &batch).expect("recorded").outcome().stored;
+                *wall += begun.0.elapsed();
+                *busy += begun.1.elapsed();
+                assert_eq!(stored as usize, events_a_run, "nothing of it was there");
+            }
         }
-        for (database, (wall, busy)) in [&empty, large].into_iter().zip(&mut took) {
-            let batch = [batch.clone()];
-            let begun = (Instant::now(), ThreadTime::now());
-            let stored = database.record(StoreKind::Embedded, &batch).expect("recorded").outcome().stored;
-            *wall += begun.0.elapsed();
-            *busy += begun.1.elapsed();
-            assert_eq!(stored as usize, BATCH, "nothing of it was there");
-        }
+        ended.store(true, Relaxed);
+        keeping.join().expect("it ends")
+    });
+    for ((_, busy), beside) in took.iter_mut().zip(written_back) {
+        *busy += beside;
     }
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / (batches * BATCH) as f64;
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / (runs * events_a_run) as f64;
     for (name, (wall, busy)) in ["empty at first", "large"].iter().zip(took) {
-        say(&format!("{name}: {:.0} µs an event, {:.0} of them busy", each(wall), each(busy)));
+        say(&format!("{name}: {:.0} µs an event, {:.0} busy", each(wall), each(busy)));
     }
     let ratio = |of: fn(&(Duration, Duration)) -> Duration| of(&took[0]).as_secs_f64() / of(&took[1]).as_secs_f64();
     say(&format!("the large one is as fast as {:.2} of the empty one, busy {:.2}", ratio(|t| t.0), ratio(|t| t.1)));
@@ -359,7 +383,7 @@ fn back_up(database: &Database, folder: &Path) {
             let from_ms = unix_ms();
             while !ended.load(Relaxed) {
                 let begun = Instant::now();
-                let mut batch = crowd.batch();
+                let mut batch = crowd.batch(BATCH);
                 for event in &mut batch.events {
                     event.timestamp_ms = from_ms + sent;
                     event.id = EventId::of(event.timestamp_ms, &["backup", &sent.to_string()]);

@@ -73,9 +73,9 @@ impl Work for SyncSpec {
     }
 }
 
-/// Events moved per transaction: large enough to be cheap, small enough to keep a page's read waiting
-/// only for milliseconds.
-const EVENTS_PER_RUN: usize = 2000;
+/// Events moved per transaction, when so many wait: large enough to be cheap (what they have in common is written once),
+/// small enough to keep another writer waiting only for a fraction of a second.
+const EVENTS_PER_RUN: usize = 5000;
 /// Longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How often the sync looks without having been rung for.

@@ -16,7 +16,9 @@ use crate::store::{
 };
 
 const INDEX_EVERY: Duration = Duration::from_secs(2);
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// At the fastest a log becomes long in a second.
+const WRITE_BACK_EVERY: Duration = Duration::from_millis(500);
+const CUT_OFF_EVERY: Duration = Duration::from_secs(60);
 const SAMPLE_EVERY: Duration = Duration::from_secs(3600);
 const CLEAN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// A program that is started every morning must come to cleaning, too.
@@ -43,18 +45,13 @@ pub(super) fn start(database: Database, settings: &crate::config::Settings) -> A
     }
     actix::spawn(repeat("indexing chat", now, INDEX_EVERY, housekeeper.clone(), Housekeeper::index));
     actix::spawn(repeat("measuring", now, SAMPLE_EVERY, housekeeper.clone(), Housekeeper::sample));
-    actix::spawn(repeat(
-        "writing the log back",
-        now + CHECKPOINT_EVERY,
-        CHECKPOINT_EVERY,
-        housekeeper.clone(),
-        |keeper| {
-            if !keeper.checkpoint()? {
-                warn!("history: a reader keeps the write-ahead log from being cut off; it is tried again");
-            }
-            Ok(())
-        },
-    ));
+    actix::spawn(repeat("writing the log back", now, WRITE_BACK_EVERY, housekeeper.clone(), Housekeeper::write_back));
+    actix::spawn(repeat("cutting the log off", now + CUT_OFF_EVERY, CUT_OFF_EVERY, housekeeper.clone(), |keeper| {
+        if !keeper.checkpoint()? {
+            warn!("history: a reader keeps the write-ahead log from being cut off; it is tried again");
+        }
+        Ok(())
+    }));
     actix::spawn(repeat("deleting what is old", now + CLEAN_FIRST, CLEAN_EVERY, housekeeper.clone(), |keeper| {
         keeper.cleanup();
         if let Some(done) = keeper.last_cleanup() {

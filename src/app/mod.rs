@@ -61,9 +61,9 @@ use crate::{
     web,
 };
 
-/// Places in the lane to the live store: a second and more of 20,000 events a second, which is how long a disk may
-/// take to say that it has written. Memory only while they are taken.
-const RECORD_LANE: usize = 32_768;
+/// Places in the lane to the live store: five seconds of 20,000 events a second, and a disk that is busy takes some of
+/// them to say that it has written. Memory only while they are taken.
+const RECORD_LANE: usize = 131_072;
 /// Places of it that only money and membership may use, and how long these wait for one.
 const RECORD_POLICY: WhenFull = WhenFull::KeepDurable { reserve: RECORD_LANE / 4, patience: Duration::from_secs(2) };
 /// Places in the lane to browsers.
@@ -326,7 +326,9 @@ impl App {
             error!("stopped: {line}");
         }
         if left.is_empty() {
-            if let Told::ToStop = told {
+            if let Told::ToStop = told
+                && self.ledger.pending() == 0
+            {
                 info!("stopped: nothing is left behind, after {} ms", begun.elapsed().as_millis());
             }
             Outcome::Clean

@@ -182,3 +182,24 @@ impl Database {
             .map_err(failed("list the unknown commands"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_missed_while_a_broadcast_is_waited_for_and_something_may_be_in_every_other_gap() {
+        for (reason, is_hole) in [
+            (OFF_AIR, false),
+            (THINNED, true),
+            ("paused", true),
+            ("stopped", true),
+            ("failed: crashing", true),
+            ("the program did not run", true),
+            ("end of stream", true),
+        ] {
+            let gap = Gap { room_id: RoomId(1), from_ms: 0, to_ms: None, reason: reason.into(), attempts: 0 };
+            assert_eq!(gap.is_hole(), is_hole, "{reason}");
+        }
+    }
+}

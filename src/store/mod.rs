@@ -43,6 +43,7 @@ pub mod orders;
 pub mod rooms;
 
 // What is asked of it.
+pub mod broadcasts;
 pub mod coverage;
 pub mod figures;
 pub mod lately;
@@ -60,6 +61,8 @@ pub mod upkeep;
 
 #[cfg(test)]
 mod contract_tests;
+#[cfg(test)]
+mod failures_tests;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]

@@ -36,8 +36,8 @@ const READERS: u32 = 4;
 /// How long a connection waits for another process's lock, such as a backup's.
 pub(super) const BUSY_TIMEOUT_MS: u32 = 5000;
 
-/// Pages of the log after which a commit writes it back: 16 MiB.
-const LOG_PAGES: u32 = 4000;
+/// Pages of the log after which a commit writes it back, when nobody has done so beside it: 160 MiB.
+const LOG_PAGES: u32 = 40_000;
 
 /// What the writer keeps in memory of the indexes it adds to, KiB.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;

@@ -4,8 +4,9 @@
 //! incremental). One of an older version reuses them, and does not shrink; `backup` and `restore` make it one
 //! that does.
 //!
-//! The log is written back every few thousand pages by whoever commits. A reader that holds on to an old
-//! state keeps the log from beginning anew, so every query of ours is bounded, and now and then
+//! Writing the log back is half of what storing costs and most of what it waits for, so it is done beside the
+//! writer, by [`Database::write_back`]; a commit does it only when the log has become long. A reader that holds on
+//! to an old state keeps the log from beginning anew, so every query of ours is bounded, and now and then
 //! [`Database::checkpoint`] cuts the log off, waiting only briefly: at worst it is done the next time.
 
 use std::path::Path;
@@ -24,7 +25,18 @@ use super::{
 };
 
 /// A log up to this size, bytes, is left as it is.
-pub const LOG_KEPT: u64 = 64 * 1024 * 1024;
+pub const LOG_KEPT: u64 = 192 * 1024 * 1024;
+
+/// Pages of the log from which writing them back is worth it, 64 MiB: a page that changed often is written once, and
+/// nobody waits for the disk meanwhile. (A quarter of it made storing in a history of ten million lines wait half as
+/// long again.)
+const PAGES_WORTH_IT: i32 = 16_000;
+
+/// How often what came in while pages were written back is written back beside the writer as well.
+const ROUNDS: usize = 3;
+
+/// So few pages that the writer can wait for them.
+const FEW_PAGES: i32 = 500;
 
 /// How long cutting the log off waits for readers, during which nothing is stored, ms.
 const LOG_PATIENCE_MS: u32 = 250;
@@ -67,10 +79,29 @@ struct Pages {
     mode: i64,
 }
 
+/// What a checkpoint says of itself.
 #[derive(QueryableByName)]
 struct Checkpoint {
+    /// Others kept it from being a whole one.
     #[diesel(sql_type = Integer)]
     busy: i32,
+    /// Pages in the log ...
+    #[diesel(sql_type = Integer)]
+    log: i32,
+    /// ... of which so many are in the file.
+    #[diesel(sql_type = Integer)]
+    checkpointed: i32,
+}
+
+impl Checkpoint {
+    /// Pages that are not in the file yet.
+    fn left(&self) -> i32 {
+        self.log - self.checkpointed
+    }
+}
+
+fn checkpoint(connection: &mut SqliteConnection, mode: &str) -> QueryResult<Checkpoint> {
+    diesel::sql_query(format!("PRAGMA wal_checkpoint({mode})")).get_result(connection)
 }
 
 fn pages(connection: &mut SqliteConnection) -> QueryResult<Pages> {
@@ -89,9 +120,9 @@ pub(super) fn shrinks(connection: &mut SqliteConnection) -> QueryResult<bool> {
 /// A checkpoint that waits so long for others; false when they kept it from being a whole one.
 fn ask(connection: &mut SqliteConnection, mode: &str, patience_ms: u32) -> QueryResult<bool> {
     connection.batch_execute(&format!("PRAGMA busy_timeout = {patience_ms}"))?;
-    let answer = diesel::sql_query(format!("PRAGMA wal_checkpoint({mode})")).get_result(connection);
+    let answer = checkpoint(connection, mode);
     connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"))?;
-    answer.map(|Checkpoint { busy }| busy == 0)
+    answer.map(|answer| answer.busy == 0)
 }
 
 /// `auto_vacuum` as SQLite numbers it.
@@ -121,6 +152,31 @@ impl Database {
             Ok(((before.free - after.free).max(0) * before.size).unsigned_abs())
         });
         given.map_err(failed("give space back"))
+    }
+
+    /// Writes a log of some length back while others go on writing, who wait only for the last few pages; then it begins
+    /// anew, unless a reader is in the way. True if it was long enough.
+    pub fn write_back(&self) -> Result<bool, QueryError> {
+        // A checkpoint is no change: readers may do it.
+        let mut beside = self.reader()?;
+        let written = checkpoint(&mut beside, "NOOP").and_then(|log| {
+            if log.left() < PAGES_WORTH_IT {
+                return Ok(false);
+            }
+            for _ in 0..ROUNDS {
+                checkpoint(&mut beside, "PASSIVE")?;
+                if checkpoint(&mut beside, "NOOP")?.left() < FEW_PAGES {
+                    break;
+                }
+            }
+            Ok(true)
+        });
+        let written = written.map_err(failed("write the log back"))?;
+        if written {
+            let _nobody_writes = self.writer()?;
+            checkpoint(&mut beside, "PASSIVE").map_err(failed("write the last of the log back"))?;
+        }
+        Ok(written)
     }
 
     /// Writes the log back and, when it has grown beyond [`LOG_KEPT`], cuts it off. False when a reader

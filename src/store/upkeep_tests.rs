@@ -10,8 +10,9 @@ use super::{
 };
 use crate::domain::Event;
 
-fn fill(database: &Database) {
-    let line = "很长的一句话".repeat(50);
+/// Some MB, or as many times as much.
+fn fill(database: &Database, times: usize) {
+    let line = "很长的一句话".repeat(50 * times);
     let events: Vec<Event> = (0..3000).map(|n| danmaku(1, n, &line)).collect();
     database.record(StoreKind::Redis, &[batch("1-0", events)]).unwrap();
 }
@@ -19,7 +20,7 @@ fn fill(database: &Database) {
 #[test]
 fn a_new_history_gives_the_space_of_deleted_rows_back_in_steps() {
     let (_folder, database) = open();
-    fill(&database);
+    fill(&database, 1);
     while database.delete_older(Class::Chat, i64::MAX, 1000).unwrap() == 1000 {}
     let before = database.file_size().unwrap();
     assert!(before.shrinks && before.free_bytes > 1_000_000, "{before:?}");
@@ -41,7 +42,7 @@ fn a_reader_that_holds_on_to_an_old_state_delays_the_cut_and_does_not_prevent_it
     let mut reader = database.reader().unwrap();
     reader.batch_execute("BEGIN; SELECT count(*) FROM live_data_danmakudata").unwrap();
     while log() <= LOG_KEPT {
-        fill(&database);
+        fill(&database, 10);
         while database.delete_older(Class::Chat, i64::MAX, 1000).unwrap() == 1000 {}
     }
     assert!(!database.checkpoint().unwrap(), "the reader is in the way");
@@ -49,6 +50,24 @@ fn a_reader_that_holds_on_to_an_old_state_delays_the_cut_and_does_not_prevent_it
     reader.batch_execute("COMMIT").unwrap();
     assert!(database.checkpoint().unwrap());
     assert_eq!(log(), 0);
+}
+
+#[test]
+fn a_long_log_is_written_back_beside_the_writer_and_begins_anew() {
+    let (_folder, database) = open();
+    fill(&database, 1);
+    assert!(!database.write_back().unwrap(), "a short log is left alone");
+    let pages = || checkpoint(&mut database.reader().unwrap(), "NOOP").unwrap();
+    while pages().left() < PAGES_WORTH_IT {
+        fill(&database, 10);
+        while database.delete_older(Class::Chat, i64::MAX, 1000).unwrap() == 1000 {}
+    }
+    let long = pages().log;
+    assert!(database.write_back().unwrap());
+    assert_eq!(pages().left(), 0);
+    database.add_sample(Sample { at_ms: 1, database_bytes: 1, raw_bytes: 0 }).unwrap();
+    assert!(pages().log < long, "what comes next is written from its beginning");
+    assert_eq!(database.samples(0).unwrap().len(), 1);
 }
 
 #[test]

@@ -7,9 +7,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Serialize;
-use tokio::{sync::Mutex, time::Instant};
 
-use super::{Site, error::Refusal};
+use super::{Site, error::Refusal, kept::Kept};
 use crate::{
     actors::wall::RoomSummary,
     domain::{Gold, LiveStatus, RoomId},
@@ -25,10 +24,8 @@ use crate::{
 
 /// How often a page is told.
 pub const EVERY: Duration = Duration::from_secs(10);
-/// A reading is good for a little less ...
+/// A reading is good for a little less, or longer when the history answers slowly.
 const FRESH: Duration = Duration::from_millis(9_500);
-/// ... or for so many times as long as it took.
-const LASTS: u32 = 50;
 /// People count who interacted within this.
 const LATELY_MS: i64 = 10 * 60_000;
 
@@ -74,32 +71,26 @@ pub struct Broadcast {
 }
 
 /// The last reading, for as long as it is good.
-#[derive(Default)]
-pub struct Memo(Mutex<Option<Made>>);
+pub struct Memo(Kept<(), Today>);
 
-struct Made {
-    at: Instant,
-    took: Duration,
-    today: Arc<Today>,
+impl Default for Memo {
+    fn default() -> Memo {
+        Memo(Kept::new(FRESH))
+    }
 }
 
 impl Memo {
     /// A reading that is good still, or a new one. Fails when the history does not answer.
     pub async fn read(&self, site: &Site) -> Result<Arc<Today>, Refusal> {
-        let mut last = self.0.lock().await;
-        if let Some(made) = &*last
-            && made.at.elapsed() < FRESH.max(made.took * LASTS)
-        {
-            return Ok(made.today.clone());
-        }
-        let at = Instant::now();
-        let rooms = site.web.wall.summaries();
-        let accounts = site.web.accounts.standing().accounts;
-        let today = site.ask("reading what happened today", move |database| read(database, &rooms, unix_ms())).await?;
-        let accounts_ok = accounts.iter().filter(|account| account.state == AccountState::Ok).count();
-        let today = Arc::new(Today { accounts_ok, accounts_all: accounts.len(), ..today });
-        *last = Some(Made { at, took: at.elapsed(), today: today.clone() });
-        Ok(today)
+        let asked = async {
+            let rooms = site.web.wall.summaries();
+            let accounts = site.web.accounts.standing().accounts;
+            let today =
+                site.ask("reading what happened today", move |database| read(database, &rooms, unix_ms())).await?;
+            let accounts_ok = accounts.iter().filter(|account| account.state == AccountState::Ok).count();
+            Ok(Today { accounts_ok, accounts_all: accounts.len(), ..today })
+        };
+        self.0.get((), asked).await
     }
 }
 

@@ -36,7 +36,7 @@ const AHEAD_HOURS: i64 = 8;
 const FIRST_WEEKDAY: i64 = 3;
 
 /// Seven days from Monday, 24 hours each, China standard time.
-pub fn week(rooms: &[Vec<Hour>]) -> Vec<Vec<Cell>> {
+pub fn week<'a>(rooms: impl IntoIterator<Item = &'a [Hour]>) -> Vec<Vec<Cell>> {
     let mut sums = vec![vec![None::<f64>; 24]; 7];
     for hours in rooms {
         let mut of_room = vec![vec![(0, 0.0); 24]; 7];
@@ -87,7 +87,7 @@ mod tests {
             hour(72, 0, None),
         ];
         let other = vec![hour(0, 20, Some(1.0))];
-        let map = week(&[room, other]);
+        let map = week([room.as_slice(), other.as_slice()]);
         let seen: Vec<_> = (0..4).map(|day| (map[day][0].danmaku, map[day][0].level)).collect();
         assert_eq!(seen, [(Some(120), 8), (Some(40), 3), (None, 0), (None, 0)]);
     }
