@@ -211,7 +211,7 @@ impl Crowd {
 
     fn batch(&mut self, events: usize) -> Batch {
         let events = (0..events).map(|_| self.event()).collect();
-        Batch { position: Position(format!("{}-0", self.made)), events }
+        Batch { position: Position(self.made.to_string()), events }
     }
 }
 
