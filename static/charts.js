@@ -1,7 +1,7 @@
 // The charts page: drawn from what the page brought, then counted on by push, once a second.
 import { t, hourMinute, monthDay } from "./page.js";
 import { connect } from "./live.js";
-import { axis, chart, colour, kinds, middle, options, range, seen } from "./graph.js";
+import { axis, chart, colour, fade, kinds, middle, options, range, seen } from "./graph.js";
 import { Linked } from "./linked.js";
 import { Tally } from "./tally.js";
 
@@ -32,7 +32,18 @@ function ofOneRoom() {
       config.scales[field] = axis({ position: "right", colour: colour(n ? 4 : 2), from: false });
     }
   }
+  datasets.push(...usual(s));
+  config.plugins.legend.labels.filter = (item) => item.text !== "";
+  config.plugins.tooltip.filter = (item) => item.dataset.label !== "";
   return { type: "line", data: { datasets }, options: config };
+}
+
+/** What is usual: a line, and the band in which half of it lay. The band's edges have no name, so they are in no legend. */
+function usual(s) {
+  const of = (p) => p.usual ?? data.ahead[p.at_ms];
+  if (!s.points.some(of)) return [];
+  const edge = (end, fill) => line("", s, (p) => of(p)?.[end] ?? null, 6, { borderWidth: 0, pointRadius: 0, backgroundColor: fade(6), fill });
+  return [line(t("chart-usual"), s, (p) => of(p)?.mid ?? null, 6, { borderWidth: 1.25, borderDash: [2, 3], pointRadius: 0, fill: false }), edge("low", "+1"), edge("high", false)];
 }
 
 let metric = "danmaku";

@@ -11,7 +11,7 @@ const FEED_MS = 500;
 const feed = new Stream(document.getElementById("feed"), { names, kept: 40, every: FEED_MS });
 /** Cards drawn in a frame: all fifty of a wall in one would cost three frames a second. */
 const A_FRAME = 10;
-const sort = document.getElementById("sort");
+const choice = document.getElementById("choice");
 const NOT_RECEIVED_AFTER = 15000;
 
 /** What the server last said of today: what had been paid before it began, who was there, what was received. */
@@ -134,19 +134,75 @@ function totals() {
   document.getElementById("no-rooms").hidden = all.length > 0;
 }
 
+/** Which rooms are wanted and how they are laid out: as src/web/dashboard.rs does it for whoever has no scripts. */
+const STATES = ["trouble", "live", "off"];
 const orders = {
   rate: (a, b) => (b.status === 1) - (a.status === 1) || b.rates.danmaku_per_minute - a.rates.danmaku_per_minute,
   income: (a, b) => spentToday(b) - spentToday(a),
   danmaku: (a, b) => b.counts.danmaku - a.counts.danmaku,
   name: (a, b) => (a.uname || "").localeCompare(b.uname || "", document.documentElement.lang),
 };
-/** Cards move only when asked: what one looks at must not run away. */
-function order() {
-  const sorted = [...rooms.values()].sort((a, b) => orders[sort.value](a, b) || a.room_id - b.room_id);
-  cards.append(...sorted.map((room) => card(room.room_id)).filter(Boolean));
+const stateOf = (room) => (troubled(room) ? "trouble" : room.status === 1 ? "live" : "off");
+const areaOf = (room) => room.parent_area_name || room.area_name || "";
+const chosen = (name) => choice.elements[name].value;
+function wanted(room) {
+  const show = chosen("show"), area = chosen("area"), find = chosen("find").trim().toLowerCase();
+  return (show === "all" || show === stateOf(room)) && (!area || area === areaOf(room)) &&
+    (!find || [room.uname, room.title, String(room.room_id)].some((text) => (text ?? "").toLowerCase().includes(find)));
 }
-sort.hidden = false;
-sort.addEventListener("change", order);
+const groupOf = (room) => ({ area: areaOf, state: stateOf }[chosen("group")] ?? (() => ""))(room);
+const rank = (group) => (chosen("group") === "state" ? STATES.indexOf(group) : group === "" ? 1 : 0);
+
+/** Cards move only when asked, or when a room comes into another group: what one looks at must not run away. */
+function arrange() {
+  const groups = new Map();
+  for (const room of [...rooms.values()].sort((a, b) => orders[chosen("sort")](a, b) || a.room_id - b.room_id)) {
+    const box = card(room.room_id);
+    if (!box) continue;
+    box.hidden = !wanted(room);
+    box.dataset.group = groupOf(room);
+    if (box.hidden) continue;
+    if (!groups.has(box.dataset.group)) groups.set(box.dataset.group, []);
+    groups.get(box.dataset.group).push(box);
+  }
+  for (const heading of cards.querySelectorAll(".cards-group")) heading.remove();
+  const sorted = [...groups].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  for (const [group, boxes] of sorted) {
+    if (chosen("group") !== "none") {
+      const name = chosen("group") === "state" ? t("show-" + group) : group || t("area-none");
+      cards.append(el("h3", { class: "cards-group" }, name, " ", el("span", { class: "dim num" }, exact(boxes.length))));
+    }
+    cards.append(...boxes);
+  }
+  count();
+}
+
+function count() {
+  const shown = cards.querySelectorAll(".room:not([hidden])").length;
+  set(document.getElementById("shown"), `${exact(shown)} / ${exact(rooms.size)}`);
+  document.getElementById("none-chosen").hidden = shown > 0 || rooms.size === 0;
+  choice.hidden = rooms.size === 0;
+}
+
+/** A room that changed is where it belongs now. */
+function place(room, box) {
+  const area = areaOf(room), areas = choice.elements.area;
+  if (area && ![...areas.options].some((option) => option.value === area)) areas.append(el("option", { value: area }, area));
+  return box.hidden === wanted(room) || (box.dataset.group ?? "") !== groupOf(room);
+}
+
+choice.querySelector("button").hidden = true;
+choice.addEventListener("submit", (event) => event.preventDefault());
+choice.addEventListener("input", () => {
+  arrange();
+  const address = new URL(location.href);
+  for (const { name, value } of choice.elements) {
+    if (!name) continue;
+    if (!value || value === "all" || value === "none" || (name === "sort" && value === "rate")) address.searchParams.delete(name);
+    else address.searchParams.set(name, value);
+  }
+  history.replaceState(history.state, "", address);
+});
 
 function take(list) {
   for (const room of list) {
@@ -170,14 +226,16 @@ function catchUp() {
   scheduled = true;
   requestAnimationFrame(() => {
     scheduled = false;
-    let drawn = 0;
+    let drawn = 0, moved = false;
     for (const room of undrawn) {
       undrawn.delete(room);
       if (rooms.get(room.room_id) !== room) continue;
       draw(room);
+      moved = place(room, card(room.room_id)) || moved;
       if (++drawn === A_FRAME) break;
     }
-    if (undrawn.size) catchUp(); else totals();
+    if (moved) arrange();
+    if (undrawn.size) catchUp(); else { count(); totals(); }
   });
 }
 document.addEventListener("visibilitychange", catchUp);

@@ -5,6 +5,9 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 export const PALETTE = ["--blm-c1", "--blm-c2", "--blm-c3", "--blm-c4", "--blm-c5", "--blm-c6", "--blm-c7", "--blm-c8"];
 export const colour = (n) => css(PALETTE[n % PALETTE.length]);
 
+/** The same, to lay behind lines. */
+export const fade = (n) => `color-mix(in srgb, ${colour(n)} 20%, transparent)`;
+
 /** From the first step to the end of the last; bars stand in the middle of their step. */
 export const range = (points, step) => (points.length ? [points[0].at_ms, points[points.length - 1].at_ms + step] : undefined);
 export const middle = (at, step) => at + step / 2;

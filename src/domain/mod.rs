@@ -4,6 +4,7 @@
 //! live room we watch, an **event** is one fact the upstream told us about it, **gold** is its money
 //! (1000 gold = CNY 1), and a **user** is who did it, as far as the upstream lets us see.
 
+pub mod broadcast;
 pub mod event;
 pub mod event_id;
 pub mod moment;

@@ -80,6 +80,21 @@ impl Database {
         .map_err(failed("count people by the minute"))
     }
 
+    /// The newest `limit` chat lines of `from_ms..to_ms`, raffle phrases left out.
+    pub fn newest_lines(&self, room: RoomId, from_ms: i64, to_ms: i64, limit: i64) -> Result<Vec<String>, QueryError> {
+        use super::schema::live_data_danmakudata as danmaku;
+        danmaku::table
+            .filter(danmaku::room_id.eq(room.0 as i64))
+            .filter(danmaku::timestamp.ge(to_time(from_ms)))
+            .filter(danmaku::timestamp.lt(to_time(to_ms)))
+            .filter(danmaku::lottery.eq(false))
+            .order(danmaku::timestamp.desc())
+            .limit(limit)
+            .select(danmaku::message)
+            .load(&mut self.reader()?)
+            .map_err(failed("read the newest lines"))
+    }
+
     /// Chat lines of each hour of `from_ms..to_ms`, oldest first; hours without any are left out.
     pub fn danmaku_by_hour(&self, room: RoomId, from_ms: i64, to_ms: i64) -> Result<Vec<Figure>, QueryError> {
         sql_query(
@@ -215,6 +230,17 @@ mod tests {
         let figures = database.interaction(RoomId(1), FIRST, FIRST + 10 * MINUTE).expect("counted");
         assert_eq!(figures, [Figure { at_ms: FIRST, n: 2 }, Figure { at_ms: FIRST + 2 * MINUTE, n: 1 }]);
         assert_eq!(database.interaction(RoomId(1), FIRST + MINUTE, FIRST + 2 * MINUTE).expect("counted"), []);
+    }
+
+    #[test]
+    fn the_newest_lines_are_chat_and_no_raffle_phrases() {
+        let (_folder, database) = stored();
+        let lines = |from, limit| database.newest_lines(RoomId(1), from, FIRST + MINUTE, limit).expect("read");
+        assert_eq!(
+            (lines(FIRST, 9), lines(T0 + 2, 9)),
+            (vec!["二".to_owned(), "一".to_owned()], vec!["二".to_owned()])
+        );
+        assert_eq!(lines(FIRST, 1), ["二"]);
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub mod orders;
 pub mod rooms;
 
 // What is asked of it.
+pub mod broadcasts;
 pub mod coverage;
 pub mod figures;
 pub mod lately;

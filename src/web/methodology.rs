@@ -10,7 +10,22 @@ use super::{Site, pages};
 
 /// Every figure, in the order of the page, by what it is about.
 const FIGURES: [(&str, &[&str]); 4] = [
-    ("chat", &["rate", "danmaku", "people-now", "interaction", "users", "talkers", "week", "ranking"]),
+    (
+        "chat",
+        &[
+            "rate",
+            "danmaku",
+            "people-now",
+            "interaction",
+            "users",
+            "broadcast",
+            "talkers",
+            "week",
+            "usual",
+            "cloud",
+            "ranking",
+        ],
+    ),
     ("money", &["spending", "spending-day", "gifts", "super-chats", "guards", "payers", "blind-box"]),
     ("viewers", &["viewers"]),
     ("trust", &["coverage", "gap", "attention", "accounts", "stored", "ledger"]),

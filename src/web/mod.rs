@@ -16,7 +16,10 @@ pub mod api;
 pub mod assets;
 pub mod audience;
 pub mod auth;
+mod broadcasts;
 mod charts;
+mod cloud;
+mod dashboard;
 pub mod debug;
 mod desk;
 mod diagnostics;
@@ -41,6 +44,7 @@ mod standing;
 mod storage;
 mod today;
 mod tries;
+mod usual;
 mod verdict;
 pub mod view;
 pub mod visitor;
@@ -165,6 +169,7 @@ pub struct Site {
     memo: [Arc<push::RoomsMemo>; 2],
     health: health::Memo,
     today: today::Memo,
+    counted: Arc<broadcasts::Counted>,
     charts: charts::Memo,
     disk: Arc<machine::DiskWatch>,
     started_ms: i64,
@@ -188,6 +193,7 @@ impl Site {
             memo,
             health,
             today,
+            counted: Arc::default(),
             charts,
             disk,
             started_ms: unix_ms(),
@@ -334,7 +340,7 @@ pub fn configure(cfg: &mut ServiceConfig) {
         .app_data(web::JsonConfig::default().limit(BODY_MAX).error_handler(Refusal::of_json));
 
     cfg.route("/", get().to(pages::root))
-        .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(pages::dashboard)))
+        .service(resource(["/live/", "/live", "/live/dashboard/", "/live/dashboard"]).route(get().to(dashboard::page)))
         .service(resource(both("/live/danmaku/")).route(get().to(pages::danmaku)))
         .service(resource(both("/live/charts/")).route(get().to(charts::page)))
         .service(resource(both("/live/overlay/{room}/")).route(get().to(overlay::page)))

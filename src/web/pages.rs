@@ -1,10 +1,10 @@
-//! The pages for readers: dashboard and danmaku browser, and what all pages share. A room's page stands in
-//! [`super::room`], the charts in [`super::charts`].
+//! The danmaku browser, and what all pages for readers share. The dashboard stands in [`super::dashboard`], a room's
+//! page in [`super::room`], the charts in [`super::charts`].
 //!
 //! Each is drawn complete from the wall and the history, so it is right without scripts; the scripts then
 //! keep it right by push. A page asks the history once, in one piece of blocking work.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use serde_json::{Value, json};
@@ -16,29 +16,19 @@ use super::{
     entry::see,
     error::Refusal,
     fresh::{Fresh, is_chat_or_money},
-    today::since,
     view::Frame,
 };
 use crate::{
-    actors::wall::{Counts, RoomSummary},
-    domain::{Event, Gold, Kind, LiveStatus, RoomId},
+    actors::wall::RoomSummary,
+    domain::{Event, Kind, RoomId},
     store::{
-        lately::Spent,
         queries::{Events, Filter, Page},
-        series::Step,
         sqlite::{Database, QueryError},
     },
-    supervise::vitals::{State, unix_ms},
 };
 
-/// Minutes that a sparkline shows.
-const SPARK_MINUTES: i64 = 30;
 /// Rows of a stream when a page opens.
 const STREAM_ROWS: usize = 60;
-
-const MINUTE_MS: i64 = 60_000;
-/// Lines of the dashboard's feed.
-const FEED_ROWS: usize = 30;
 
 /// Draws a page, or the page that says why it cannot be drawn.
 pub async fn answer(
@@ -72,72 +62,6 @@ pub async fn root(site: web::Data<Site>) -> HttpResponse {
 /// Anything that is nowhere else.
 pub async fn nowhere(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
     site.views.refusal(&frame(&request, &site), &Refusal::not_found())
-}
-
-/// `/live/`.
-pub async fn dashboard(request: HttpRequest, site: web::Data<Site>) -> HttpResponse {
-    answer(&request, &site, "dashboard.html", async {
-        let rooms = site.web.wall.summaries();
-        let fresh = Fresh::look(&site.web.ring, None);
-        let (sparks, feed) = site
-            .ask("drawing the dashboard", {
-                let rooms: Vec<RoomId> = rooms.iter().map(|room| room.info.room_id).collect();
-                move |database| {
-                    let sparks = rooms.iter().map(|room| spark(database, *room)).collect::<Result<Vec<_>, _>>()?;
-                    Ok((sparks, newest(database, None, FEED_ROWS)?))
-                }
-            })
-            .await?;
-        let today = site.today.read(&site).await?;
-        let names = names(&rooms);
-        let troubled: Vec<&RoomSummary> = rooms.iter().filter(|room| needs_attention(room)).collect();
-        let of_room = |room: &RoomSummary| today.rooms.get(&room.info.room_id).copied().unwrap_or_default();
-        let spent: Vec<Spent> = rooms.iter().map(|room| since(room, &of_room(room).before_day)).collect();
-        let part = |of: fn(&Spent) -> Gold| spent.iter().map(of).sum::<Gold>();
-        let stored = |of: &Counts| of.danmaku + of.gifts + of.super_chats + of.guards;
-        let tiles = json!({
-            "monitored": rooms.len(),
-            "live": rooms.iter().filter(|room| room.info.status == LiveStatus::Live).count(),
-            "attention": troubled.len(),
-            "per_minute": rooms.iter().map(|room| room.rates.danmaku_per_minute).sum::<u64>(),
-            "people": today.people,
-            "coverage": today.coverage,
-            "accounts_ok": today.accounts_ok,
-            "accounts_all": today.accounts_all,
-            "income": part(Spent::total),
-            "gift_gold": part(|spent| spent.gift_gold),
-            "super_chat_gold": part(|spent| spent.super_chat_gold),
-            "guard_gold": part(|spent| spent.guard_gold),
-            "total_gold": rooms.iter().map(|room| room.income.total_gold).sum::<Gold>(),
-            "stored": rooms.iter().map(|room| stored(&room.counts)).sum::<i64>(),
-        });
-        let mut cards: Vec<Value> = Vec::new();
-        for (room, spark) in rooms.iter().zip(sparks) {
-            let mut card = json!(room);
-            card["spark"] = json!(points(&spark));
-            card["spark_values"] = json!(spark);
-            let of_room = of_room(room);
-            card["people"] = json!(of_room.people);
-            card["broadcast"] = json!(of_room.broadcast.map(|broadcast| {
-                let total_gold = since(room, &broadcast.before_broadcast).total();
-                json!({"total_gold": total_gold, "coverage": broadcast.coverage})
-            }));
-            cards.push(card);
-        }
-        cards.sort_by_key(|card| (card["status"] != 1, -card["rates"]["danmaku_per_minute"].as_i64().unwrap_or(0)));
-        Ok(json!({
-            "section": "dashboard", "now_ms": unix_ms(), "tiles": tiles, "troubled": troubled, "rooms": cards,
-            "data": {"today": *today},
-            "feed": rows(&fresh.over(feed, is_chat_or_money, FEED_ROWS), &names, None), "cursor": fresh.cursor,
-        }))
-    })
-    .await
-}
-
-/// What a person should look at: watched, not paused, and yet not received.
-pub fn needs_attention(room: &RoomSummary) -> bool {
-    !matches!(room.state, State::Live | State::Paused) && unix_ms() - room.state_since_ms > 15_000
-        || matches!(room.state, State::Failed | State::Backoff)
 }
 
 /// `/live/danmaku/`: the stream of many rooms, or, when something is looked for, the history.
@@ -191,7 +115,8 @@ pub async fn danmaku(request: HttpRequest, params: Params, site: web::Data<Site>
     .await
 }
 
-fn of_kind(database: &Database, kind: &str, filter: &Filter, page: &Page) -> Result<Events, QueryError> {
+/// A page of events of a kind, or of all that are chat or money.
+pub fn of_kind(database: &Database, kind: &str, filter: &Filter, page: &Page) -> Result<Events, QueryError> {
     match kind {
         "danmaku" => database.danmaku(filter, page),
         "gift" => database.gifts(filter, page),
@@ -207,11 +132,6 @@ fn of_kind(database: &Database, kind: &str, filter: &Filter, page: &Page) -> Res
             Ok(Events::merged(all, page.limit))
         }
     }
-}
-
-fn newest(database: &Database, room: Option<RoomId>, limit: usize) -> Result<Vec<Event>, QueryError> {
-    let filter = Filter { room, ..Filter::default() };
-    Ok(of_kind(database, "all", &filter, &Page { limit, before: None, since: None })?.events)
 }
 
 /// The streamers' names by room, for the tags of a stream.
@@ -258,23 +178,6 @@ fn cut(text: &str, q: Option<&str>) -> Value {
     json!(pieces)
 }
 
-/// Danmaku a minute over the last half hour, the running minute left out.
-fn spark(database: &Database, room: RoomId) -> Result<Vec<i64>, QueryError> {
-    let to_ms = Step::Minute.start_of(unix_ms());
-    let from_ms = to_ms - SPARK_MINUTES * MINUTE_MS;
-    let stored: HashMap<i64, i64> =
-        database.trend(room, from_ms, to_ms, Step::Minute)?.iter().map(|point| (point.at_ms, point.danmaku)).collect();
-    Ok((0..SPARK_MINUTES).map(|n| stored.get(&(from_ms + n * MINUTE_MS)).copied().unwrap_or(0)).collect())
-}
-
-/// The points of a line in a box of 100 by 24.
-fn points(values: &[i64]) -> String {
-    let top = values.iter().copied().max().unwrap_or(0).max(1) as f64;
-    let step = 100.0 / (values.len().max(2) - 1) as f64;
-    let place = |(n, value): (usize, &i64)| format!("{:.1},{:.1}", n as f64 * step, 23.0 - *value as f64 / top * 22.0);
-    values.iter().enumerate().map(place).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,12 +203,5 @@ mod tests {
                 .collect();
             assert_eq!(shown, expected);
         }
-    }
-
-    #[test]
-    fn a_sparkline_stays_in_its_box() {
-        assert_eq!(points(&[0, 5, 10]), "0.0,23.0 50.0,12.0 100.0,1.0");
-        assert_eq!(points(&[0]), "0.0,23.0");
-        assert_eq!(points(&[]), "");
     }
 }

@@ -11,6 +11,7 @@ use super::{
         self,
         trend::{Stretch, series},
     },
+    broadcasts,
     error::Refusal,
     fresh::{Fresh, is_about_room},
     pages::{answer, rows},
@@ -50,7 +51,18 @@ pub async fn page(request: HttpRequest, room: web::Path<String>, site: web::Data
         let known = api::known_room(&site, room).await?;
         let fresh = Fresh::look(&site.web.ring, Some(room));
         let cursor = fresh.cursor.clone();
-        let mut values = site.ask("drawing a room", move |database| drawn(database, room, &fresh)).await?;
+        let (info, counted) = (known.info.clone(), site.counted.clone());
+        let mut values = site
+            .ask("drawing a room", move |database| {
+                let now = unix_ms();
+                let mut values = drawn(database, room, &fresh, now)?;
+                let mut courses = broadcasts::courses(database, &info, now)?;
+                counted.people(database, room, &mut courses, now)?;
+                let (rows, last) = broadcasts::list(&courses, now);
+                (values["broadcasts"], values["last"]) = (json!(rows), json!(last));
+                Ok(values)
+            })
+            .await?;
         values["data"] = json!({
             "step_ms": MINUTE_MS, "thank_from": BIG_GIFT,
             "series": [{"room_id": room, "points": values["points"]}],
@@ -62,14 +74,15 @@ pub async fn page(request: HttpRequest, room: web::Path<String>, site: web::Data
         values["counts"] = json!(Counts::from(&known.totals));
         values["income"] = json!(Income::from(&known.totals));
         values["box_days"] = json!(BOX_DAYS);
+        values["broadcast_days"] = json!(broadcasts::DAYS);
+        values["compared_min"] = json!(broadcasts::COMPARED_MIN);
         Ok(values)
     })
     .await
 }
 
 /// What stands in the history, with what has been pushed and is not stored yet.
-fn drawn(database: &Database, room: RoomId, fresh: &Fresh) -> Result<Value, QueryError> {
-    let now = unix_ms();
+fn drawn(database: &Database, room: RoomId, fresh: &Fresh, now: i64) -> Result<Value, QueryError> {
     let filter = Filter { room: Some(room), ..Filter::default() };
     let page = |limit| Page { limit, before: None, since: None };
     let names = BTreeMap::new();

@@ -53,7 +53,7 @@ async fn charts_say_what_the_tables_say_and_count_on_by_push() {
     assert!(lines[1] >= 1.0 && lines[1] <= people.len() as f64 * 2.0, "people in {lines:?}");
     let paid = story.outcome.paid().map(|gold| gold as f64 / 1000.0);
     assert_eq!(sums(&browser, "chart-spending").await, paid);
-    let table = "[...document.querySelectorAll('.table-view tbody tr')].reduce((n, row) => n + Number(row.cells[1].textContent.replace(',', '')), 0)";
+    let table = "[...document.querySelectorAll('main > .table-view tbody tr')].reduce((n, row) => n + Number(row.cells[1].textContent.replace(',', '')), 0)";
     assert_eq!(browser.eval(table).await, json!(story.outcome.danmaku.len()), "the table has the same lines");
     let ranked = browser.eval("document.querySelector('.rank-table tbody td .num').title").await;
     assert_eq!(ranked, json!(story.outcome.danmaku.len().to_string()), "and the ranking");

@@ -8,12 +8,14 @@
 mod accounts;
 mod archive;
 mod bad_input;
+mod broadcasts;
 mod browser;
 mod charts;
 mod commands;
 mod coverage;
 mod crash;
 mod danmaku_page;
+mod dashboard;
 mod export;
 mod faults;
 mod gaps;

@@ -10,6 +10,7 @@ pub mod load;
 pub mod login;
 pub mod monitor;
 pub mod packet;
+pub mod past;
 pub mod platform;
 pub mod redis_server;
 pub mod shown;

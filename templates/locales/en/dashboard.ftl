@@ -1,0 +1,13 @@
+# The dashboard.
+
+choice-find = Streamer, title or number
+choice-show = Which rooms
+choice-area = Area
+choice-group = Group
+show-all = All states
+show-every = Show all rooms
+area-all = All areas
+group-none = No groups
+group-area = Grouped by area
+group-state = Grouped by state
+none-chosen = No room is like that
