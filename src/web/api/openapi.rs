@@ -241,7 +241,8 @@ fn sharpen(parameter: &mut Parameter) {
         _ => return,
     };
     schema.schema_type = Type::String.into();
-    schema.enum_values = Some(one_of.iter().map(|value| json!(value)).collect());
+    // Nothing is as if the parameter were absent.
+    schema.enum_values = Some(one_of.iter().chain(&[""]).map(|value| json!(value)).collect());
 }
 
 fn refusals(path: &str, operation: &mut Operation) {

@@ -14,4 +14,4 @@ broadcasts-none = No begin of a broadcast was received in the last { $n } days. 
 usual = usually
 compared-too-few = No comparison yet: it needs { $least } earlier broadcasts that were received nearly whole, and there are { $n }.
 compared-whole = Beside the median of { $n } earlier broadcasts, each as a whole.
-compared-so-far = Beside the median of { $n } earlier broadcasts, as they stood after
+compared-so-far = Beside the median of { $n } earlier broadcasts, as they stood after { $time }.
