@@ -6,11 +6,15 @@
 //! cargo bench --bench history -- measure FOLDER           # asks what pages, API and search ask
 //! cargo bench --bench history -- backup FOLDER            # a backup while rows are being stored
 //! cargo bench --bench history -- compare FOLDER 2000      # runs of so many events there, and by turns in an empty history
+//! cargo bench --bench history -- compare FOLDER 2000 1000 # the same, of an audience of so many people a room
 //! ```
 //!
 //! Chat of 50 rooms over two months: a few phrases that everybody says, sentences, a third of the users masked;
 //! gifts, entries, super chats and guards in the proportions of a busy evening. Dice are seeded. Everything goes
 //! through the same doors as in the program. The figures are in `docs/measurements.md`.
+
+#[path = "support/mod.rs"]
+mod support;
 
 use std::{
     path::{Path, PathBuf},
@@ -34,6 +38,8 @@ use bilibili_live_monitor::{
 use cpu_time::ThreadTime;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::time::Instant;
+
+use support::bare_rows;
 
 const ROOMS: u64 = 50;
 const USERS: u64 = 400_000;
@@ -97,9 +103,10 @@ fn main() {
         ["index", folder] => index(&open(folder)),
         ["measure", folder] => measure(&open(folder)),
         ["backup", folder] => back_up(&open(folder), Path::new(folder)),
-        ["compare", folder, events] => {
+        ["compare", folder, events, ref audience @ ..] => {
             let events = events.parse().expect("how many events a run");
-            compare(&open(folder), Path::new(folder), 200_000 / events, events);
+            let audience = audience.first().map(|people| people.parse().expect("how many people a room"));
+            compare(&open(folder), Path::new(folder), 300_000 / events, events, audience);
         }
         // `cargo bench` without more: whether it works at all.
         _ => {
@@ -110,7 +117,7 @@ fn main() {
             index(&database);
             measure(&database);
             back_up(&database, Path::new(folder));
-            compare(&database, Path::new(folder), 4, BATCH);
+            compare(&database, Path::new(folder), 4, BATCH, Some(2000));
         }
     }
 }
@@ -131,6 +138,8 @@ fn say(line: &str) {
 /// Makes the evening.
 struct Crowd {
     dice: SmallRng,
+    /// People in a room; everybody may be in any, without it.
+    audience: Option<u64>,
     letters: Vec<char>,
     made: u64,
     total: u64,
@@ -160,7 +169,12 @@ impl Crowd {
         let skewed = |dice: &mut SmallRng, of: u64| (of as f64 * dice.random::<f64>().powi(3)) as u64;
         let room_id = RoomId(21_000_000 + skewed(&mut self.dice, ROOMS));
         let masked = self.dice.random_range(0..3) == 0;
-        let uid = if masked { 0 } else { 10_000 + skewed(&mut self.dice, USERS) };
+        let who = match self.audience {
+            None => skewed(&mut self.dice, USERS),
+            // Some of all, and others in every room.
+            Some(people) => (room_id.0 * 7_919 + skewed(&mut self.dice, people) * 197) % USERS,
+        };
+        let uid = if masked { 0 } else { 10_000 + who };
         let letter = self.letters[uid as usize % self.letters.len()];
         let username = if masked { format!("{letter}***") } else { format!("{letter}观众{uid}") };
         let body = match self.dice.random_range(0..1150) {
@@ -211,12 +225,12 @@ impl Crowd {
 
     fn batch(&mut self, events: usize) -> Batch {
         let events = (0..events).map(|_| self.event()).collect();
-        Batch { position: Position(format!("{}-0", self.made)), events }
+        Batch { position: Position(self.made.to_string()), events }
     }
 }
 
 fn crowd(total: u64) -> Crowd {
-    Crowd { dice: SmallRng::seed_from_u64(1), letters: LETTERS.chars().collect(), made: 0, total }
+    Crowd { dice: SmallRng::seed_from_u64(1), audience: None, letters: LETTERS.chars().collect(), made: 0, total }
 }
 
 fn fill(path: &Path, lines: u64) {
@@ -319,11 +333,11 @@ fn measure(database: &Database) {
 
 /// Stores the same in a large history and in one that begins empty, run by run by turns, so that whatever else the
 /// machine does meets both. Their logs are written back beside that, as in the program, and that is counted as well.
-fn compare(large: &Database, folder: &Path, runs: usize, events_a_run: usize) {
+fn compare(large: &Database, folder: &Path, runs: usize, events_a_run: usize, audience: Option<u64>) {
     let beside = tempfile::tempdir_in(folder).expect("a folder on the same disk");
     let empty = Database::open(&beside.path().join("live.db")).expect("a history");
     let both = [&empty, large];
-    let mut crowd = crowd(1_000_000);
+    let mut crowd = Crowd { audience, ..crowd(1_000_000) };
     let (from_ms, mut sent) = (unix_ms(), 0);
     let mut took = [(Duration::ZERO, Duration::ZERO); 2];
     let ended = AtomicBool::new(false);
@@ -362,12 +376,42 @@ fn compare(large: &Database, folder: &Path, runs: usize, events_a_run: usize) {
     for ((_, busy), beside) in took.iter_mut().zip(written_back) {
         *busy += beside;
     }
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / (runs * events_a_run) as f64;
+    say_compared("the program", took, runs * events_a_run);
+    compare_bare(large, &empty, &mut crowd, runs, events_a_run);
+}
+
+/// The same with bare inserts of the chat among it. The sums of both histories know nothing of these.
+fn compare_bare(large: &Database, empty: &Database, crowd: &mut Crowd, runs: usize, events_a_run: usize) {
+    let both = [empty, large].map(|database| bare_rows::connection(database.path()));
+    let mut statements = [bare_rows::prepare(&both[0]), bare_rows::prepare(&both[1])];
+    let mut took = [(Duration::ZERO, Duration::ZERO); 2];
+    let (from_ms, mut sent) = (unix_ms(), 0);
+    for _ in 0..runs {
+        let mut lines = crowd.batch(events_a_run).events;
+        lines.retain(|event| matches!(event.body, Body::Danmaku(_)));
+        for event in &mut lines {
+            event.timestamp_ms = from_ms + sent as i64;
+            event.id = EventId::of(event.timestamp_ms, &["bare", &sent.to_string()]);
+            sent += 1;
+        }
+        for ((database, statement), (wall, busy)) in both.iter().zip(&mut statements).zip(&mut took) {
+            let begun = (Instant::now(), ThreadTime::now());
+            bare_rows::insert(database, statement, lines.iter());
+            *wall += begun.0.elapsed();
+            *busy += begun.1.elapsed();
+        }
+    }
+    say_compared("bare inserts with the original's indexes", took, sent);
+}
+
+/// Says what was measured of an empty history and a large one, wall and busy.
+fn say_compared(what: &str, took: [(Duration, Duration); 2], events: usize) {
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / events as f64;
     for (name, (wall, busy)) in ["empty at first", "large"].iter().zip(took) {
-        say(&format!("{name}: {:.0} µs an event, {:.0} busy", each(wall), each(busy)));
+        say(&format!("{what}, {name}: {:.0} µs an event, {:.0} busy", each(wall), each(busy)));
     }
     let ratio = |of: fn(&(Duration, Duration)) -> Duration| of(&took[0]).as_secs_f64() / of(&took[1]).as_secs_f64();
-    say(&format!("the large one is as fast as {:.2} of the empty one, busy {:.2}", ratio(|t| t.0), ratio(|t| t.1)));
+    say(&format!("{what}: {:.2} as fast in the large one, busy {:.2}", ratio(|t| t.0), ratio(|t| t.1)));
 }
 
 fn back_up(database: &Database, folder: &Path) {

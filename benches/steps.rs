@@ -11,7 +11,6 @@ mod support;
 
 use std::{
     cell::RefCell,
-    path::Path,
     rc::Rc,
     sync::{
         Arc,
@@ -35,11 +34,15 @@ use bilibili_live_monitor::{
 };
 use deadpool_redis::redis;
 use futures_util::StreamExt;
-use rusqlite::{Connection, Statement};
 use serde::Serialize;
 use tokio::{runtime::Runtime, sync::watch};
 
-use support::{Contender, events::events, side_by_side};
+use support::{
+    Contender,
+    bare_rows::{connection, insert, prepare},
+    events::events,
+    side_by_side,
+};
 
 const ROOMS: u64 = 20;
 const ROUNDS: usize = 21;
@@ -123,7 +126,7 @@ fn plain_list(events: &[Arc<Event>]) -> String {
 fn push_frames(runtime: &Runtime) {
     let events = events(0, A_FRAME, ROOMS, NOW_MS);
     let ring = Arc::new(Ring::new(1));
-    let memo = Arc::new(RoomsMemo::new(Audience::Everything));
+    let memo = Arc::new(RoomsMemo::new(Audience::Everything, Arc::default()));
     let filter = Filter::parse("all", "all").expect("a filter");
     let reader = Rc::new(RefCell::new(Reader::new(ring.clone(), memo, filter, None)));
     let (_running, closing) = watch::channel(false);
@@ -245,15 +248,6 @@ fn bare_pipeline(batch: &[Arc<Event>]) -> redis::Pipeline {
     pipeline
 }
 
-/// SQLite as the program uses it.
-fn connection(path: &Path) -> Connection {
-    let connection = Connection::open(path).expect("a database");
-    connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;")
-        .expect("SQLite takes it");
-    connection
-}
-
 fn history() {
     let folder = tempfile::tempdir().expect("a folder");
     let bare_path = folder.path().join("bare.db");
@@ -264,20 +258,21 @@ fn history() {
         bare.execute("INSERT INTO live_data_liveroom (room_id, title, uname) VALUES (?, '', '')", [room])
             .expect("a room");
     }
-    let mut statement = bare.prepare(INSERT).expect("a statement");
+    let mut statement = prepare(&bare);
     let history = Database::open(&folder.path().join("live.db")).expect("a history");
     let (bare_next, next) = (AtomicU64::new(0), AtomicU64::new(0));
     // Made outside the time that is measured.
-    let prepare =
+    let make =
         |next: &AtomicU64| -> Vec<Vec<Arc<Event>>> { (0..=ROUNDS).map(|_| fresh(next, A_TRANSACTION)).collect() };
-    let (mut bare_rounds, mut rounds) = (prepare(&bare_next).into_iter(), prepare(&next).into_iter());
+    let (mut bare_rounds, mut rounds) = (make(&bare_next).into_iter(), make(&next).into_iter());
     side_by_side(
         &format!("event → SQLite, {A_TRANSACTION} chat lines of {ROOMS} rooms to a transaction"),
         A_TRANSACTION,
         ROUNDS,
         &mut [
             Contender::new("one prepared statement", || {
-                insert(&bare, &mut statement, &bare_rounds.next().expect("a round"));
+                let lines = bare_rounds.next().expect("a round");
+                insert(&bare, &mut statement, lines.iter().map(Arc::as_ref));
             }),
             Contender::new("Database::record", || {
                 let events = rounds.next().expect("a round");
@@ -288,37 +283,4 @@ fn history() {
             }),
         ],
     );
-}
-
-const INSERT: &str = "INSERT INTO live_data_danmakudata (event_id, room_id, uid, username, message, timestamp, \
-    medal_name, medal_level, user_level, is_admin, is_vip, received_ms, source, masked, guard_level, lottery) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-/// Binds each event to the statement and runs it, all in one transaction.
-fn insert(database: &Connection, statement: &mut Statement, events: &[Arc<Event>]) {
-    database.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
-    for event in events {
-        let Plain { id, room_id, uid, username, message, medal_name, medal_level, user_level, .. } = plain(event);
-        let time = chrono::DateTime::from_timestamp_millis(event.timestamp_ms).expect("a time");
-        let row = rusqlite::params![
-            id,
-            room_id as i64,
-            uid as i64,
-            username,
-            message,
-            time.format("%Y-%m-%d %H:%M:%S%.f").to_string(),
-            medal_name,
-            medal_level,
-            user_level,
-            false,
-            false,
-            event.received_ms,
-            "live",
-            event.user.masked,
-            0,
-            false
-        ];
-        assert_eq!(statement.execute(row).expect("it is stored"), 1);
-    }
-    database.execute_batch("COMMIT").expect("they are stored");
 }

@@ -72,6 +72,13 @@ struct Row {
     event_id: String,
 }
 
+/// The newest row that was there before.
+#[derive(QueryableByName)]
+struct Last {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
 impl StoredProbe {
     /// Begins to look, at a few hundred of `rate` rows a second.
     pub fn start(database: PathBuf, sent: Arc<Sent>, rate: f64) -> StoredProbe {
@@ -80,7 +87,9 @@ impl StoredProbe {
         let every = (rate / SAMPLES).ceil().max(1.0) as i64;
         let thread = thread::spawn(move || {
             let mut database = SqliteConnection::establish(&database.to_string_lossy()).expect("the history");
-            let (mut latencies, mut last) = (Latencies::default(), 0);
+            let there: Result<Last, _> =
+                sql_query("SELECT coalesce(max(id), 0) AS id FROM live_data_danmakudata").get_result(&mut database);
+            let (mut latencies, mut last) = (Latencies::default(), there.map_or(0, |there| there.id));
             while !told.load(Relaxed) {
                 let rows: Vec<Row> = sql_query(
                     "SELECT id, room_id, event_id FROM live_data_danmakudata WHERE id > ? AND id % ? = 0 ORDER BY id",

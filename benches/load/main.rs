@@ -21,7 +21,12 @@ mod monitor;
 mod rain;
 mod tls;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use bilibili_live_monitor::simulator::{Simulator, SimulatorOptions};
 use clap::Parser;
@@ -59,6 +64,9 @@ struct Options {
     /// Instead of the embedded live store
     #[arg(long, value_name = "redis://…")]
     redis: Option<String>,
+    /// A copy of this history is there already (see the benchmark `history`)
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
     /// Bilibili is reached over TLS
     #[arg(long)]
     tls: bool,
@@ -99,7 +107,7 @@ async fn run(options: &Options) -> bool {
     let way = Way { simulator: &simulator, upstream, certificate: certificate.as_ref(), options };
     let numbers: Vec<u64> = simulator.rooms().iter().map(|room| room.room_id).collect();
 
-    let alone = way.connected(&numbers[..1]).await;
+    let alone = way.connected(&numbers[..1], None).await;
     sleep(Duration::from_secs(3)).await;
     let (memory_of_one, cpu_of_one) = (alone.resident(), alone.cpu());
     drop(alone);
@@ -108,7 +116,7 @@ async fn run(options: &Options) -> bool {
     }
 
     let begun = Instant::now();
-    let mut monitor = way.connected(&numbers).await;
+    let mut monitor = way.connected(&numbers, options.history.as_deref()).await;
     let (took, cpu) = (begun.elapsed(), monitor.cpu());
     let others = (rooms - 1).max(1) as f64;
     say(
@@ -135,8 +143,8 @@ async fn run(options: &Options) -> bool {
     let probe = StoredProbe::start(monitor.database(), sent.clone(), rate);
     let (before, own) = (monitor.cpu(), ProcessTime::now());
     let begun = Instant::now();
-    let watch = watch_memory(&monitor, seconds);
-    let (lines, memory) = tokio::join!(rain::fall(&simulator, &numbers, rate, seconds, &sent), watch);
+    let watch = by_fifths(&monitor, seconds, rate);
+    let (lines, (memory, cpus)) = tokio::join!(rain::fall(&simulator, &numbers, rate, seconds, &sent), watch);
     let achieved = lines as f64 / begun.elapsed().as_secs_f64();
     let ledger = monitor.settled(lines).await;
     let cpu = (monitor.cpu() - before).as_secs_f64();
@@ -150,7 +158,7 @@ async fn run(options: &Options) -> bool {
         &format!("{each:.2} µs an event; the bare loop {base:.2} µs, {:.0} % of it", base / each * 100.0),
     );
     say("CPU of this process", &format!("{:.2} µs an event", own * 1e6 / lines as f64));
-    say("memory under load", &memory.join(", "));
+    say("by fifths of the time", &format!("{} MiB; {} µs CPU an event", memory.join(", "), cpus.join(", ")));
     say("upstream → stored", &probe.stop().to_string());
     let pushed = crowd.close().await;
     say("upstream → browser", &pushed.latency.to_string());
@@ -183,12 +191,12 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// The program, with all of these rooms connected.
-    async fn connected(&self, rooms: &[u64]) -> Monitor {
+    /// The program over a copy of this history, with all of these rooms connected.
+    async fn connected(&self, rooms: &[u64], history: Option<&Path>) -> Monitor {
         let mut args = vec!["--connects-per-second".into(), self.options.connects.to_string()];
         args.extend(self.options.redis.iter().flat_map(|redis| ["--redis".into(), redis.clone()]));
         args.extend(self.certificate.iter().flat_map(|certificate| ["--extra-roots".into(), certificate.roots()]));
-        let monitor = Monitor::start(&self.upstream, rooms, &args).await;
+        let monitor = Monitor::start(&self.upstream, rooms, history, &args).await;
         while self.simulator.rooms_heard() < rooms.len() {
             sleep(Duration::from_millis(50)).await;
         }
@@ -196,14 +204,18 @@ impl Way<'_> {
     }
 }
 
-/// What the program holds at the fifths of the time, MiB.
-async fn watch_memory(monitor: &Monitor, seconds: u64) -> Vec<String> {
-    let mut memory = Vec::new();
-    for fifth in 1..=5 {
-        sleep(Duration::from_secs(seconds) / 5).await;
-        memory.push(format!("{:.0} MiB after {} s", mib(monitor.resident()), seconds * fifth / 5));
+/// What the program holds at the fifths of the time, MiB, and what an event cost in each, µs of CPU.
+async fn by_fifths(monitor: &Monitor, seconds: u64, rate: f64) -> (Vec<String>, Vec<String>) {
+    let (mut memory, mut cpus, mut before) = (Vec::new(), Vec::new(), monitor.cpu());
+    let fifth = Duration::from_secs(seconds) / 5;
+    for _ in 0..5 {
+        sleep(fifth).await;
+        let cpu = monitor.cpu();
+        memory.push(format!("{:.0}", mib(monitor.resident())));
+        cpus.push(format!("{:.1}", (cpu - before).as_secs_f64() * 1e6 / (rate * fifth.as_secs_f64())));
+        before = cpu;
     }
-    memory
+    (memory, cpus)
 }
 
 /// CPU of the bare loop for a message like those that were sent, µs.

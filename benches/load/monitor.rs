@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::{self, File},
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -40,11 +40,15 @@ impl fmt::Display for Ledger {
 }
 
 impl Monitor {
-    /// Starts it with these options, watching these rooms, and waits until it listens.
-    pub async fn start(upstream: &str, rooms: &[u64], args: &[String]) -> Monitor {
+    /// Starts it with these options over a copy of this history, watching these rooms, and waits until it listens.
+    pub async fn start(upstream: &str, rooms: &[u64], history: Option<&Path>, args: &[String]) -> Monitor {
         let folder = tempfile::Builder::new().prefix("blm-load-").tempdir().expect("a temporary folder");
         let config = folder.path().join("config.json");
         fs::write(&config, json!({"room_ids": rooms}).to_string()).expect("a file");
+        if let Some(history) = history {
+            fs::create_dir(folder.path().join("data")).expect("a folder");
+            fs::copy(history, folder.path().join("data/live.db")).expect("a copy of the history");
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_bilibili-live-monitor"));
         command
             .args(["--listen", "127.0.0.1:0", "--upstream", upstream, "--log", "warn", "--data-dir"])

@@ -7,6 +7,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each benchmark uses its part of this")]
 
 pub mod bare;
+pub mod bare_rows;
 pub mod events;
 pub mod messages;
 

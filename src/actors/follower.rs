@@ -135,10 +135,11 @@ async fn copy_some(spec: &FollowerSpec) -> Result<(), StoreError> {
             CrossingContent::Rooms(text) => {
                 let rooms: Vec<(RoomId, Option<RoomSummary>)> =
                     serde_json::from_str(&text).unwrap_or_else(|error| unreadable(&error));
-                for (room, summary) in &rooms {
-                    spec.wall.show(*room, summary.clone());
-                }
-                Copied::Rooms(rooms)
+                let show = |(room, summary)| {
+                    spec.wall.show(room, summary);
+                    room
+                };
+                Copied::Rooms(rooms.into_iter().map(show).collect())
             }
         };
         spec.ring.copy(boot, seq, copied);

@@ -153,10 +153,11 @@ async fn show(spec: &RelaySpec, position: &mut u64, shown: &mut Option<Instant>)
         let Some(last) = found.frames.last().map(|frame| frame.seq) else { return Ok(()) };
         for frame in &found.frames {
             if let Content::Rooms(rooms) = &frame.content {
-                spec.redis.show_rooms(&texts(rooms), false).await?;
+                spec.redis.show_rooms(&texts(&summaries(&spec.wall, rooms)), false).await?;
             }
         }
-        let frames: Vec<CrossingFrame> = found.frames.iter().map(|frame| crossing(ring.boot(), frame)).collect();
+        let crossing = |frame: &Arc<Frame>| crossing(ring.boot(), frame, &spec.wall);
+        let frames: Vec<CrossingFrame> = found.frames.iter().map(crossing).collect();
         spec.redis.push_frames(&frames).await?;
         spec.vitals.handed_on(frames.len() as u64, None);
         *position = last;
@@ -175,14 +176,21 @@ fn texts(rooms: &[(RoomId, Option<RoomSummary>)]) -> Vec<(RoomId, Option<String>
     rooms.iter().map(|(room, summary)| (*room, summary.as_ref().map(text))).collect()
 }
 
-fn crossing(boot: u64, frame: &Frame) -> CrossingFrame {
+/// How these rooms are; none for one that is no longer watched.
+fn summaries(wall: &Wall, rooms: &[RoomId]) -> Vec<(RoomId, Option<RoomSummary>)> {
+    rooms.iter().map(|room| (*room, wall.summary(*room))).collect()
+}
+
+fn crossing(boot: u64, frame: &Frame, wall: &Wall) -> CrossingFrame {
     let content = match &frame.content {
         Content::Events(slices) => {
             let pieces: Vec<&str> =
                 slices.values().flat_map(|slice| &slice.pieces).map(|piece| piece.json.as_ref()).collect();
             CrossingContent::Events(format!("[{}]", pieces.join(",")))
         }
-        Content::Rooms(rooms) => CrossingContent::Rooms(serde_json::to_string(rooms).unwrap_or_default()),
+        Content::Rooms(rooms) => {
+            CrossingContent::Rooms(serde_json::to_string(&summaries(wall, rooms)).unwrap_or_default())
+        }
     };
     CrossingFrame { boot, seq: frame.seq, content }
 }

@@ -21,7 +21,6 @@ use std::{
 use bytestring::ByteString;
 use tokio::sync::watch;
 
-use super::wall::RoomSummary;
 use crate::domain::{Kind, RoomId};
 
 /// One event, serialised once.
@@ -58,8 +57,9 @@ pub struct Frame {
 pub enum Content {
     /// Events, cut by room.
     Events(HashMap<RoomId, Slice>),
-    /// Rooms that changed; `None` for one that is no longer watched.
-    Rooms(Vec<(RoomId, Option<RoomSummary>)>),
+    /// Rooms that changed, or are no longer watched. How they are says the wall: whoever reads this late learns how they
+    /// are by then, and a frame of ten thousand rooms is small.
+    Rooms(Vec<RoomId>),
 }
 
 /// A frame of another ring, on its way here.
@@ -68,7 +68,7 @@ pub enum Copied {
     /// Events; each room's in order of arrival.
     Events(Vec<(RoomId, Piece)>),
     /// See [`Content::Rooms`].
-    Rooms(Vec<(RoomId, Option<RoomSummary>)>),
+    Rooms(Vec<RoomId>),
 }
 
 /// What a reader finds after its position.
@@ -163,14 +163,14 @@ impl Ring {
     }
 
     /// Appends rooms that changed.
-    pub fn push_rooms(&self, rooms: Vec<(RoomId, Option<RoomSummary>)>) {
+    pub fn push_rooms(&self, rooms: Vec<RoomId>) {
         if !rooms.is_empty() {
             self.append_rooms(&mut self.write(), rooms);
         }
     }
 
-    fn append_rooms(&self, inner: &mut Inner, rooms: Vec<(RoomId, Option<RoomSummary>)>) {
-        let size = rooms.len() * SUMMARY_SIZE;
+    fn append_rooms(&self, inner: &mut Inner, rooms: Vec<RoomId>) {
+        let size = size_of_val(rooms.as_slice());
         let before = inner.events;
         self.append(inner, before, Content::Rooms(rooms), size);
     }
@@ -251,8 +251,6 @@ impl Ring {
 
 /// Rough memory of a piece beside its text.
 const PIECE_OVERHEAD: usize = 64;
-/// Rough memory of a summary.
-const SUMMARY_SIZE: usize = 768;
 
 #[cfg(test)]
 mod tests {

@@ -70,7 +70,8 @@ pub struct Wall {
 
 #[derive(Default)]
 struct Inner {
-    cards: BTreeMap<RoomId, Card>,
+    /// Boxed, because a tree keeps up to half of its places empty.
+    cards: BTreeMap<RoomId, Box<Card>>,
     /// Counts changes of what is known about rooms, and of which rooms there are.
     generation: u64,
     /// The generation in which a room came or went.
@@ -110,7 +111,7 @@ impl Wall {
         }
         let generation = inner.next_generation();
         inner.rooms_generation = generation;
-        let card = Card {
+        let card = Box::new(Card {
             info,
             info_generation: generation,
             state: State::Waiting,
@@ -122,7 +123,7 @@ impl Wall {
             totals: RoomTotals::default(),
             rates: Rates::default(),
             gauges: Gauge::default(),
-        };
+        });
         inner.cards.insert(room, card);
         self.mark(room);
     }
@@ -235,7 +236,7 @@ impl Wall {
             return;
         };
         let known = inner.cards.get(&room);
-        let card = Card {
+        let card = Box::new(Card {
             info_generation: known.map_or(0, |known| known.info_generation),
             totals: known.map(|known| known.totals).unwrap_or_default(),
             info: summary.info,
@@ -247,7 +248,7 @@ impl Wall {
             priority: summary.priority,
             rates: summary.rates,
             gauges: summary.gauges,
-        };
+        });
         inner.cards.insert(room, card);
     }
 
@@ -327,12 +328,12 @@ impl Wall {
 
     /// One room.
     pub fn summary(&self, room: RoomId) -> Option<RoomSummary> {
-        self.read().cards.get(&room).map(RoomSummary::from)
+        self.read().cards.get(&room).map(|card| RoomSummary::from(card.as_ref()))
     }
 
     /// All rooms, by number.
     pub fn summaries(&self) -> Vec<RoomSummary> {
-        self.read().cards.values().map(RoomSummary::from).collect()
+        self.read().cards.values().map(|card| RoomSummary::from(card.as_ref())).collect()
     }
 
     /// How many rooms there are.
@@ -345,11 +346,10 @@ impl Wall {
         self.read().cards.keys().copied().collect()
     }
 
-    /// Rooms changed since the last call; those that are gone come without a summary.
-    pub fn take_changed(&self) -> Vec<(RoomId, Option<RoomSummary>)> {
+    /// Rooms changed since the last call; also those that are gone.
+    pub fn take_changed(&self) -> Vec<RoomId> {
         let changed = std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner));
-        let inner = self.read();
-        changed.into_iter().map(|room| (room, inner.cards.get(&room).map(RoomSummary::from))).collect()
+        changed.into_iter().collect()
     }
 
     fn change(&self, room: RoomId, change: impl FnOnce(&mut Card)) {

@@ -326,7 +326,9 @@ impl App {
             error!("stopped: {line}");
         }
         if left.is_empty() {
-            if let Told::ToStop = told {
+            if let Told::ToStop = told
+                && self.ledger.pending() == 0
+            {
                 info!("stopped: nothing is left behind, after {} ms", begun.elapsed().as_millis());
             }
             Outcome::Clean

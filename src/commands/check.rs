@@ -6,6 +6,7 @@
 use std::{fmt::Display, future::Future, path::Path, sync::Arc, time::Duration};
 
 use chrono::DateTime;
+use futures_util::TryFutureExt;
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
@@ -20,7 +21,7 @@ use crate::{
         upkeep::disk_free_bytes,
     },
     supervise::vitals::unix_ms,
-    upstream::{Bilibili, Upstream, tls},
+    upstream::{AskError, Bilibili, Upstream, tls},
 };
 
 /// Whatever takes longer does not work.
@@ -223,9 +224,14 @@ async fn of_bilibili(settings: &Settings) -> Vec<Finding> {
         Err(error) => return vec![bad("Bilibili", error, "see the limits of this user and this machine")],
     };
     let named = settings.rooms.first().copied().unwrap_or(SOME_ROOM);
-    let info = match within("a room", upstream.resolve(named)).await {
+    let mut mend = away;
+    let resolved = upstream.resolve(named).map_err(|error| {
+        mend = unusable(&error).unwrap_or(away);
+        error
+    });
+    let info = match within("a room", resolved).await {
         Ok(info) => info,
-        Err(why) => return vec![warning("room", why, away)],
+        Err(why) => return vec![warning("room", why, mend)],
     };
     let mut findings = vec![good("room", format_args!("{named} is room {} ({})", info.room_id, info.uname))];
     let mut pass = match within("a ticket", upstream.pass(info.room_id)).await {
@@ -248,6 +254,15 @@ async fn of_bilibili(settings: &Settings) -> Vec<Finding> {
     // Nothing was shown, so nothing is to be concluded from it.
     pass.is_done();
     findings
+}
+
+/// What to do about a room of which Bilibili itself says that it cannot be watched.
+fn unusable(error: &AskError) -> Option<&'static str> {
+    match error {
+        AskError::NoSuchRoom(_) => Some("check the number or the link that --rooms names"),
+        AskError::Unusable { .. } => Some("name another room with --rooms"),
+        _ => None,
+    }
 }
 
 /// The answer, or why there is none, in words.

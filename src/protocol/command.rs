@@ -18,7 +18,7 @@ use super::{
     danmaku, gauge, gift, guard,
     guards::GuardMessage,
     ignored, interact,
-    lenient::{Int, Row, Text},
+    lenient::{Glance, Int, Row, Text},
     mend, openplatform, pb, redpocket, room,
     signal::{self, Signal},
     superchat,
@@ -70,7 +70,7 @@ impl fmt::Display for Malformed {
 /// Decodes one message that came in the stream of `arrival.room_id`. A name that was cut in the middle of a
 /// character costs that character, not the message.
 pub fn decode(json: &[u8], arrival: Arrival) -> Decoded {
-    let text = match std::str::from_utf8(json) {
+    let text = match simdutf8::basic::from_utf8(json) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(json),
     };
@@ -198,7 +198,8 @@ fn decode_text(whole: &str, arrival: Arrival, wrapping: u32) -> Decoded {
         Ok(envelope) => envelope,
         Err(error) => return Decoded::Malformed(Malformed::new("", error)),
     };
-    let Some(cmd) = envelope.cmd.and_then(|raw| serde_json::from_str::<Cow<str>>(raw.get()).ok()) else {
+    let text = envelope.cmd.map(RawValue::get).filter(|text| text.starts_with('"'));
+    let Some(Glance::Text(cmd)) = text.and_then(|text| serde_json::from_str(text).ok()) else {
         return match object(envelope.msg) {
             Some(inner) if wrapping > 0 => decode_text(inner, arrival, wrapping - 1),
             _ => Decoded::Malformed(Malformed::new("", "no cmd")),

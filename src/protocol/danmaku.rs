@@ -47,7 +47,7 @@ pub fn decode<'a>(message: &Message<'a>, mut info: Info<'a>) -> Result<Decoded, 
     };
     let body = Body::Danmaku(Danmaku {
         message: text,
-        medal: worn_now.or(worn(medal.name, medal.level)),
+        medal: worn_now.or_else(|| worn(medal.name.into(), medal.level)),
         user_level: level.level.not_negative(),
         guard_level: guard_level.not_negative().unwrap_or(0),
         is_admin: sender.is_admin.is_set(),
@@ -83,7 +83,7 @@ pub struct Info<'a> {
     head: Row<Head<'a>>,
     text: Text,
     sender: Row<Sender>,
-    medal: Row<MedalCells>,
+    medal: Row<MedalCells<'a>>,
     level: Row<Level>,
     guard_level: Int,
     check: Object<Check<'a>>,
@@ -111,7 +111,7 @@ struct Head<'a> {
     hash: Glance<'a>,
     origin: Int,
     emoticon: Object<Emoticon>,
-    more: Object<More>,
+    more: Object<More<'a>>,
 }
 
 impl<'de: 'a, 'a> Cells<'de> for Head<'a> {
@@ -151,12 +151,12 @@ impl<'de> Cells<'de> for Sender {
 }
 
 #[derive(Debug, Default, PartialEq)]
-struct MedalCells {
+struct MedalCells<'a> {
     level: Int,
-    name: Text,
+    name: Glance<'a>,
 }
 
-impl<'de> Cells<'de> for MedalCells {
+impl<'de: 'a, 'a> Cells<'de> for MedalCells<'a> {
     fn read<A: SeqAccess<'de>>(&mut self, at: usize, row: &mut A) -> Result<bool, A::Error> {
         match at {
             0 => cell(row, &mut self.level),
@@ -196,9 +196,10 @@ struct Check<'a> {
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
-struct More {
+struct More<'a> {
     extra: Embedded<Extra>,
-    user: Object<UserInfo>,
+    #[serde(borrow)]
+    user: Object<UserInfo<Glance<'a>>>,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]

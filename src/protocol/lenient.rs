@@ -93,7 +93,12 @@ impl Text {
 
     /// This text unless it is missing or empty, else the other.
     pub fn or(self, other: Text) -> Text {
-        if self.0.as_deref().is_some_and(|text| !text.is_empty()) { self } else { Text(other.0.or(self.0)) }
+        self.or_else(|| other)
+    }
+
+    /// The same, where the other need not be made if it is not wanted.
+    pub fn or_else(self, other: impl FnOnce() -> Text) -> Text {
+        if self.0.as_deref().is_some_and(|text| !text.is_empty()) { self } else { Text(other().0.or(self.0)) }
     }
 }
 

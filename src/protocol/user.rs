@@ -10,24 +10,25 @@ use serde::Deserialize;
 use super::lenient::{Int, Object, Text};
 use crate::domain::{Medal, Uid, User};
 
-/// `uinfo` and its relatives, as far as we read it.
+/// `uinfo` and its relatives, as far as we read it. The name, which most messages say in fields of their own as well, is
+/// read as `N`: borrowed where it pays.
 #[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct UserInfo {
+#[serde(default, bound(deserialize = "N: Default + Deserialize<'de>"))]
+pub struct UserInfo<N = Text> {
     /// The number; 0 when masked.
     pub uid: Int,
     /// Name and picture.
-    pub base: Object<Base>,
+    pub base: Object<Base<N>>,
     /// The badge worn.
     pub medal: Object<WornMedal>,
 }
 
 /// The part of a user object that names the user.
 #[derive(Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Base {
+#[serde(default, bound(deserialize = "N: Default + Deserialize<'de>"))]
+pub struct Base<N> {
     /// The name.
-    pub name: Text,
+    pub name: N,
 }
 
 /// The badge in a user object.
@@ -52,13 +53,13 @@ pub struct OldMedal {
     level: Int,
 }
 
-impl UserInfo {
+impl<N: Default + Into<Text>> UserInfo<N> {
     /// Who this is, where the message's own fields for it may be filled or empty. The number and the name are from one
     /// place: there are messages that hide both in their own fields and tell them in the object.
     pub fn user(self, uid: Int, username: Text) -> (User, Option<Medal>) {
         let name = self.base.or_default().name;
-        let username =
-            if uid.is_set() || !self.uid.is_set() { username.or(name) } else { name.or(username) }.or_empty();
+        let own_first = uid.is_set() || !self.uid.is_set();
+        let username = if own_first { username.or_else(|| name.into()) } else { name.into().or(username) }.or_empty();
         let uid = uid.or(self.uid).positive().and_then(|uid| u64::try_from(uid).ok()).unwrap_or(0);
         let medal = self.medal.or_default();
         (User { uid: Uid(uid), username, masked: uid == 0, alias: None }, worn(medal.name, medal.level))
@@ -94,7 +95,7 @@ mod tests {
     fn number_and_name_are_from_one_place() {
         let object = |uid: i64, name: &str| UserInfo {
             uid: Int(Some(uid)),
-            base: Object(Some(Base { name: name.into() })),
+            base: Object(Some(Base { name: Text::from(name) })),
             medal: Object::default(),
         };
         for (uid, name, info, expected) in [

@@ -63,6 +63,9 @@ pub enum CopyError {
     /// There is nothing to copy.
     #[error("there is no file {0:?}: check the path")]
     NotThere(PathBuf),
+    /// There is nowhere to put it.
+    #[error("there is no folder {0:?}: make it, or give another path")]
+    NoFolder(PathBuf),
     /// The file would be overwritten.
     #[error("{0:?} is there already: give another name, or --force to replace it")]
     There(PathBuf),
@@ -173,6 +176,9 @@ pub fn back_up(database: &Path, file: &Path, force: bool) -> Result<Copy, CopyEr
         if !force {
             return Err(CopyError::There(file.to_path_buf()));
         }
+    }
+    if let Some(folder) = folder_of(file).filter(|folder| !folder.is_dir()) {
+        return Err(CopyError::NoFolder(folder.to_path_buf()));
     }
     // Nobody replaces the file meanwhile.
     let _lock = DatabaseLock::shared(database).map_err(|error| held(error, database))?;
@@ -290,7 +296,9 @@ fn examine(path: &Path, question: &str) -> Result<Copy, CopyError> {
     }
     let rows = each_table(&mut connection, |table| format!("SELECT count(*) AS n FROM {table}"))
         .map_err(sqlite_error(path, "count its rows"))?;
-    let bytes = fs::metadata(path).map_err(file_error(path))?.len();
+    // What was stored last is in the log, while a program uses it.
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
+    let bytes = fs::metadata(path).map_err(file_error(path))?.len() + log;
     Ok(Copy { path: path.to_path_buf(), bytes, rows })
 }
 
@@ -335,6 +343,11 @@ fn held(error: TryLockError, database: &Path) -> CopyError {
     }
 }
 
+/// The folder that a path names; none for a bare name.
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty())
+}
+
 fn remove(path: &Path) -> Result<(), CopyError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path)(error)),
@@ -346,7 +359,7 @@ fn remove(path: &Path) -> Result<(), CopyError> {
 fn settle(finished: &Path, name: &Path) -> Result<(), CopyError> {
     File::open(finished).and_then(|file| file.sync_all()).map_err(file_error(finished))?;
     fs::rename(finished, name).map_err(file_error(name))?;
-    let folder = name.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(name).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(file_error(folder))
 }
 

@@ -59,7 +59,8 @@ fn a_backup_replaces_a_file_only_when_forced_and_never_the_history() {
     assert!(matches!(back_up(database.path(), database.path(), true), Err(CopyError::Itself(_))));
     let nowhere = folder.path().join("nowhere.db");
     assert!(matches!(back_up(&nowhere, &file, true), Err(CopyError::NotThere(_))));
-    assert!(back_up(database.path(), &folder.path().join("no/folder/copy.db"), false).is_err());
+    let homeless = back_up(database.path(), &folder.path().join("no/folder/copy.db"), false);
+    assert!(matches!(homeless, Err(CopyError::NoFolder(_))), "{homeless:?}");
 }
 
 #[test]

@@ -236,18 +236,6 @@ pub(super) fn totals() -> RoomTotals {
 }
 
 #[tokio::test]
-async fn the_embedded_store_shows_what_was_published() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(folder.path()).unwrap();
-    store.put_room(&info()).await.unwrap();
-    store.put_totals(info().room_id, &totals()).await.unwrap();
-    store.put_active(&[info().room_id]).await.unwrap();
-    assert_eq!(store.published_room(info().room_id), Some(info()));
-    assert_eq!(store.published_totals(info().room_id), Some(totals()));
-    assert_eq!(store.published_active(), [info().room_id]);
-}
-
-#[tokio::test]
 async fn more_than_fits_into_memory_is_read_from_the_spool() {
     let folder = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(folder.path()).unwrap();

@@ -36,13 +36,10 @@ pub struct EmbeddedStore {
     hot: Arc<Mutex<Hot>>,
 }
 
-/// What other programs would read in Redis.
+/// The recent events of each room.
 #[derive(Default)]
 struct Hot {
     recent: HashMap<RoomId, Recent>,
-    infos: HashMap<RoomId, RoomInfo>,
-    totals: HashMap<RoomId, RoomTotals>,
-    active: Vec<RoomId>,
 }
 
 /// Newest last.
@@ -82,21 +79,6 @@ impl EmbeddedStore {
 
     fn hot(&self) -> MutexGuard<'_, Hot> {
         self.hot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What was last published about a room.
-    pub fn published_room(&self, room: RoomId) -> Option<RoomInfo> {
-        self.hot().infos.get(&room).cloned()
-    }
-
-    /// The totals last published for a room.
-    pub fn published_totals(&self, room: RoomId) -> Option<RoomTotals> {
-        self.hot().totals.get(&room).copied()
-    }
-
-    /// The rooms last published as monitored.
-    pub fn published_active(&self) -> Vec<RoomId> {
-        self.hot().active.clone()
     }
 }
 
@@ -155,18 +137,17 @@ impl LiveStore for EmbeddedStore {
         Ok(events.iter().rev().take(limit).map(|event| Event::clone(event)).collect())
     }
 
-    async fn put_room(&self, info: &RoomInfo) -> Result<(), StoreError> {
-        self.hot().infos.insert(info.room_id, info.clone());
+    // What is published is for other programs; this store has none, and pages ask the wall.
+
+    async fn put_room(&self, _: &RoomInfo) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn put_totals(&self, room: RoomId, totals: &RoomTotals) -> Result<(), StoreError> {
-        self.hot().totals.insert(room, *totals);
+    async fn put_totals(&self, _: RoomId, _: &RoomTotals) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn put_active(&self, rooms: &[RoomId]) -> Result<(), StoreError> {
-        self.hot().active = rooms.to_vec();
+    async fn put_active(&self, _: &[RoomId]) -> Result<(), StoreError> {
         Ok(())
     }
 

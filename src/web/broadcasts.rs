@@ -40,8 +40,8 @@ pub const COMPARED_MIN: usize = 3;
 const RECEIVED_MIN: f64 = 0.9;
 /// Minutes of one list: two weeks on air.
 const MINUTES_READ: usize = 14 * 24 * 60;
-/// Rows that are read to count people in one look: a third of a second.
-const ROWS_READ: i64 = 100_000;
+/// Rows that are read to count people in one look: some 100 ms, so that a room's page stays below 200.
+const ROWS_READ: i64 = 60_000;
 /// What is stored this long after a broadcast is all of it.
 const SETTLED_MS: i64 = 10 * MINUTE_MS;
 /// Counts that are kept.

@@ -181,7 +181,8 @@ impl Site {
         let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
-        let memo = [Audience::Everything, Audience::Public].map(|audience| Arc::new(push::RoomsMemo::new(audience)));
+        let memo = [Audience::Everything, Audience::Public]
+            .map(|audience| Arc::new(push::RoomsMemo::new(audience, web.wall.clone())));
         let (health, today, charts) = (health::Memo::default(), today::Memo::default(), charts::Memo::default());
         let disk = machine::DiskWatch::new(web.database.clone());
         Ok(Data::new(Site {

@@ -144,50 +144,46 @@ pub struct Message {
     pub events: u64,
 }
 
-/// Summaries that were serialised for the newest `rooms` frame, so that a thousand sessions do it once.
+/// Summaries that were serialised for the newest `rooms` frame: once for a thousand sessions, and only those of rooms that
+/// one of them watches.
 pub struct RoomsMemo {
     audience: Audience,
-    newest: Mutex<Option<(u64, Arc<RoomTexts>)>>,
+    wall: Arc<Wall>,
+    newest: Mutex<(u64, RoomTexts)>,
 }
 
-type RoomTexts = Vec<(RoomId, String)>;
+type RoomTexts = HashMap<RoomId, String>;
 
 impl RoomsMemo {
     /// Nothing yet; readers with this memo are of that audience.
-    pub fn new(audience: Audience) -> RoomsMemo {
-        RoomsMemo { audience, newest: Mutex::default() }
+    pub fn new(audience: Audience, wall: Arc<Wall>) -> RoomsMemo {
+        RoomsMemo { audience, wall, newest: Mutex::default() }
     }
 
-    fn text(&self, summary: &RoomSummary) -> String {
-        match self.audience {
+    fn text(&self, room: RoomId) -> String {
+        match (self.wall.summary(room), self.audience) {
+            (None, _) => json!({"room_id": room, "removed": true}).to_string(),
             // Straight to text: most sites are open, and every room that changed comes by here each second.
-            Audience::Everything => serde_json::to_string(summary).expect("plain fields under names"),
-            Audience::Public => self.audience.view(json!(summary)).to_string(),
+            (Some(room), Audience::Everything) => serde_json::to_string(&room).expect("plain fields under names"),
+            (Some(room), Audience::Public) => self.audience.view(json!(room)).to_string(),
         }
     }
 
-    fn texts(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Arc<RoomTexts> {
-        let mut memo = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = memo.as_ref().map_or(0, |(for_seq, _)| *for_seq);
-        if let Some((for_seq, texts)) = &*memo
-            && *for_seq == seq
-        {
-            return texts.clone();
+    /// How these rooms of the frame `seq` are, with commas between them.
+    fn texts(&self, seq: u64, rooms: impl Iterator<Item = RoomId>) -> String {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut older = RoomTexts::new();
+        if seq > newest.0 {
+            *newest = (seq, RoomTexts::new());
         }
-        let texts: RoomTexts = rooms
-            .iter()
-            .map(|(room, summary)| {
-                let text = match summary {
-                    Some(summary) => self.text(summary),
-                    None => json!({"room_id": room, "removed": true}).to_string(),
-                };
-                (*room, text)
-            })
-            .collect();
-        let texts = Arc::new(texts);
         // Who reads old frames does not make the others serialise the newest again.
-        if seq > newest {
-            *memo = Some((seq, texts.clone()));
+        let known = if seq == newest.0 { &mut newest.1 } else { &mut older };
+        let mut texts = String::new();
+        for room in rooms {
+            if !texts.is_empty() {
+                texts.push(',');
+            }
+            texts.push_str(known.entry(room).or_insert_with(|| self.text(room)));
         }
         texts
     }
@@ -390,12 +386,10 @@ impl Reader {
         Some(Message { text, cursor, events })
     }
 
-    fn rooms(&self, seq: u64, rooms: &[(RoomId, Option<RoomSummary>)]) -> Option<Message> {
-        let texts = self.memo.texts(seq, rooms);
-        let wanted: Vec<&str> =
-            texts.iter().filter(|(room, _)| self.filter.wants_room(*room)).map(|(_, text)| text.as_str()).collect();
-        let text = format!("{{\"type\":\"rooms\",\"rooms\":[{}]}}", wanted.join(","));
-        (!wanted.is_empty()).then(|| Message { text, cursor: self.cursor(), events: 0 })
+    fn rooms(&self, seq: u64, rooms: &[RoomId]) -> Option<Message> {
+        let texts = self.memo.texts(seq, rooms.iter().copied().filter(|room| self.filter.wants_room(*room)));
+        let text = format!("{{\"type\":\"rooms\",\"rooms\":[{texts}]}}");
+        (!texts.is_empty()).then(|| Message { text, cursor: self.cursor(), events: 0 })
     }
 
     /// `skipped` is null when nobody can know: the cursor was of another run of the program.

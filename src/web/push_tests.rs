@@ -3,7 +3,10 @@
 use futures_util::{FutureExt, StreamExt};
 
 use super::*;
-use crate::actors::ring::{Copied, Piece};
+use crate::{
+    actors::ring::{Copied, Piece},
+    domain::RoomInfo,
+};
 
 fn push(ring: &Ring, room: u64, kind: Kind, text: &str) {
     ring.push_events(vec![(RoomId(room), Piece { kind, json: format!("\"{text}\"").into() })]);
@@ -23,7 +26,7 @@ fn texts(reader: &mut Reader) -> Vec<Value> {
 fn reader(ring: &Arc<Ring>, rooms: &str, kinds: &str, after: Option<&str>) -> Reader {
     Reader::new(
         ring.clone(),
-        Arc::new(RoomsMemo::new(Audience::Everything)),
+        Arc::new(RoomsMemo::new(Audience::Everything, Arc::default())),
         Filter::parse(rooms, kinds).expect("a filter"),
         after,
     )
@@ -178,4 +181,25 @@ fn a_cursor_with_an_absurd_count_does_no_harm() {
     push(&ring, 1, Kind::Danmaku, "a");
     let mut reader = reader(&ring, "all", "", Some("7-0.18446744073709551615.0"));
     assert_eq!(texts(&mut reader)[0]["events"], json!(["a"]));
+}
+
+#[test]
+fn a_room_that_changed_is_told_to_who_watches_it_as_it_is_by_then() {
+    let (ring, wall) = (Arc::new(Ring::new(7)), Arc::new(Wall::default()));
+    wall.put(RoomInfo::unknown(RoomId(1)));
+    wall.put(RoomInfo::unknown(RoomId(2)));
+    let memo = Arc::new(RoomsMemo::new(Audience::Everything, wall.clone()));
+    let reader = |rooms| {
+        let filter = Filter::parse(rooms, "").expect("a filter");
+        Reader::new(ring.clone(), memo.clone(), filter, None)
+    };
+    let (mut one, mut all, mut none) = (reader("1"), reader("all"), reader("3"));
+    ring.push_rooms(wall.take_changed());
+    wall.learn(RoomId(1), |info| info.title = "晚安".into());
+    wall.remove(RoomId(2));
+    let got = texts(&mut all);
+    let rooms = got[0]["rooms"].as_array().expect("rooms");
+    assert_eq!((&rooms[0]["title"], &rooms[1]), (&json!("晚安"), &json!({"room_id": 2, "removed": true})));
+    assert_eq!(texts(&mut one)[0]["rooms"], json!([rooms[0]]));
+    assert_eq!(texts(&mut none), [] as [Value; 0]);
 }

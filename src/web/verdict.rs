@@ -85,8 +85,11 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
     });
     let full = lanes.iter().filter(|lane| lane.depth as f64 > lane.capacity as f64 * LANE_FULL).count();
     let late = threads.iter().filter(|thread| thread.pulse.lag_worst_ms > THREAD_LATE_MS).count();
-    let history_waits = count(&|actor| actor.kind == "sync" && actor.state == State::Backoff) > 0;
     let away = figures.outbox.filter(|outbox| outbox.away_ms.is_some());
+    // What rests it is no death: Redis, which has nothing for it to read, or else SQLite.
+    let sync_rests = count(&|actor| actor.kind == "sync" && actor.state == State::Backoff) > 0;
+    let history_waits = sync_rests && away.is_none();
+    let is_restarting = |actor: &Reading| is_core(&actor.kind) && actor.kind != "sync" && actor.state == State::Backoff;
     let nearly_full = away.filter(|outbox| outbox.bytes as f64 > outbox.capacity as f64 * OUTBOX_FULL);
     let all = [
         ("live_store_silent", u64::from(figures.live_store_silent), true),
@@ -102,7 +105,7 @@ pub fn findings(figures: &Figures<'_>) -> Vec<Finding> {
         ("thread_silent", threads.iter().filter(|thread| !thread.pulse.is_alive).count() as u64, true),
         ("ledger_unbalanced", u64::from(!ledger.balanced), true),
         ("durable_dropped", durable_shed, true),
-        ("core_actor_restarting", count(&|actor| is_core(&actor.kind) && actor.state == State::Backoff), false),
+        ("core_actor_restarting", count(&is_restarting), false),
         ("redis_away", away.map_or(0, |outbox| outbox.waiting.max(1)), false),
         ("history_waits", if history_waits { ledger.total.pending.max(1) } else { 0 }, false),
         ("storm", figures.storm.map_or(0, |storm| storm.deaths), false),
@@ -208,6 +211,8 @@ mod tests {
         let some_thinned = Rooms { receiving: 7, off_air: 2, thinned: 1, ..good };
         let stuck = [actor("room", State::Live, Doing::Decoding, 9000), actor("sync", State::Running, Doing::Idle, 0)];
         let core_stuck = [actor("sync", State::Running, Doing::WaitingForSqlite, 20_000)];
+        let core_restarting = [actor("broadcast", State::Backoff, Doing::Idle, 0)];
+        let sync_rests = [actor("sync", State::Backoff, Doing::Idle, 0)];
         let core_down = [actor("sync", State::Failed, Doing::Idle, 0)];
         let away = OutboxReading {
             waiting: 5,
@@ -226,6 +231,9 @@ mod tests {
             (Figures { actors: &stuck, ..base() }, "degraded room_stuck"),
             (Figures { actors: &core_stuck, ..base() }, "failing core_actor_stuck"),
             (Figures { actors: &core_down, ..base() }, "failing core_actor_down"),
+            (Figures { actors: &core_restarting, ..base() }, "degraded core_actor_restarting"),
+            (Figures { actors: &sync_rests, ..base() }, "degraded history_waits"),
+            (Figures { actors: &sync_rests, outbox: Some(&away), ..base() }, "degraded redis_away"),
             (Figures { threads: &[thread(false, 0.0)], ..base() }, "failing thread_silent"),
             (Figures { threads: &[thread(true, 1500.0)], ..base() }, "degraded thread_late"),
             (Figures { lanes: &[lane(76, &[("danmaku", 3)])], ..base() }, "degraded lane_full"),

@@ -178,6 +178,10 @@ async fn what_check_finds_wrong_it_says_how_to_mend() {
     assert_eq!((status, &found["verdict"]), (Some(1), &json!("bad")));
     assert!(found["mend"].as_str().is_some_and(|mend| mend.contains("--data-dir")), "{found}");
 
+    let (status, found) = finding(&Setup::watching(&fake, &[41]), &[], "room");
+    assert_eq!((status, &found["verdict"]), (Some(0), &json!("warning")), "the others are received: {found}");
+    assert!(found["mend"].as_str().is_some_and(|mend| mend.contains("--rooms")), "{found}");
+
     // Bilibili away: the history can be read, so it is a warning, with a way out.
     let upstream = format!("http://127.0.0.1:{}", nobody());
     let without = Setup::new().with(&["--upstream", &upstream, "--rooms", "41"]);

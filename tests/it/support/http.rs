@@ -78,7 +78,7 @@ pub async fn answer(request: HttpRequest, world: Data<World>) -> HttpResponse {
                 .rooms
                 .values()
                 .filter(|room| asked.contains(&room.uid))
-                .map(|room| (room.uid.to_string(), room_status(room)))
+                .map(|room| (room.uid.to_string(), room_status(room, &state.url)))
                 .collect();
             // As PHP does it: nothing is an empty list.
             reply(0, if rooms.is_empty() { json!([]) } else { json!(rooms) })
@@ -186,12 +186,12 @@ fn find(state: &State, id: Option<u64>) -> Option<&Room> {
 }
 
 /// One room in the answer for many; its numbers are now numbers, now text.
-fn room_status(room: &Room) -> Value {
+fn room_status(room: &Room, url: &str) -> Value {
     json!({"title": room.title, "room_id": room.room_id, "uid": room.uid.to_string(), "online": 10,
         "live_time": if room.live_status == 1 { room.live_time } else { 0 }, "live_status": room.live_status,
         "short_id": room.short_id, "area": 1, "area_name": "旧分区", "area_v2_id": 371, "area_v2_name": room.area_name,
-        "area_v2_parent_id": 9, "area_v2_parent_name": "虚拟主播", "uname": room.uname, "face": "", "tag_name": "",
-        "tags": "", "cover_from_user": "", "keyframe": "", "lock_till": "0000-00-00 00:00:00",
+        "area_v2_parent_id": 9, "area_v2_parent_name": "虚拟主播", "uname": room.uname,
+        "face": format!("{url}/bfs/face/{}.png", room.uid), "tag_name": "", "tags": "", "cover_from_user": "", "keyframe": "", "lock_till": "0000-00-00 00:00:00",
         "hidden_till": "0000-00-00 00:00:00", "broadcast_type": 0})
 }
 
