@@ -322,6 +322,11 @@ impl App {
             web.stop(by(9)).await;
         }
         left.extend(self.lost().await);
+        if self.role.syncs()
+            && let Err(error) = self.database.run(|database| database.finish_log()).await
+        {
+            warn!("stopped: the log of the history stays beside it, and is read at the next start: {error}");
+        }
         for line in &left {
             error!("stopped: {line}");
         }

@@ -182,9 +182,18 @@ impl Database {
     /// Writes the log back and, when it has grown beyond [`LOG_KEPT`], cuts it off. False when a reader
     /// kept that from being done; the next call tries again.
     pub fn checkpoint(&self) -> Result<bool, QueryError> {
+        self.cut_off(LOG_KEPT)
+    }
+
+    /// Leaves no log, as far as nobody else reads: what was closed is one file, which may be copied.
+    pub fn finish_log(&self) -> Result<bool, QueryError> {
+        self.cut_off(0)
+    }
+
+    fn cut_off(&self, kept: u64) -> Result<bool, QueryError> {
         let mut writer = self.writer()?;
         let mut done = ask(&mut writer, "PASSIVE", BUSY_TIMEOUT_MS);
-        if self.bytes_of("-wal") > LOG_KEPT {
+        if self.bytes_of("-wal") > kept {
             done = done.and_then(|_| ask(&mut writer, "TRUNCATE", LOG_PATIENCE_MS));
         }
         done.map_err(failed("write the log back"))

@@ -80,6 +80,9 @@ async fn sigterm_during_load(first: u64, options: &[&str]) {
     }
     let status = monitor.ended().await;
     assert_eq!(status.code(), Some(0), "stopped cleanly");
+    let log = monitor.setup().database().with_extension("db-wal");
+    let left = std::fs::metadata(log).map_or(0, |log| log.len());
+    assert_eq!(left, 0, "a closed history is one file, which may be copied");
     for room in ids {
         assert_eq!(fake.goodbyes(room), 1, "room {room} was left politely");
         let delivered = fake.delivered(room);
