@@ -52,7 +52,8 @@ const dayForm = china({ month: "2-digit", day: "2-digit" });
 export const clock = (ms) => (ms > 0 ? clockForm.format(ms) : "–");
 export const moment = (ms) => (ms > 0 ? momentForm.format(ms) : "–");
 export const hourMinute = (ms) => hmForm.format(ms);
-export const monthDay = (ms) => dayForm.format(ms);
+/** 11-25, as in the moments of the pages; the form's own way of writing it is another one. */
+export const monthDay = (ms) => { const parts = Object.fromEntries(dayForm.formatToParts(ms).map(({ type, value }) => [type, value])); return `${parts.month}-${parts.day}`; };
 
 export function lasting(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -173,8 +173,9 @@ pub fn courses(database: &Database, room: &RoomInfo, now_ms: i64) -> Result<Vec<
     let told = database.begins_and_ends(id, now_ms - DAYS * DAY_MS, SAID)?;
     let (mut all, mut read) = (Vec::new(), 0);
     for of in broadcasts(&told, room, now_ms).into_iter().take(LISTED) {
-        let first_ms = Step::Minute.start_of(of.from_ms);
         let to_ms = of.to_ms.unwrap_or(now_ms).min(now_ms).max(of.from_ms);
+        // A begin comes from upstream, and may be that of a clock that was never set.
+        let first_ms = Step::Minute.start_of(of.from_ms.max(to_ms - DAYS * DAY_MS));
         let length = usize::try_from((to_ms - first_ms + MINUTE_MS - 1) / MINUTE_MS).unwrap_or(0).max(1);
         read += length;
         if read > MINUTES_READ && !all.is_empty() {
@@ -365,6 +366,17 @@ pub(crate) mod tests {
                 ("total_gold", 120_000, Some(50))
             ]
         );
+    }
+
+    #[test]
+    fn a_broadcast_that_is_said_to_run_since_1970_costs_no_more_than_what_is_told_of_any() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::open(&folder.path().join("live.db")).expect("opened");
+        let mut room = RoomInfo::unknown(RoomId(1));
+        (room.status, room.live_since_ms) = (LiveStatus::Live, Some(1000));
+        let courses = courses(&database, &room, T0).expect("read");
+        assert_eq!((courses.len(), courses[0].of.from_ms), (1, 1000));
+        assert_eq!(courses[0].minutes.len() as i64, DAYS * 24 * 60);
     }
 
     #[test]

@@ -45,10 +45,10 @@ async fn rooms_are_chosen_and_grouped_in_place_and_the_address_brings_the_same_w
     };
     browser.run(&choose("group", "state")).await;
     browser.run(&choose("sort", "name")).await;
-    let grouped = json!(["Live 2", alpha, third, "Off air 1", off]);
+    let grouped = json!(["On air 2", alpha, third, "Off air 1", off]);
     assert_eq!(browser.eval(SHOWN).await, grouped);
     browser.run(&choose("find", "alph")).await;
-    assert_eq!(browser.eval(SHOWN).await, json!(["Live 1", alpha]));
+    assert_eq!(browser.eval(SHOWN).await, json!(["On air 1", alpha]));
     assert_eq!(browser.eval("document.getElementById('shown').textContent").await, "1 / 3");
     browser.run(&choose("show", "off")).await;
     assert_eq!(browser.eval(SHOWN).await, json!([]));

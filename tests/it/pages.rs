@@ -9,8 +9,11 @@ use crate::support::{
     axe,
     browser::Browser,
     eventually,
-    fake::FakeBilibili,
+    fake::{FakeBilibili, Room, unix_ms},
     monitor::{Monitor, Setup},
+    packet::Packing,
+    past,
+    story::Story,
 };
 
 /// A page: its name in file names, its address, and whether it lives by push.
@@ -140,5 +143,32 @@ async fn the_pages_of_a_first_start_say_what_to_do_and_are_as_accessible_and_cle
     browser.goto("/live/").await;
     assert_eq!(browser.eval("!!document.querySelector('main a[href=\"/live/admin/#add\"]')").await, true);
     let wrong = walk(&browser, first_pages()).await;
+    assert!(wrong.is_empty(), "{} complaints\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_room_with_a_past_is_as_accessible_and_clean_with_all_that_is_said_of_it() {
+    let mut room = Room::new(92_008_701, Packing::Brotli);
+    room.live_time = unix_ms() / 1000 - 2400;
+    let fake = FakeBilibili::start([room.clone()]);
+    let monitor = Setup::watching(&fake, &[room.room_id]).start().await;
+    fake.wait_for(&[room.room_id], 1).await;
+    past::write(&monitor.setup().database(), room.room_id);
+    let mut story = Story::empty(&room);
+    (0..4).for_each(|round| story.round(round));
+    fake.send(room.room_id, &story.messages);
+    eventually("what is said now is stored", async || {
+        if monitor.rows("id", "live_data_guard").len() == 4 { Ok(()) } else { Err("not yet".to_owned()) }
+    })
+    .await;
+    let browser = Browser::open(monitor.url()).await;
+    let number = room.room_id;
+    let pages = vec![
+        page("past-room", &format!("/live/room/{number}/"), true),
+        page("past-charts", &format!("/live/charts/?room={number}&span=2h"), true),
+        page("past-week", &format!("/live/charts/?room={number}&span=7d"), true),
+        page("past-grouped", "/live/?group=state&sort=name", true),
+    ];
+    let wrong = walk(&browser, pages).await;
     assert!(wrong.is_empty(), "{} complaints\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -14,7 +14,8 @@ use utoipa::{
     IntoParams, Modify, OpenApi, ToSchema,
     openapi::{
         Components, Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
-        path::{Operation, PathItem},
+        path::{Operation, Parameter, PathItem},
+        schema::{Schema, Type},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -207,6 +208,11 @@ impl Modify for Everywhere {
         for (path, item) in &mut api.paths.paths {
             for operation in operations_mut(item) {
                 refusals(path, operation);
+                for parameter in operation.parameters.iter_mut().flatten() {
+                    if let RefOr::T(parameter) = parameter {
+                        sharpen(parameter);
+                    }
+                }
             }
         }
     }
@@ -214,6 +220,29 @@ impl Modify for Everywhere {
 
 fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten()
+}
+
+/// A moment: unix ms, ISO 8601, the cursor of an answer, or nothing, as if it were absent. Not quite all that is read (`params`), and nothing that is not.
+const MOMENT: &str = "^(|[0-9]{1,14}|(19[89][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])\
+    (T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-]0[0-9]:00)?)?|0[0-6][0-9A-HJKMNP-TV-Z]{24})$";
+
+/// Says of a parameter what is read there, where its type does not.
+fn sharpen(parameter: &mut Parameter) {
+    let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema else { return };
+    let one_of: &[&str] = match parameter.name.as_str() {
+        "from" | "to" | "before" | "since" | "cursor" => {
+            (schema.schema_type, schema.pattern) = (Type::String.into(), Some(MOMENT.to_owned()));
+            return;
+        }
+        "status" => &["all", "live", "offline"],
+        "sort" => &["danmaku", "gifts", "income", "updated"],
+        "step" => &["minute", "hour", "day"],
+        "format" => &["csv", "ndjson", "xlsx", "xml"],
+        _ => return,
+    };
+    schema.schema_type = Type::String.into();
+    // Nothing is as if the parameter were absent.
+    schema.enum_values = Some(one_of.iter().chain(&[""]).map(|value| json!(value)).collect());
 }
 
 fn refusals(path: &str, operation: &mut Operation) {

@@ -29,8 +29,8 @@ pub fn text<'a>(params: &'a HashMap<String, String>, name: &str) -> Option<&'a s
 /// `limit`, from 1 to [`PAGE_MAX`].
 pub fn limit(params: &HashMap<String, String>) -> Result<usize, Refusal> {
     let Some(value) = text(params, "limit") else { return Ok(PAGE_DEFAULT) };
-    match value.parse() {
-        Ok(limit) if limit > 0 => Ok(PAGE_MAX.min(limit)),
+    match value.parse::<i64>() {
+        Ok(limit) if limit > 0 => Ok(usize::try_from(limit).unwrap_or(PAGE_MAX).min(PAGE_MAX)),
         _ => Err(Refusal::bad_parameter(format!("limit: {value:?} is not a number from 1 to {PAGE_MAX}"))),
     }
 }
@@ -48,8 +48,13 @@ pub fn page(params: &HashMap<String, String>) -> Result<Page, Refusal> {
 /// `q` and `uid`, in a room or in all.
 pub fn filter(params: &HashMap<String, String>, room: Option<RoomId>) -> Result<Filter, Refusal> {
     let uid = text(params, "uid")
-        .map(|uid| uid.parse().map(Uid).map_err(|_| Refusal::bad_parameter(format!("uid: {uid:?} is not a number"))));
+        .map(|uid| number(uid).map(Uid).ok_or_else(|| Refusal::bad_parameter(format!("uid: {uid:?} is not a number"))));
     Ok(Filter { room, q: text(params, "q").map(|q| q.chars().take(200).collect()), uid: uid.transpose()? })
+}
+
+/// A number as the description has them: what 63 bits hold.
+pub fn number(value: &str) -> Option<u64> {
+    value.parse().ok().filter(|number| i64::try_from(*number).is_ok())
 }
 
 /// Whether what is asked for could tell who wrote something: by number, or by a text that is looked for in names.
@@ -121,7 +126,14 @@ mod tests {
 
     #[test]
     fn limits_have_bounds() {
-        for (value, expected) in [("", Some(50)), ("7", Some(7)), ("99999", Some(1000)), ("0", None), ("-1", None)] {
+        for (value, expected) in [
+            ("", Some(50)),
+            ("7", Some(7)),
+            ("99999", Some(1000)),
+            ("9223372036854775808", None),
+            ("0", None),
+            ("-1", None),
+        ] {
             let params = HashMap::from([("limit".to_owned(), value.to_owned())]);
             assert_eq!(limit(&params).ok(), expected, "{value}");
         }

@@ -224,6 +224,9 @@ pub async fn batch(
     if batch.room_ids.len() > BATCH_MAX {
         return Err(Refusal::bad_parameter(format!("room_ids: at most {BATCH_MAX}")));
     }
+    if let Some(room) = batch.room_ids.iter().find(|room| i64::try_from(room.0).is_err()) {
+        return Err(Refusal::bad_parameter(format!("room_ids: {room} is not the number of a room")));
+    }
     let mut rooms = serde_json::Map::new();
     let mut missing = Vec::new();
     for room in &batch.room_ids {

@@ -23,3 +23,4 @@ cloud-of = From the newest { $n } lines of the chosen span.
 cloud-phrase = Phrase
 cloud-count = Lines
 cloud-nothing = Too little was said in this span: a phrase must stand in three lines.
+cloud-table = The phrases as a table

@@ -14,4 +14,4 @@ broadcasts-none = 最近 { $n } 天没有收到开播消息。开始监控之前
 usual = 通常
 compared-too-few = 暂无对比：需要 { $least } 场基本完整接收的往期直播，目前有 { $n } 场。
 compared-whole = 与往期 { $n } 场的整场中位数相比。
-compared-so-far = 与往期 { $n } 场在开播后相同时刻的中位数相比：
+compared-so-far = 与往期 { $n } 场开播 { $time } 时的中位数相比。

@@ -23,3 +23,4 @@ cloud-of = 取自所选时段内最新的 { $n } 条弹幕。
 cloud-phrase = 词句
 cloud-count = 条数
 cloud-nothing = 这段时间的弹幕太少：一个词句至少要出现在三条弹幕里。
+cloud-table = 以表格查看词句

@@ -118,6 +118,6 @@ no-rooms = 还没有监控任何房间
 all-well = 所有应接收的房间都在接收。
 chart-usual = 通常
 show-live = 直播中
-show-trouble = 需要关注
+show-trouble = 需要留意
 show-off = 未开播
 area-none = 无分区
