@@ -101,3 +101,44 @@ async fn add(rooms: &Rooms, wall: &Wall, room: RoomRef) -> Result<(), RoomRef> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::RoomInfo, supervise::vitals::unix_ms};
+
+    /// From when on a room may lack something, after what `before` says of the last run.
+    fn begins_at(before: impl FnOnce(&Database, RoomId)) -> i64 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::open(&folder.path().join("live.db")).expect("a history");
+        let room = RoomId(1);
+        database.add_room(&RoomInfo::unknown(room)).expect("added");
+        database.start_task(&[room]).expect("started");
+        before(&database, room);
+        begin_run(&database).expect("begun");
+        let gaps = database.gaps(room, 0, i64::MAX).expect("listed");
+        let open = gaps.iter().find(|gap| gap.to_ms.is_none()).expect("a gap is open");
+        assert_eq!(open.reason, "the program did not run");
+        open.from_ms
+    }
+
+    #[test]
+    fn after_a_kill_the_second_before_the_last_sign_of_life_may_be_missing_and_after_a_stop_nothing_before_it() {
+        let safe_ms = unix_ms() - 60_000;
+        let is_safe = |database: &Database| database.task_is_safe(safe_ms).expect("noted");
+        assert_eq!(begins_at(|database, _| is_safe(database)), safe_ms - ON_ITS_WAY_MS);
+        let received_again = |database: &Database, room| {
+            let lost = |at_ms, ceased| GapNews { room, at_ms, ceased };
+            let news = [lost(safe_ms - 5000, Some("lost".to_owned())), lost(safe_ms - 300, None)];
+            database.note_gaps(&news).expect("noted");
+            is_safe(database);
+        };
+        assert_eq!(begins_at(received_again), safe_ms - 300, "what was a gap already is not one twice");
+        let before_ms = unix_ms();
+        let stopped_ms = begins_at(|database, _| {
+            is_safe(database);
+            database.finish_task(None).expect("finished");
+        });
+        assert!(stopped_ms >= before_ms, "{stopped_ms} is before the stop");
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
     domain::RoomRef,
     store::{
         LiveStore,
-        backup::quick_check,
+        backup::{Copy, glance, quick_check},
         redis::{RedisOptions, RedisStore},
         upkeep::disk_free_bytes,
     },
@@ -26,6 +26,8 @@ use crate::{
 
 /// Whatever takes longer does not work.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// A larger history is not read through: that takes minutes a gigabyte on a busy machine.
+const READ_THROUGH_MAX: u64 = 256_000_000;
 /// With less than this, hours are left on a busy evening.
 const DISK_LITTLE: u64 = 2_000_000_000;
 /// With less than this, minutes are.
@@ -71,7 +73,7 @@ fn bad(what: &'static str, found: impl Display, mend: &'static str) -> Finding {
 /// Checks, and says what it found, as lines or as JSON.
 pub async fn check(settings: Settings, json: bool) -> anyhow::Result<Outcome> {
     let mut findings = vec![of_settings(&settings), of_folder(&settings.data_dir), of_disk(&settings.data_dir)];
-    findings.push(of_database(&settings.database));
+    findings.push(of_database(&settings.database, READ_THROUGH_MAX));
     findings.push(of_live_store(&settings).await);
     findings.push(of_clock(&settings).await);
     findings.extend(of_bilibili(&settings).await);
@@ -135,21 +137,23 @@ fn of_disk(folder: &Path) -> Finding {
     }
 }
 
-fn of_database(path: &Path) -> Finding {
+/// Up to `read_max` bytes it is read through.
+fn of_database(path: &Path, read_max: u64) -> Finding {
     if !path.exists() {
         return good("database", format_args!("{} is not there yet and made at the first start", path.display()));
     }
-    match quick_check(path) {
-        Ok(copy) => good(
-            "database",
-            format_args!(
-                "{}: {:.1} MB, whole, {} chat lines, {} gifts",
-                path.display(),
-                copy.bytes as f64 / 1e6,
-                copy.rows[0],
-                copy.rows[1]
-            ),
-        ),
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let found = glance(path).and_then(|bytes| {
+        if bytes > read_max {
+            let size = megabytes(bytes);
+            return Ok(format!("{}: {size:.1} MB, opened; only backup reads so much through", path.display()));
+        }
+        let Copy { bytes, rows: [danmaku, gifts, ..], .. } = quick_check(path)?;
+        let size = megabytes(bytes);
+        Ok(format!("{}: {size:.1} MB, whole, {danmaku} chat lines, {gifts} gifts", path.display()))
+    });
+    match found {
+        Ok(found) => good("database", found),
         Err(error) => bad(
             "database",
             format_args!("{:#}", anyhow::Error::from(error)),
@@ -295,12 +299,24 @@ mod tests {
     fn a_folder_and_a_database_that_cannot_be_used_are_bad_and_say_how_to_mend_it() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(of_folder(&folder.path().join("new")).verdict, Verdict::Good);
-        assert_eq!(of_database(&folder.path().join("live.db")).verdict, Verdict::Good);
+        assert_eq!(of_database(&folder.path().join("live.db"), 0).verdict, Verdict::Good);
         let file = folder.path().join("file");
         std::fs::write(&file, "this is no database, and no folder").unwrap();
-        for finding in [of_folder(&file), of_database(&file)] {
+        for finding in [of_folder(&file), of_database(&file, 0), of_database(&file, READ_THROUGH_MAX)] {
             assert_eq!(finding.verdict, Verdict::Bad, "{finding:?}");
             assert!(finding.found.contains("file") && finding.mend.is_some(), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_history_is_read_through_as_long_as_that_does_not_take_minutes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("live.db");
+        drop(crate::store::sqlite::Database::open(&path).unwrap());
+        for (read_max, said) in [(READ_THROUGH_MAX, "whole, 0 chat lines, 0 gifts"), (0, "only backup reads so much")] {
+            let finding = of_database(&path, read_max);
+            assert_eq!(finding.verdict, Verdict::Good, "{finding:?}");
+            assert!(finding.found.contains(said), "{finding:?}");
         }
     }
 }

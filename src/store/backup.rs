@@ -276,6 +276,12 @@ pub fn free_of_users(database: &Path) -> Result<(), CopyError> {
     DatabaseLock::alone(database).map(drop).map_err(|error| held(error, database))
 }
 
+/// Fails unless the file is one of our databases, of a version that we know; looks at no more of it. Gives its bytes.
+pub fn glance(path: &Path) -> Result<u64, CopyError> {
+    refuse_strangers(&mut connect(path)?, path)?;
+    bytes_of(path)
+}
+
 /// Fails unless the file is one of our databases and whole, indexes aside.
 pub fn quick_check(path: &Path) -> Result<Copy, CopyError> {
     examine(path, "SELECT quick_check AS text FROM pragma_quick_check")
@@ -296,10 +302,13 @@ fn examine(path: &Path, question: &str) -> Result<Copy, CopyError> {
     }
     let rows = each_table(&mut connection, |table| format!("SELECT count(*) AS n FROM {table}"))
         .map_err(sqlite_error(path, "count its rows"))?;
-    // What was stored last is in the log, while a program uses it.
+    Ok(Copy { path: path.to_path_buf(), bytes: bytes_of(path)?, rows })
+}
+
+/// With what was stored last, which is in the log while a program uses the file.
+fn bytes_of(path: &Path) -> Result<u64, CopyError> {
     let log = fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
-    let bytes = fs::metadata(path).map_err(file_error(path))?.len() + log;
-    Ok(Copy { path: path.to_path_buf(), bytes, rows })
+    Ok(fs::metadata(path).map_err(file_error(path))?.len() + log)
 }
 
 impl CopyError {

@@ -50,11 +50,10 @@ mod tests {
     fn all_who_wait_go_on_when_it_is_raised_and_nobody_when_it_is_lowered() {
         let flag = Flag::default();
         let (mut first, mut second) = (Box::pin(flag.raised()), Box::pin(flag.raised()));
-        assert!(first.as_mut().now_or_never().is_none());
         assert!(!flag.set(false));
-        assert!(first.as_mut().now_or_never().is_none());
+        assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
         assert!(!flag.set(true));
-        assert!(first.now_or_never().is_some() && second.as_mut().now_or_never().is_some());
+        assert!(first.now_or_never().is_some() && second.now_or_never().is_some());
         assert!(flag.raised().now_or_never().is_some(), "who comes later need not wait");
         assert!(flag.set(false));
         assert!(flag.raised().now_or_never().is_none());
