@@ -140,7 +140,7 @@ const orders = {
   rate: (a, b) => (b.status === 1) - (a.status === 1) || b.rates.danmaku_per_minute - a.rates.danmaku_per_minute,
   income: (a, b) => spentToday(b) - spentToday(a),
   danmaku: (a, b) => b.counts.danmaku - a.counts.danmaku,
-  name: (a, b) => (a.uname || "").localeCompare(b.uname || "", document.documentElement.lang),
+  name: (a, b) => (a.uname || "") < (b.uname || "") ? -1 : Number((a.uname || "") > (b.uname || "")),
 };
 const stateOf = (room) => (troubled(room) ? "trouble" : room.status === 1 ? "live" : "off");
 const areaOf = (room) => room.parent_area_name || room.area_name || "";
@@ -205,16 +205,19 @@ choice.addEventListener("input", () => {
 });
 
 function take(list) {
+  let gone = false;
   for (const room of list) {
     if (room.removed) {
       rooms.delete(room.room_id);
       card(room.room_id)?.remove();
+      gone = true;
       continue;
     }
     rooms.set(room.room_id, room);
     names.set(room.room_id, room.uname || String(room.room_id));
     undrawn.add(room);
   }
+  if (gone) arrange();
   catchUp();
 }
 
@@ -244,7 +247,7 @@ connect({ rooms: "all", kinds: ["danmaku", "gift", "super_chat", "guard", "live"
   hello(list) {
     // What is not in the greeting is not monitored any more.
     const there = new Set(list.map((room) => room.room_id));
-    for (const id of rooms.keys()) if (!there.has(id)) { rooms.delete(id); card(id)?.remove(); }
+    take([...rooms.keys()].filter((id) => !there.has(id)).map((room_id) => ({ room_id, removed: true })));
   },
   rooms: take,
   today(value) { today = value; for (const room of rooms.values()) undrawn.add(room); catchUp(); },

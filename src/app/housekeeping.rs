@@ -1,4 +1,4 @@
-//! When the history is kept in order: its index every moment, its log every minute, its age every day.
+//! When the history is kept in order: its index every moment, its log every half second, its age every day.
 //!
 //! Not part of the flow: what fails here is said once and tried again at its next time, and nothing waits
 //! for it.

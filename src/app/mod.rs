@@ -213,7 +213,7 @@ impl App {
         if let Some(rooms) = rooms {
             let mut named = settings.rooms;
             named.extend(settings.open_live.iter().flat_map(|open| open.codes.keys().copied().map(RoomRef)));
-            watch_rooms(&rooms, &database, wall, named).await?;
+            watch_rooms(&rooms, &database, wall, named, settings.calls_per_second).await?;
             if role == Role::Collector {
                 actix::spawn(orders::change_rooms(rooms, database.clone()));
             }
@@ -322,13 +322,14 @@ impl App {
             web.stop(by(9)).await;
         }
         left.extend(self.lost().await);
-        if self.role.syncs()
-            && let Err(error) = self.database.run(|database| database.finish_log()).await
-        {
-            warn!("stopped: the log of the history stays beside it, and is read at the next start: {error}");
-        }
         for line in &left {
             error!("stopped: {line}");
+        }
+        if self.role.syncs() {
+            let finished = timeout_at(begun + self.shutdown, self.database.run(|database| database.finish_log()));
+            if !matches!(finished.await, Ok(Ok(true))) {
+                warn!("stopped: the log of the history, live.db-wal, stays beside it and belongs to it");
+            }
         }
         if left.is_empty() {
             if let Told::ToStop = told

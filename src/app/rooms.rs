@@ -20,12 +20,14 @@ use crate::{
     },
 };
 
-/// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are.
+/// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are,
+/// which is asked at most so often.
 pub(super) async fn watch_rooms(
     rooms: &Rooms,
     database: &Database,
     wall: Arc<Wall>,
     named: Vec<RoomRef>,
+    calls_per_second: f64,
 ) -> Result<(), StartError> {
     let (stored, totals) =
         database.run(|database| Ok::<_, QueryError>((database.monitored()?, database.all_totals()?))).await?;
@@ -38,7 +40,7 @@ pub(super) async fn watch_rooms(
         }
         rooms.give_priority(id, priority);
     }
-    actix::spawn(add_named(rooms.clone(), wall, named));
+    actix::spawn(add_named(rooms.clone(), wall, named, calls_per_second));
     Ok(())
 }
 
@@ -66,15 +68,17 @@ fn before_the_kill(database: &Database, room: RoomId, safe_until_ms: i64) -> Res
     Ok(earlier.iter().filter_map(|gap| gap.to_ms).filter(|to_ms| *to_ms <= safe_until_ms).fold(from_ms, i64::max))
 }
 
-/// So many of them are asked about at once, as many as one call takes.
-const AT_ONCE: usize = 50;
+/// At most so many of them are asked about at once, as many as one call takes.
+const AT_ONCE: f64 = 50.0;
 
-/// Adds the rooms named at the start; Bilibili may be away for a while.
-async fn add_named(rooms: Rooms, wall: Arc<Wall>, mut named: Vec<RoomRef>) {
+/// Adds the rooms named at the start; Bilibili may be away for a while. No more at once than may be asked about in a
+/// second: calls take turns, and what those need that are connecting must not wait behind all the others.
+async fn add_named(rooms: Rooms, wall: Arc<Wall>, mut named: Vec<RoomRef>, calls_per_second: f64) {
+    let at_once = calls_per_second.ceil().clamp(1.0, AT_ONCE) as usize;
     let mut pause = Duration::from_secs(1);
     while !named.is_empty() {
         let added = named.into_iter().map(|room| add(&rooms, &wall, room));
-        let added: Vec<Result<(), RoomRef>> = stream::iter(added).buffer_unordered(AT_ONCE).collect().await;
+        let added: Vec<Result<(), RoomRef>> = stream::iter(added).buffer_unordered(at_once).collect().await;
         named = added.into_iter().filter_map(Result::err).collect();
         if !named.is_empty() {
             sleep(pause).await;

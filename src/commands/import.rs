@@ -65,12 +65,12 @@ pub async fn import(settings: &Settings, file: &Path) -> anyhow::Result<Outcome>
 
 /// The text of a list. A longer one than [`LIST_MAX`] is refused: of a part nobody would notice that it is one.
 fn whole(source: impl Read) -> anyhow::Result<String> {
-    let mut text = String::new();
-    source.take(LIST_MAX + 1).read_to_string(&mut text)?;
+    let mut text = Vec::new();
+    source.take(LIST_MAX + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LIST_MAX {
         bail!("the list is longer than the {} MiB that are read; give it in parts", LIST_MAX >> 20);
     }
-    Ok(text)
+    String::from_utf8(text).context("the list is not UTF-8")
 }
 
 #[cfg(test)]
@@ -83,5 +83,8 @@ mod tests {
         assert_eq!(list(LIST_MAX).expect("as long as may be").len() as u64, LIST_MAX);
         let refused = list(LIST_MAX + 1).expect_err("one byte more");
         assert_eq!(refused.to_string(), "the list is longer than the 4 MiB that are read; give it in parts");
+        // Cut in the midst of a character it would not even be text.
+        let refused = whole("房".repeat(LIST_MAX as usize / 3 + 1).as_bytes()).expect_err("too long");
+        assert!(refused.to_string().contains("longer"), "{refused}");
     }
 }

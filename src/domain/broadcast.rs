@@ -2,10 +2,10 @@
 //!
 //! Pure. A begin is said several times, and not everything that is said arrives: the same begin is one broadcast, a
 //! break of the same broadcast does not end it, and an end that was never heard is not made up: the broadcast then
-//! ended at the latest when the next thing is known. Time in which nothing was received ends nothing. Not here: what
-//! happened in a broadcast.
+//! ended at the latest when the next thing is known, as when its room was found off air. Time in which nothing was
+//! received ends nothing. Not here: what happened in a broadcast.
 
-use super::{Body, Event, LiveStatus, RoomInfo};
+use super::{Body, Event, LiveStatus, RoomInfo, Source};
 
 /// Whoever is back within this goes on with the same broadcast, unless the platform names another one.
 const BREAK_MS: i64 = 5 * 60_000;
@@ -42,7 +42,8 @@ impl Broadcast {
     fn goes_on(&self, at_ms: i64, key: Option<&String>) -> bool {
         match (self.key.as_ref(), key) {
             (Some(mine), Some(other)) => mine == other,
-            _ => self.to_ms.is_none_or(|to_ms| at_ms - to_ms <= BREAK_MS),
+            // Of an end that is a guess nobody knows how long ago it was.
+            _ => self.to_ms.is_none_or(|to_ms| self.end_heard && at_ms - to_ms <= BREAK_MS),
         }
     }
 }
@@ -61,7 +62,9 @@ pub fn broadcasts<'a>(told: impl IntoIterator<Item = &'a Event>, room: &RoomInfo
                 }
                 all.push(Broadcast::begun(at_ms, notice.live_key.clone()));
             }
-            (Body::Preparing(_) | Body::CutOff(_), Some(last)) if last.to_ms.is_none() => last.end(at_ms, true),
+            (Body::Preparing(_) | Body::CutOff(_), Some(last)) if last.to_ms.is_none() => {
+                last.end(at_ms, event.source == Source::Live);
+            }
             _ => {}
         }
     }
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
     use crate::domain::{EventId, RoomId, RoomNotice, Source, User};
 
-    /// `"0L:a 10P"`: at minute 0 broadcast a begins, at 10 it ends.
+    /// `"0L:a 10P"`: at minute 0 broadcast a begins, at 10 it ends; small letters: found out later.
     fn told(script: &str) -> Vec<Event> {
         let event = |word: &str| {
             let at = word.find(char::is_alphabetic).expect("a letter");
@@ -102,10 +105,10 @@ mod tests {
                 room_id: RoomId(1),
                 timestamp_ms,
                 received_ms: timestamp_ms,
-                source: Source::Live,
+                source: if word[at..].starts_with(char::is_uppercase) { Source::Live } else { Source::Backfill },
                 user: User::default(),
                 origin: None,
-                body: match &word[at..=at] {
+                body: match word[at..=at].to_uppercase().as_str() {
                     "L" => Body::Live(notice),
                     "C" => Body::CutOff(notice),
                     _ => Body::Preparing(notice),
@@ -138,6 +141,8 @@ mod tests {
         check("another one at once", "0L:a 10P 11L:b 50P", None, "11-50 0-10");
         check("an end that was not heard", "0L:a 60L:b 70P", None, "60-70 0-60?");
         check("and the last of all", "0L:a", None, "0-1000?");
+        check("an end that was found out later", "0L:a 600p", None, "0-600?");
+        check("and a begin that was, at the same time", "0L 60p 60l 90P", None, "60-90 0-60?");
         check("cut by the moderators", "0L:a 10C 11P", None, "0-10");
         check("an end without a begin", "10P 20L:a 30P", None, "20-30");
         check("nothing", "", None, "");

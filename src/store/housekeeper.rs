@@ -131,6 +131,11 @@ impl Housekeeper {
         }
     }
 
+    /// How long what is kept.
+    pub fn retention(&self) -> Retention {
+        self.retention
+    }
+
     /// What is under way ends after its present step.
     pub fn stop(&self) {
         self.stopping.store(true, Relaxed);
@@ -155,7 +160,8 @@ impl Housekeeper {
 
     /// Writes a long log back beside whoever writes.
     pub fn write_back(&self) -> Result<(), QueryError> {
-        self.database.write_back().map(drop)
+        // At the end it would only be in the way of who cuts the log off.
+        if self.stopping.load(Relaxed) { Ok(()) } else { self.database.write_back().map(drop) }
     }
 
     /// Writes the log back; true when it is as short as it should be.

@@ -37,6 +37,14 @@ pub struct Retention {
     pub raw_days: u32,
 }
 
+impl Retention {
+    /// From this moment on every row of chat and money is there, as of `now_ms`.
+    pub fn interactions_since(&self, now_ms: i64) -> i64 {
+        let days = [self.chat_days, self.money_days].into_iter().filter(|days| *days > 0).min();
+        days.map_or(i64::MIN, |days| now_ms - i64::from(days) * DAY_MS)
+    }
+}
+
 impl Default for Retention {
     /// Nothing of chat or money is ever deleted unasked.
     fn default() -> Retention {

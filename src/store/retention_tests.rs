@@ -125,3 +125,11 @@ fn nothing_is_deleted_that_is_kept_for_ever_and_a_run_says_what_it_did() {
     assert_eq!(rows(&database), [40, 0, 40, 40, 40, 40]);
     assert_eq!(cleaned(Retention { money_days: 1, ..KEPT }).deleted.money, 120);
 }
+
+#[test]
+fn all_interactions_are_there_since_the_shorter_of_two_times() {
+    const NOW: i64 = 1_790_000_000_000;
+    let since = |chat_days, money_days| Retention { chat_days, money_days, ..KEPT }.interactions_since(NOW);
+    let ago = |days: i64| NOW - days * 24 * 3_600_000;
+    assert_eq!([since(0, 0), since(7, 0), since(0, 9), since(30, 9)], [i64::MIN, ago(7), ago(9), ago(9)]);
+}

@@ -157,26 +157,30 @@ impl Database {
     /// Writes a log of some length back while others go on writing, who wait only for the last few pages; then it begins
     /// anew, unless a reader is in the way. True if it was long enough.
     pub fn write_back(&self) -> Result<bool, QueryError> {
+        let failed = failed("write the log back");
         // A checkpoint is no change: readers may do it.
         let mut beside = self.reader()?;
-        let written = checkpoint(&mut beside, "NOOP").and_then(|log| {
-            if log.left() < PAGES_WORTH_IT {
-                return Ok(false);
-            }
-            for _ in 0..ROUNDS {
-                checkpoint(&mut beside, "PASSIVE")?;
-                if checkpoint(&mut beside, "NOOP")?.left() < FEW_PAGES {
-                    break;
-                }
-            }
-            Ok(true)
-        });
-        let written = written.map_err(failed("write the log back"))?;
-        if written {
-            let _nobody_writes = self.writer()?;
-            checkpoint(&mut beside, "PASSIVE").map_err(failed("write the last of the log back"))?;
+        if checkpoint(&mut beside, "NOOP").map_err(&failed)?.left() < PAGES_WORTH_IT {
+            return Ok(false);
         }
-        Ok(written)
+        self.write_back_with(&mut beside).map_err(&failed)?;
+        let _nobody_writes = self.writer()?;
+        checkpoint(&mut beside, "PASSIVE").map_err(failed)?;
+        Ok(true)
+    }
+
+    /// Writes the log back, as far as that can be done while others write.
+    fn write_back_with(&self, beside: &mut SqliteConnection) -> QueryResult<()> {
+        for _ in 0..ROUNDS {
+            checkpoint(beside, "PASSIVE")?;
+            if checkpoint(beside, "NOOP")?.left() < FEW_PAGES {
+                break;
+            }
+        }
+        // SQLite itself waits for the disk only when nobody has written meanwhile: else whoever holds the writers up at
+        // last would wait for all of it.
+        sync_disk(self.path());
+        Ok(())
     }
 
     /// Writes the log back and, when it has grown beyond [`LOG_KEPT`], cuts it off. False when a reader
@@ -185,18 +189,19 @@ impl Database {
         self.cut_off(LOG_KEPT)
     }
 
-    /// Leaves no log, as far as nobody else reads: what was closed is one file, which may be copied.
+    /// Leaves no log, as far as nobody else reads: what was closed is one file, which may be copied. False when somebody
+    /// was in the way.
     pub fn finish_log(&self) -> Result<bool, QueryError> {
         self.cut_off(0)
     }
 
     fn cut_off(&self, kept: u64) -> Result<bool, QueryError> {
-        let mut writer = self.writer()?;
-        let mut done = ask(&mut writer, "PASSIVE", BUSY_TIMEOUT_MS);
-        if self.bytes_of("-wal") > kept {
-            done = done.and_then(|_| ask(&mut writer, "TRUNCATE", LOG_PATIENCE_MS));
+        let failed = failed("write the log back");
+        self.write_back_with(&mut *self.reader()?).map_err(&failed)?;
+        if self.bytes_of("-wal") <= kept {
+            return Ok(true);
         }
-        done.map_err(failed("write the log back"))
+        ask(&mut *self.writer()?, "TRUNCATE", LOG_PATIENCE_MS).map_err(failed)
     }
 
     /// Writes down how large everything is.
@@ -218,6 +223,18 @@ impl Database {
             .map_err(failed("read the sizes"))
     }
 }
+
+/// Waits until what was written is on the disk where `path` is. A descriptor of the file itself would not do: closing it
+/// ends the locks that SQLite holds on it.
+#[cfg(target_os = "linux")]
+fn sync_disk(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // It only spares others a wait: what must be on the disk SQLite waits for itself.
+    let _ = std::fs::File::open(folder).map(rustix::fs::syncfs);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_disk(_path: &Path) {}
 
 /// Bytes that whoever runs this program may still write where `path` is; none when the system does not say.
 pub fn disk_free_bytes(path: &Path) -> Option<u64> {

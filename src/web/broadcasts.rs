@@ -127,6 +127,8 @@ pub struct Compared {
     pub at_length_ms: i64,
     /// With so many before it.
     pub with: usize,
+    /// It is not compared: too little of it was received, or its end was not.
+    pub in_doubt: bool,
     /// By figure, as far as there are enough.
     pub beside: BTreeMap<&'static str, Delta>,
 }
@@ -163,7 +165,12 @@ impl Course {
 
     /// Whether the usual may be made of it.
     pub fn is_whole(&self) -> bool {
-        self.of.end_heard && self.coverage.is_some_and(|share| share >= RECEIVED_MIN)
+        self.of.end_heard && self.is_received()
+    }
+
+    /// Whether it may be compared.
+    fn is_received(&self) -> bool {
+        self.coverage.is_some_and(|share| share >= RECEIVED_MIN)
     }
 }
 
@@ -204,16 +211,18 @@ pub fn courses(database: &Database, room: &RoomInfo, now_ms: i64) -> Result<Vec<
 }
 
 impl Counted {
-    /// Counts the people of the newest broadcasts, as far as that does not take long.
+    /// Counts the people of the newest broadcasts, as far as that does not take long, and their rows are there: they
+    /// are kept from `since_ms` on.
     pub fn people(
         &self,
         database: &Database,
         room: RoomId,
         courses: &mut [Course],
+        since_ms: i64,
         now_ms: i64,
     ) -> Result<(), QueryError> {
         let mut read = 0;
-        for course in courses {
+        for course in courses.iter_mut().filter(|course| course.first_ms >= since_ms) {
             let end_ms = course.of.to_ms.unwrap_or(now_ms).max(course.of.from_ms);
             let key = (room, course.first_ms, end_ms);
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
@@ -260,21 +269,24 @@ fn compared(last: &Course, before: &[Course], now_ms: i64) -> Compared {
         Some(_) => (last.after(usize::MAX), usize::MAX),
         None => (last.after(last.minutes.len() - 1), last.minutes.len() - 1),
     };
+    let in_doubt = !last.is_received() || (last.of.to_ms.is_some() && !last.of.end_heard);
     let others: Vec<Figures> = before.iter().map(|course| course.after(minutes)).collect();
     let mut beside = BTreeMap::new();
     let mut compare = |name, mine: Option<i64>, of: &dyn Fn(&Figures) -> Option<i64>| {
         let usual = median(others.iter().filter_map(of).collect());
-        if let (Some(mine), Some(usual)) = (mine, usual) {
+        if let (Some(mine), Some(usual), false) = (mine, usual, in_doubt) {
             let percent = (usual > 0).then(|| ((mine - usual) as f64 / usual as f64 * 100.0).round() as i64);
             beside.insert(name, Delta { usual, percent });
         }
     };
     compare("danmaku", Some(mine.danmaku), &|one| Some(one.danmaku));
-    compare("people", mine.people, &|one| one.people);
+    // People are counted in small broadcasts first: those alone are not what is usual.
+    let counted = others.iter().all(|one| one.people.is_some());
+    compare("people", mine.people.filter(|_| counted), &|one| one.people);
     compare("total_gold", Some(mine.total_gold.0), &|one| Some(one.total_gold.0));
     compare("peak", Some(mine.peak), &|one| Some(one.peak));
     compare("online_rank", mine.online_rank, &|one| one.online_rank);
-    if last.of.to_ms.is_some() {
+    if last.of.to_ms.is_some() && !in_doubt {
         let lengths = median(before.iter().map(|course| course.length(now_ms)).collect());
         if let Some(usual) = lengths.filter(|usual| *usual > 0) {
             let percent = Some(((last.length(now_ms) - usual) as f64 / usual as f64 * 100.0).round() as i64);
@@ -282,7 +294,7 @@ fn compared(last: &Course, before: &[Course], now_ms: i64) -> Compared {
         }
     }
     let at_length_ms = if last.of.to_ms.is_some() { last.length(now_ms) } else { minutes as i64 * MINUTE_MS };
-    Compared { row: last.row(now_ms), at_length_ms, with: before.len(), beside }
+    Compared { row: last.row(now_ms), at_length_ms, with: before.len(), in_doubt, beside }
 }
 
 /// The middle of them; none of too few.
@@ -392,5 +404,34 @@ pub(crate) mod tests {
         courses[3].coverage = None;
         assert_eq!(usual(&courses), (2, None));
         assert!(list(&[], T0).1.is_none());
+    }
+
+    #[test]
+    fn what_was_not_received_whole_is_not_compared_and_people_only_with_all_who_were_counted() {
+        let mut courses = courses_of(&[(3, 60, true), (2, 60, true), (1, 60, true), (4, 60, true)]);
+        let compared = |courses: &[Course]| {
+            let compared = list(courses, T0 + 10 * HOUR).1.expect("there are some");
+            (compared.in_doubt, compared.beside.contains_key("danmaku"), compared.beside.contains_key("people"))
+        };
+        assert_eq!(compared(&courses), (false, true, true));
+        let newcomers = courses[2].newcomers.take();
+        assert_eq!(compared(&courses), (false, true, false), "three are needed, but not the smallest three");
+        courses[2].newcomers = newcomers;
+        courses[0].coverage = Some(0.3);
+        assert_eq!(compared(&courses), (true, false, false));
+        courses[0].coverage = Some(1.0);
+        courses[0].of.end_heard = false;
+        assert_eq!(compared(&courses), (true, false, false));
+    }
+
+    #[test]
+    fn people_whose_rows_are_not_kept_are_not_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::open(&folder.path().join("live.db")).expect("opened");
+        let mut courses = courses_of(&[(1, 60, true), (1, 60, true)]);
+        courses.iter_mut().for_each(|course| course.newcomers = None);
+        let since_ms = courses[0].first_ms;
+        Counted::default().people(&database, RoomId(1), &mut courses, since_ms, T0 + 10 * HOUR).expect("counted");
+        assert!(courses[0].newcomers.is_some() && courses[1].newcomers.is_none());
     }
 }

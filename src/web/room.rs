@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     actors::wall::{Counts, Income},
-    domain::{Event, Gold, Kind, RoomId},
+    domain::{Event, Gold, Kind, LiveStatus, RoomId},
     store::{
         coverage::Received,
         gaps::Gap,
@@ -51,13 +51,18 @@ pub async fn page(request: HttpRequest, room: web::Path<String>, site: web::Data
         let known = api::known_room(&site, room).await?;
         let fresh = Fresh::look(&site.web.ring, Some(room));
         let cursor = fresh.cursor.clone();
-        let (info, counted) = (known.info.clone(), site.counted.clone());
+        let (mut info, counted) = (known.info.clone(), site.counted.clone());
+        if known.summary.is_none() {
+            // Nobody looks any more: whether it is on air is not known.
+            info.status = LiveStatus::Off;
+        }
+        let retention = site.web.housekeeper.retention();
         let mut values = site
             .ask("drawing a room", move |database| {
                 let now = unix_ms();
                 let mut values = drawn(database, room, &fresh, now)?;
                 let mut courses = broadcasts::courses(database, &info, now)?;
-                counted.people(database, room, &mut courses, now)?;
+                counted.people(database, room, &mut courses, retention.interactions_since(now), now)?;
                 let (rows, last) = broadcasts::list(&courses, now);
                 (values["broadcasts"], values["last"]) = (json!(rows), json!(last));
                 Ok(values)
