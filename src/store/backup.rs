@@ -23,7 +23,7 @@ use thiserror::Error;
 use super::{
     lock::DatabaseLock,
     number::Number,
-    sqlite::{BUSY_TIMEOUT_MS, OpenError, beside, connect, refuse_strangers},
+    sqlite::{BUSY_TIMEOUT_MS, OpenError, beside, connect, folder_of, refuse_strangers},
     upkeep::shrinks,
 };
 
@@ -177,7 +177,8 @@ pub fn back_up(database: &Path, file: &Path, force: bool) -> Result<Copy, CopyEr
             return Err(CopyError::There(file.to_path_buf()));
         }
     }
-    if let Some(folder) = folder_of(file).filter(|folder| !folder.is_dir()) {
+    let folder = folder_of(file);
+    if !folder.is_dir() {
         return Err(CopyError::NoFolder(folder.to_path_buf()));
     }
     // Nobody replaces the file meanwhile.
@@ -352,11 +353,6 @@ fn held(error: TryLockError, database: &Path) -> CopyError {
     }
 }
 
-/// The folder that a path names; none for a bare name.
-fn folder_of(path: &Path) -> Option<&Path> {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty())
-}
-
 fn remove(path: &Path) -> Result<(), CopyError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path)(error)),
@@ -368,7 +364,7 @@ fn remove(path: &Path) -> Result<(), CopyError> {
 fn settle(finished: &Path, name: &Path) -> Result<(), CopyError> {
     File::open(finished).and_then(|file| file.sync_all()).map_err(file_error(finished))?;
     fs::rename(finished, name).map_err(file_error(name))?;
-    let folder = folder_of(name).unwrap_or(Path::new("."));
+    let folder = folder_of(name);
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(file_error(folder))
 }
 

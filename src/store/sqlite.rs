@@ -306,6 +306,11 @@ impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for ReadOnly {
     }
 }
 
+/// The folder in which a file lies; of a bare name, the present one.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The path with an ending behind its name, such as `-wal`.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.to_path_buf().into_os_string();

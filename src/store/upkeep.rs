@@ -160,17 +160,18 @@ impl Database {
         let failed = failed("write the log back");
         // A checkpoint is no change: readers may do it.
         let mut beside = self.reader()?;
-        if checkpoint(&mut beside, "NOOP").map_err(&failed)?.left() < PAGES_WORTH_IT {
+        let left = checkpoint(&mut beside, "NOOP").map_err(&failed)?.left();
+        if left < PAGES_WORTH_IT {
             return Ok(false);
         }
-        self.write_back_with(&mut beside).map_err(&failed)?;
+        self.write_back_with(&mut beside, left).map_err(&failed)?;
         let _nobody_writes = self.writer()?;
         checkpoint(&mut beside, "PASSIVE").map_err(failed)?;
         Ok(true)
     }
 
-    /// Writes the log back, as far as that can be done while others write.
-    fn write_back_with(&self, beside: &mut SqliteConnection) -> QueryResult<()> {
+    /// Writes a log back of which so many pages are left, as far as that can be done while others write.
+    fn write_back_with(&self, beside: &mut SqliteConnection, left: i32) -> QueryResult<()> {
         for _ in 0..ROUNDS {
             checkpoint(beside, "PASSIVE")?;
             if checkpoint(beside, "NOOP")?.left() < FEW_PAGES {
@@ -179,7 +180,9 @@ impl Database {
         }
         // SQLite itself waits for the disk only when nobody has written meanwhile: else whoever holds the writers up at
         // last would wait for all of it.
-        sync_disk(self.path());
+        if left >= FEW_PAGES {
+            sync_disk(self.path());
+        }
         Ok(())
     }
 
@@ -197,7 +200,10 @@ impl Database {
 
     fn cut_off(&self, kept: u64) -> Result<bool, QueryError> {
         let failed = failed("write the log back");
-        self.write_back_with(&mut *self.reader()?).map_err(&failed)?;
+        let mut beside = self.reader()?;
+        let left = checkpoint(&mut beside, "NOOP").map_err(&failed)?.left();
+        self.write_back_with(&mut beside, left).map_err(&failed)?;
+        drop(beside);
         if self.bytes_of("-wal") <= kept {
             return Ok(true);
         }
@@ -228,9 +234,8 @@ impl Database {
 /// ends the locks that SQLite holds on it.
 #[cfg(target_os = "linux")]
 fn sync_disk(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // It only spares others a wait: what must be on the disk SQLite waits for itself.
-    let _ = std::fs::File::open(folder).map(rustix::fs::syncfs);
+    let _ = std::fs::File::open(super::sqlite::folder_of(path)).map(rustix::fs::syncfs);
 }
 
 #[cfg(not(target_os = "linux"))]

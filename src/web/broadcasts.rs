@@ -33,11 +33,11 @@ pub const DAYS: i64 = 90;
 /// What was said of begins and ends is read so far: far more than so many broadcasts need.
 const SAID: i64 = 400;
 /// The last broadcasts are compared with ...
-const COMPARED: usize = 10;
+pub const COMPARED: usize = 10;
 /// ... if there are at least so many ...
 pub const COMPARED_MIN: usize = 3;
 /// ... of which at least so much was received.
-const RECEIVED_MIN: f64 = 0.9;
+pub const RECEIVED_MIN: f64 = 0.9;
 /// Minutes of one list: two weeks on air.
 const MINUTES_READ: usize = 14 * 24 * 60;
 /// Rows that are read to count people in one look: some 100 ms, so that a room's page stays below 200.

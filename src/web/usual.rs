@@ -6,19 +6,15 @@
 
 use serde::Serialize;
 
-use super::broadcasts::{COMPARED_MIN, Course};
+use super::broadcasts::{COMPARED, COMPARED_MIN, Course, RECEIVED_MIN};
 
 const MINUTE_MS: i64 = 60_000;
 /// A place of the week comes again after so long.
 pub const WEEK_MS: i64 = 7 * 24 * 60 * MINUTE_MS;
 /// So many weeks back.
 pub const WEEKS: i64 = 4;
-/// So many broadcasts back.
-const BROADCASTS: usize = 10;
 /// A single minute is chance: those around it are counted, too.
 const AROUND: i64 = 2;
-/// What was received by less makes nothing usual.
-const RECEIVED_MIN: f64 = 0.9;
 
 /// What is usual.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -57,7 +53,7 @@ pub fn in_broadcast(courses: &[Course], at_ms: i64) -> Option<Band> {
         let to = usize::try_from(after + AROUND + 1).unwrap_or(0).min(course.minutes.len());
         course.minutes.get(from..to).into_iter().flatten().map(|minute| minute.danmaku).collect()
     };
-    let before = courses[n + 1..].iter().filter(|course| course.is_whole()).take(BROADCASTS);
+    let before = courses[n + 1..].iter().filter(|course| course.is_whole()).take(COMPARED);
     // Who was off air by then says nothing.
     let said: Vec<Vec<i64>> = before.map(around).filter(|minutes| !minutes.is_empty()).collect();
     if said.len() < COMPARED_MIN { None } else { Band::of(said.concat()) }
