@@ -401,6 +401,7 @@ mod tests {
         for line in [
             br#"{"cmd":"DANMU_MSG","info":[[],"\ud83d!",[5,"\ude00"]]}"#.as_slice(),
             b"{\"cmd\":\"DANMU_MSG\",\"info\":[[],\"\xe4\xb8!\",[5,\"\xf0\x9f\"]]}",
+            br#"{"cmd":"DANMU_MSG","info":[[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,{"extra":"{\"content\":\"\ud83d!\"}"}],null,[5,"\ude00"]]}"#,
         ] {
             let Decoded::Events(events) = decode(line, arrival::tests::HERE) else { panic!("it is a chat line") };
             let Body::Danmaku(danmaku) = &events[0].body else { panic!("{events:?}") };

@@ -10,9 +10,12 @@
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
     value::MapAccessDeserializer, value::SeqAccessDeserializer,
 };
+use serde_json::value::RawValue;
+
+use super::embedded;
 
 /// A whole number: also from text, a decimal (cut off) or a boolean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -417,7 +420,12 @@ impl<'de, T: DeserializeOwned> Shape<'de> for Embedded<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Embedded<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Embedded<T>, D::Error> {
-        read::<Embedded<T>, D>(deserializer)
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        let text = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        match text.and_then(embedded::read) {
+            Some(object) => Ok(Embedded(Some(object))),
+            None => read::<Embedded<T>, _>(&mut serde_json::Deserializer::from_str(raw)).map_err(Error::custom),
+        }
     }
 }
 

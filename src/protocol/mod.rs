@@ -38,6 +38,7 @@ pub mod command;
 
 mod arrival;
 mod danmaku;
+mod embedded;
 mod envelope;
 mod gauge;
 mod gift;
@@ -46,6 +47,7 @@ mod ignored;
 mod interact;
 mod lenient;
 mod mend;
+
 mod openplatform;
 mod pb;
 mod purchase;
