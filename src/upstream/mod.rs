@@ -21,7 +21,7 @@ mod reads;
 mod renewal;
 mod tickets;
 pub mod tls;
-mod together;
+pub mod together;
 mod vault;
 
 use std::time::Duration;
