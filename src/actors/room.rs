@@ -31,7 +31,6 @@ use crate::{
 };
 
 /// What all rooms share.
-#[derive(Clone)]
 pub struct RoomShared {
     /// Bilibili.
     pub upstream: Arc<dyn Upstream>,
@@ -68,8 +67,8 @@ pub struct Room {
     pub memory: Arc<RoomMemory>,
     /// What it publishes.
     pub vitals: Arc<Vitals>,
-    /// What all rooms share.
-    pub shared: RoomShared,
+    /// What all rooms share; in one place, because a life holds this several times.
+    pub shared: Arc<RoomShared>,
 }
 
 /// Raised when the life should end.
