@@ -29,7 +29,9 @@ use bilibili_live_monitor::{
     },
     web::{
         audience::Audience,
-        push::{self, Filter, Reader, RoomsMemo},
+        filter::Filter,
+        push::{self, Reader},
+        shared::Shared,
     },
 };
 use deadpool_redis::redis;
@@ -126,9 +128,9 @@ fn plain_list(events: &[Arc<Event>]) -> String {
 fn push_frames(runtime: &Runtime) {
     let events = events(0, A_FRAME, ROOMS, NOW_MS);
     let ring = Arc::new(Ring::new(1));
-    let memo = Arc::new(RoomsMemo::new(Audience::Everything, Arc::default()));
+    let shared = Arc::new(Shared::new(Audience::Everything, Arc::default()));
     let filter = Filter::parse("all", "all").expect("a filter");
-    let reader = Rc::new(RefCell::new(Reader::new(ring.clone(), memo, filter, None)));
+    let reader = Rc::new(RefCell::new(Reader::new(ring.clone(), shared, filter, None)));
     let (_running, closing) = watch::channel(false);
     let mut stream = Box::pin(push::stream(reader, closing));
     side_by_side(

@@ -153,6 +153,19 @@ function wanted(room) {
 const groupOf = (room) => ({ area: areaOf, state: stateOf }[chosen("group")] ?? (() => ""))(room);
 const rank = (group) => (chosen("group") === "state" ? STATES.indexOf(group) : group === "" ? 1 : 0);
 
+/** Puts these elements of the wall in order. What stands right stays, so that one card that moves lays out one card. */
+function inOrder(elements) {
+  const shown = (element) => { while (element?.hidden) element = element.nextElementSibling; return element; };
+  let here = shown(cards.firstElementChild);
+  for (const element of elements) {
+    const behind = here && shown(here.nextElementSibling);
+    if (element === here) here = behind;
+    // What stands here comes later: it is what moves, when its turn comes.
+    else if (element === behind) here = shown(behind.nextElementSibling);
+    else cards.insertBefore(element, here);
+  }
+}
+
 /** Cards move only when asked, or when a room comes into another group: what one looks at must not run away. */
 function arrange() {
   const groups = new Map();
@@ -167,13 +180,11 @@ function arrange() {
   }
   for (const heading of cards.querySelectorAll(".cards-group")) heading.remove();
   const sorted = [...groups].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
-  for (const [group, boxes] of sorted) {
-    if (chosen("group") !== "none") {
-      const name = chosen("group") === "state" ? t("show-" + group) : group || t("area-none");
-      cards.append(el("h3", { class: "cards-group" }, name, " ", el("span", { class: "dim num" }, exact(boxes.length))));
-    }
-    cards.append(...boxes);
-  }
+  inOrder(sorted.flatMap(([group, boxes]) => {
+    if (chosen("group") === "none") return boxes;
+    const name = chosen("group") === "state" ? t("show-" + group) : group || t("area-none");
+    return [el("h3", { class: "cards-group" }, name, " ", el("span", { class: "dim num" }, exact(boxes.length))), ...boxes];
+  }));
   count();
 }
 

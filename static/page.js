@@ -112,12 +112,16 @@ if (button && window.blmTheme) {
   name();
 }
 
-// The other language, on this very page.
+// The other language, on this very page as it is when it is asked for: what is chosen on it stands in its address.
 const other = document.querySelector("[data-lang]");
 if (other) {
-  const address = new URL(location.href);
-  address.searchParams.set("lang", other.hreflang);
-  other.href = address.pathname + address.search;
+  const aim = () => {
+    const address = new URL(location.href);
+    address.searchParams.set("lang", other.hreflang);
+    other.href = address.pathname + address.search;
+  };
+  for (const way of ["pointerenter", "focus", "click"]) other.addEventListener(way, aim);
+  aim();
 }
 
 // Only one explanation is open at a time, and a click elsewhere closes it.

@@ -30,6 +30,8 @@ use super::{
 pub struct Pushed {
     pub events: u64,
     pub frames: u64,
+    /// Bytes of their texts.
+    pub bytes: u64,
     pub skipped: u64,
     pub latency: Latencies,
 }
@@ -111,6 +113,7 @@ async fn read(mut socket: Socket, sent: Arc<Sent>, pushed: Rc<RefCell<Pushed>>, 
         let mut pushed = pushed.borrow_mut();
         if text.starts_with(r#"{"type":"events""#) {
             pushed.frames += 1;
+            pushed.bytes += text.len() as u64;
             pushed.events += text.matches(r#""timestamp_ms":"#).count() as u64;
             if let (Some(room), Some(time)) = (number(&text, r#""room_id":"#), number(&text, r#""timestamp_ms":"#)) {
                 pushed.latency.0.extend(sent.age(room.unsigned_abs(), time));

@@ -193,6 +193,16 @@ impl Ring {
         self.head.subscribe()
     }
 
+    /// Wakes everybody who waits for a frame, without one.
+    pub fn wake(&self) {
+        self.head.send_modify(|_| {});
+    }
+
+    /// Number of the newest frame, now.
+    pub fn at(&self) -> u64 {
+        *self.head.borrow()
+    }
+
     /// At most `max` frames after `position`.
     pub fn read_after(&self, position: u64, max: usize) -> Found {
         let inner = self.read();

@@ -424,7 +424,7 @@ pub fn manners(settings: &Settings) -> Manners {
         calls_per_second: settings.calls_per_second,
         tickets_per_second: settings.connects_per_second,
         rooms_per_account: settings.rooms_per_account,
-        extra_roots: settings.extra_roots.clone(),
+        extra_roots: settings.extra_roots.anchors.clone(),
     }
 }
 

@@ -297,6 +297,6 @@ impl Shared {
 fn open_live_of(keys: &OpenLiveSettings, settings: &Settings) -> Result<OpenLive, StartError> {
     let key = AppKey { id: keys.access_key_id.clone(), secret: keys.access_key_secret.0.clone() };
     let codes = keys.codes.iter().map(|(room, code)| (RoomId(*room), code.0.clone())).collect();
-    let tls = tls::client_config(settings.extra_roots.as_deref())?;
+    let tls = tls::client_config(&settings.extra_roots.anchors);
     Ok(OpenLive::new(OpenLiveApp { app_id: keys.app_id, key, codes }, settings.upstream.as_ref(), tls)?)
 }

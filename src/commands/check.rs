@@ -210,7 +210,7 @@ fn off_by(off_ms: i64) -> Finding {
 }
 
 async fn date_of(settings: &Settings) -> anyhow::Result<i64> {
-    let tls = tls::client_config(settings.extra_roots.as_deref())?;
+    let tls = tls::client_config(&settings.extra_roots.anchors);
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(PATIENCE).build()?;
     let address = settings.upstream.as_ref().map_or("https://api.live.bilibili.com/", |rig| rig.as_str());
     let answer = client.get(address).send().await?;

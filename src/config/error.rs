@@ -38,6 +38,14 @@ pub enum ConfigError {
         /// What is accepted.
         accepted: &'static str,
     },
+    /// Authorities that cannot be read.
+    #[error("extra-roots = {} cannot be used ({why}): give a file with the certificates of the authorities as PEM, -----BEGIN CERTIFICATE-----", path.display())]
+    ExtraRoots {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// Faults are for tests.
     #[error("{} = {plan:?} cannot be used: {why}", faults::VARIABLE)]
     Faults {

@@ -12,6 +12,7 @@ mod live;
 mod networks;
 mod open_live;
 mod role;
+mod roots;
 mod shown;
 
 use std::{
@@ -33,6 +34,7 @@ pub use self::{
     live::LiveSettings,
     open_live::OpenLiveSettings,
     role::Role,
+    roots::ExtraRoots,
 };
 use self::{
     args::{Command, RunArgs},
@@ -125,7 +127,7 @@ pub struct Settings {
     /// Instead of Bilibili.
     pub upstream: Option<Url>,
     /// Authorities trusted on the way to the upstream, beside the built-in ones: a PEM file.
-    pub extra_roots: Option<PathBuf>,
+    pub extra_roots: ExtraRoots,
     /// New connections to the upstream per second.
     pub connects_per_second: f64,
     /// Calls to the upstream's API per second, all together.
@@ -361,7 +363,7 @@ fn settle(args: RunArgs, file: File) -> Result<Settings, ConfigError> {
         base_path,
         trusted_proxies,
         upstream,
-        extra_roots: args.extra_roots.or(file.extra_roots),
+        extra_roots: args.extra_roots.or(file.extra_roots).map(roots::read).transpose()?.unwrap_or_default(),
         connects_per_second,
         calls_per_second,
         rooms_per_account,

@@ -32,7 +32,7 @@ impl Settings {
             ("redis-gifts-kept", self.live.gifts_kept.to_string()),
             ("redis-list-hours", (self.live.list_expiry.as_secs() / 3600).to_string()),
             ("upstream", upstream),
-            ("extra-roots", self.extra_roots.as_ref().map_or("none".into(), |path| path.display().to_string())),
+            ("extra-roots", self.extra_roots.path.as_ref().map_or("none".into(), |path| path.display().to_string())),
             ("connects-per-second", self.connects_per_second.to_string()),
             ("calls-per-second", self.calls_per_second.to_string()),
             ("rooms-per-account", self.rooms_per_account.to_string()),

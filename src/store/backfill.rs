@@ -12,21 +12,14 @@ use diesel::{prelude::*, sqlite::SqliteConnection};
 use super::{rows::to_time, schema::live_data_danmakudata as danmaku};
 use crate::domain::{Body, Event, Source};
 
-/// Whether `event` is a fetched chat line that is on record, or among `earlier` events of the same batch.
-pub(super) fn is_on_record(writer: &mut SqliteConnection, event: &Event, earlier: &[&Event]) -> QueryResult<bool> {
+/// Whether `event` is a fetched chat line that is on record.
+pub(super) fn is_on_record(writer: &mut SqliteConnection, event: &Event) -> QueryResult<bool> {
     let Body::Danmaku(line) = &event.body else { return Ok(false) };
     if event.source != Source::Backfill {
         return Ok(false);
     }
     let second = second_of(event);
     let same_user = |uid: u64| uid == event.user.uid.0 || uid == 0 || event.user.masked;
-    let is_it = |other: &&Event| {
-        let same_text = matches!(&other.body, Body::Danmaku(other) if other.message == line.message);
-        other.room_id == event.room_id && second_of(other) == second && same_text && same_user(other.user.uid.0)
-    };
-    if earlier.iter().any(is_it) {
-        return Ok(true);
-    }
     let uids: Vec<i64> = danmaku::table
         .filter(danmaku::room_id.eq(event.room_id.0 as i64))
         .filter(danmaku::timestamp.ge(to_time(second * 1000)))

@@ -16,12 +16,15 @@ use std::collections::BTreeMap;
 use diesel::{
     dsl::exists,
     prelude::*,
-    query_builder::{AstPass, QueryFragment, QueryId},
+    query_builder::{AstPass, QueryFragment},
     sql_types::{BigInt, Text},
     sqlite::{Sqlite, SqliteConnection},
 };
 
-use super::schema::{blm_roomalias as alias, blm_roomuser as user};
+use super::{
+    fixed::fixed,
+    schema::{blm_roomalias as alias, blm_roomuser as user},
+};
 use crate::domain::{Alias, Event, Gold, User, user::hash_of};
 
 /// What stands for this user where there is no number.
@@ -80,7 +83,7 @@ impl Heads {
                 diesel::insert_into(user::table).values(&row).execute(writer)?;
                 continue;
             };
-            Change(&row).execute(writer)?;
+            fixed::<Change<UserRow>, _>(Change(&row)).execute(writer)?;
             if (row.counted, &row.alias) != (known.counted, &known.alias) {
                 diesel::update(user::table.find(key))
                     .set((user::counted.eq(row.counted), user::alias.eq(&row.alias)))
@@ -99,7 +102,7 @@ impl Heads {
                 diesel::insert_into(alias::table).values(&row).execute(writer)?;
                 continue;
             };
-            Change(&row).execute(writer)?;
+            fixed::<Change<AliasRow>, _>(Change(&row)).execute(writer)?;
             if row.counted != known.counted {
                 diesel::update(alias::table.find((key.0, &key.1)))
                     .set(alias::counted.eq(row.counted))
@@ -122,17 +125,8 @@ fn is_counted_as_known(writer: &mut SqliteConnection, row: &AliasRow) -> QueryRe
     diesel::select(exists(counted)).get_result(writer)
 }
 
-/// A row's new numbers, in one statement that is prepared once: diesel prepares its own updates each time anew, which
-/// costs more than all the rest.
+/// A row's new numbers.
 struct Change<'a, Row>(&'a Row);
-
-impl<Row: 'static> QueryId for Change<'_, Row> {
-    type QueryId = Change<'static, Row>;
-
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl<Row> RunQueryDsl<SqliteConnection> for Change<'_, Row> {}
 
 impl QueryFragment<Sqlite> for Change<'_, UserRow> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {

@@ -29,7 +29,7 @@ use super::{
 /// Rows of one deleting transaction: some ms.
 const ROWS_A_STEP: usize = 1000;
 /// Lines that come into the index in one transaction: some 30 ms.
-const LINES_A_STEP: usize = 2000;
+const LINES_A_STEP: usize = 5000;
 /// Fewer than these wait for more, so that the index is not made of crumbs ...
 const LINES_WORTH_IT: i64 = 1000;
 /// ... but not longer than this.

@@ -28,6 +28,7 @@ pub mod sqlite;
 mod backfill;
 pub mod dead_letters;
 pub mod django;
+mod fixed;
 mod guards;
 mod heads;
 pub mod outcome;

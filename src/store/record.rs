@@ -5,9 +5,12 @@
 //! may stand twice in a batch, and a killed program simply begins again at the position it committed.
 //! (Two messages about one guard purchase share a row: `guards.rs`.)
 //!
-//! A row that the tables refuse because of what it holds must not hold up the others: the batch is halved
-//! until the event is found, and that one goes to `blm_deadletter`. When it is the database that fails
-//! (full, locked, read-only), nothing has happened, and the same call may be repeated.
+//! A row that the tables refuse because of what it holds must not hold up the others: that event goes to
+//! `blm_deadletter`. When it is the database that fails (full, locked, read-only), nothing has happened, and the same
+//! call may be repeated.
+//!
+//! An event is one statement of one row, which fails alone. With more rows to a statement, or a savepoint around some,
+//! SQLite copies every page that they change into a file beside, which was a fifth of what storing cost.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -21,6 +24,7 @@ use thiserror::Error;
 
 use super::{
     Batch, Position, RoomTotals, StoreKind, backfill, dead_letters,
+    fixed::fixed,
     guards::store_guard,
     outcome::{Outcome, add_to_ledger},
     purchase_rows::{GiftRow, SuperChatRow},
@@ -34,12 +38,12 @@ use super::{
     tasks,
 };
 use crate::{
-    domain::{Body, Event, EventId, RoomId, Uid},
+    domain::{Body, Event, EventId, Gauge, RoomId, Uid},
     supervise::faults::{self, Point},
 };
 
-/// Rows in one statement: near the best speed, and far from SQLite's 32,766 bound values.
-const ROWS_A_STATEMENT: usize = 500;
+/// Ids in one statement, far from SQLite's 32,766 bound values.
+const IDS_A_STATEMENT: usize = 500;
 
 /// What one call of [`Database::record`] did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -97,9 +101,7 @@ impl Database {
                 let mut run = Run::of(streamers);
                 let (bad, good): (Vec<&Event>, Vec<&Event>) =
                     events.iter().partition(|event| aside.contains_key(&event.id));
-                for chunk in good.chunks(ROWS_A_STATEMENT) {
-                    run.store(writer, chunk)?;
-                }
+                run.store(writer, &good)?;
                 for event in bad {
                     run.bury(writer, event, &aside[&event.id])?;
                 }
@@ -139,9 +141,7 @@ impl Database {
                     break;
                 }
                 run.sums.know(make_rooms(writer, events.iter().map(|event| event.room_id))?);
-                for chunk in events.iter().collect::<Vec<_>>().chunks(ROWS_A_STATEMENT) {
-                    run.store(writer, chunk)?;
-                }
+                run.store(writer, &events.iter().collect::<Vec<_>>())?;
             }
             let Run { sums, rooms, last_error } = run;
             let recorded = Recorded { totals: sums.write(writer)?, rooms };
@@ -207,40 +207,34 @@ impl Run {
 
     /// Stores `events`, or all but those that the tables refuse.
     fn store(&mut self, writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<()> {
-        match writer.transaction(|writer| store_rows(writer, events, self.sums.streamers())) {
-            Ok(fates) => {
-                for (event, fate) in events.iter().zip(fates) {
-                    let outcome = self.rooms.entry(event.room_id).or_default();
-                    self.sums.touch(event.room_id);
-                    match fate {
-                        Fate::New => {
-                            outcome.stored += 1;
-                            self.sums.add(event);
-                        }
-                        Fate::Known => outcome.duplicate += 1,
-                        Fate::Replaces(earlier) => {
-                            outcome.duplicate += 1;
-                            self.sums.remove(&earlier);
-                            self.sums.add(event);
-                        }
-                        Fate::Absorbs(other) => {
-                            outcome.duplicate += 1;
-                            self.sums.remove(&other);
-                        }
-                    }
-                }
-                Ok(())
+        for event in events {
+            match store_row(writer, event, self.sums.streamers()) {
+                Ok(fate) => self.count(event, fate),
+                Err(error) if is_about_the_data(&error) => self.bury(writer, event, &error.to_string())?,
+                Err(error) => return Err(error),
             }
-            Err(error) if !is_about_the_data(&error) => Err(error),
-            Err(error) => match events {
-                [] => Err(error),
-                [event] => self.bury(writer, event, &error.to_string()),
-                _ => {
-                    let (older, newer) = events.split_at(events.len() / 2);
-                    self.store(writer, older)?;
-                    self.store(writer, newer)
-                }
-            },
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, event: &Event, fate: Fate) {
+        let outcome = self.rooms.entry(event.room_id).or_default();
+        self.sums.touch(event.room_id);
+        match fate {
+            Fate::New => {
+                outcome.stored += 1;
+                self.sums.add(event);
+            }
+            Fate::Known => outcome.duplicate += 1,
+            Fate::Replaces(earlier) => {
+                outcome.duplicate += 1;
+                self.sums.remove(&earlier);
+                self.sums.add(event);
+            }
+            Fate::Absorbs(other) => {
+                outcome.duplicate += 1;
+                self.sums.remove(&other);
+            }
         }
     }
 
@@ -297,111 +291,55 @@ pub(super) fn make_rooms(
     Ok(streamers)
 }
 
-/// Rows of a statement of fixed size, which is prepared once.
-const ROWS_A_BLOCK: usize = 25;
-
-/// Inserts the rows of one table whose id is not there yet, and marks them in `fates`.
+/// Inserts a row whose id is not there yet.
 macro_rules! insert_new {
-    ($writer:expr, $table:ident, $values:expr) => {
-        diesel::insert_into($table::table)
-            .values($values)
-            .on_conflict($table::event_id)
-            .do_nothing()
-            .execute($writer)?
-    };
-    ($writer:expr, $table:ident, $rows:expr, $fates:expr) => {{
-        let rows: Vec<(usize, EventId, _)> = $rows;
-        if !rows.is_empty() {
-            let ids: Vec<String> = rows.iter().map(|(_, id, _)| id.to_string()).collect();
-            let known: Vec<String> =
-                $table::table.filter($table::event_id.eq_any(&ids)).select($table::event_id).load($writer)?;
-            let mut seen: HashSet<String> = known.into_iter().collect();
-            let mut fresh = Vec::with_capacity(rows.len());
-            for ((at, _, row), id) in rows.into_iter().zip(ids) {
-                if seen.insert(id) {
-                    $fates[at] = Fate::New;
-                    fresh.push(row);
-                }
-            }
-            let (blocks, rest) = fresh.as_chunks::<ROWS_A_BLOCK>();
-            for block in blocks {
-                insert_new!($writer, $table, block);
-            }
-            for row in rest {
-                insert_new!($writer, $table, row);
-            }
-        }
+    ($writer:expr, $table:ident, $row:expr) => {{
+        let row = $row;
+        let insert = diesel::insert_into($table::table).values(&row).on_conflict($table::event_id).do_nothing();
+        fixed::<$table::table, _>(insert).execute($writer)? == 1
     }};
 }
 
-/// Writes what is new among `events`, and says what became of each.
-fn store_rows(
-    writer: &mut SqliteConnection,
-    events: &[&Event],
-    streamers: &HashMap<RoomId, Uid>,
-) -> QueryResult<Vec<Fate>> {
-    let mut fates = vec![Fate::Known; events.len()];
-    let mut danmaku = Vec::new();
-    let mut gifts = Vec::new();
-    let mut super_chats = Vec::new();
-    let mut interactions = Vec::new();
-    let mut room_events = Vec::new();
-    let mut gauges = Vec::new();
+/// Writes what is new of an event, and says what became of it.
+fn store_row(writer: &mut SqliteConnection, event: &Event, streamers: &HashMap<RoomId, Uid>) -> QueryResult<Fate> {
     if faults::ENABLED {
         let injected = |fault| DieselError::QueryBuilderError(Box::new(fault));
-        events.iter().try_for_each(|event| faults::reach(Point::SqliteRow, event.room_id.0).map_err(injected))?;
+        faults::reach(Point::SqliteRow, event.room_id.0).map_err(injected)?;
     }
-    for (at, event) in events.iter().enumerate() {
-        if backfill::is_on_record(writer, event, &events[..at])? {
-            continue;
-        }
-        match &event.body {
-            Body::Danmaku(body) => danmaku.push((at, event.id, DanmakuRow::new(event, body))),
-            Body::Gift(body) => {
-                let streamer = streamers.get(&event.room_id).copied().unwrap_or_default();
-                gifts.push((at, event.id, GiftRow::new(event, body, streamer)));
-            }
-            Body::SuperChat(body) => super_chats.push((at, event.id, SuperChatRow::new(event, body))),
-            Body::Guard(body) => fates[at] = store_guard(writer, event, body)?,
-            Body::Enter(medal) | Body::Follow(medal) | Body::Share(medal) | Body::Like(medal) => {
-                interactions.push((at, event.id, InteractionRow::new(event, medal)));
-            }
-            Body::Live(notice)
-            | Body::Preparing(notice)
-            | Body::CutOff(notice)
-            | Body::Warning(notice)
-            | Body::RoomLock(notice)
-            | Body::RoomChange(notice) => room_events.push((at, event.id, RoomEventRow::new(event, notice))),
-            Body::SuperChatDelete { ids } => {
-                room_events.push((at, event.id, RoomEventRow::of_deletion(event, ids)));
-            }
-            Body::Gauge(_) => gauges.push(at),
-        }
+    if backfill::is_on_record(writer, event)? {
+        return Ok(Fate::Known);
     }
-    insert_new!(writer, live_data_danmakudata, danmaku, fates);
-    insert_new!(writer, live_data_giftdata, gifts, fates);
-    insert_new!(writer, live_data_superchat, super_chats, fates);
-    insert_new!(writer, live_data_interaction, interactions, fates);
-    insert_new!(writer, live_data_roomevent, room_events, fates);
-    for at in gauges {
-        if store_gauge(writer, events[at])? {
-            fates[at] = Fate::New;
+    let is_new = match &event.body {
+        Body::Danmaku(body) => insert_new!(writer, live_data_danmakudata, DanmakuRow::new(event, body)),
+        Body::Gift(body) => {
+            let streamer = streamers.get(&event.room_id).copied().unwrap_or_default();
+            insert_new!(writer, live_data_giftdata, GiftRow::new(event, body, streamer))
         }
-    }
-    for event in events {
-        if let Body::SuperChatDelete { ids } = &event.body {
+        Body::SuperChat(body) => insert_new!(writer, live_data_superchat, SuperChatRow::new(event, body)),
+        Body::Guard(body) => return writer.transaction(|writer| store_guard(writer, event, body)),
+        Body::Enter(medal) | Body::Follow(medal) | Body::Share(medal) | Body::Like(medal) => {
+            insert_new!(writer, live_data_interaction, InteractionRow::new(event, medal))
+        }
+        Body::Live(notice)
+        | Body::Preparing(notice)
+        | Body::CutOff(notice)
+        | Body::Warning(notice)
+        | Body::RoomLock(notice)
+        | Body::RoomChange(notice) => insert_new!(writer, live_data_roomevent, RoomEventRow::new(event, notice)),
+        Body::SuperChatDelete { ids } => writer.transaction(|writer| {
             mark_deleted(writer, event.room_id, ids)?;
-        }
-    }
-    Ok(fates)
+            QueryResult::Ok(insert_new!(writer, live_data_roomevent, RoomEventRow::of_deletion(event, ids)))
+        })?,
+        Body::Gauge(gauge) => store_gauge(writer, event, gauge)?,
+    };
+    Ok(if is_new { Fate::New } else { Fate::Known })
 }
 
 /// Takes a gauge over into its room's minute; false if the row knew all of it.
 ///
 /// Whatever the order they come in, the newest value of each number stays, as far as one row can tell:
 /// an older event only fills in what no newer one has said.
-fn store_gauge(writer: &mut SqliteConnection, event: &Event) -> QueryResult<bool> {
-    let Body::Gauge(gauge) = &event.body else { return Ok(false) };
+fn store_gauge(writer: &mut SqliteConnection, event: &Event, gauge: &Gauge) -> QueryResult<bool> {
     let (room, minute_ms, id) = (event.room_id, minute_of(event.timestamp_ms), event.id.to_string());
     let known: Option<GaugeRow> = live_data_gauge::table
         .find((room.0 as i64, minute_ms))
@@ -429,7 +367,7 @@ fn store_gauge(writer: &mut SqliteConnection, event: &Event) -> QueryResult<bool
 }
 
 fn mark_deleted(writer: &mut SqliteConnection, room: RoomId, ids: &[i64]) -> QueryResult<()> {
-    for ids in ids.chunks(ROWS_A_STATEMENT) {
+    for ids in ids.chunks(IDS_A_STATEMENT) {
         diesel::update(live_data_superchat::table)
             .filter(live_data_superchat::room_id.eq(room.0 as i64))
             .filter(live_data_superchat::super_chat_id.eq_any(ids))

@@ -49,8 +49,8 @@ const CHECKED_MAX: usize = 2000;
 /// Hits that are counted; above it, counting would cost more than finding.
 const COUNTED_MAX: usize = 1000;
 
-/// Documents of a statement.
-const DOCUMENTS_A_STATEMENT: usize = 500;
+/// Documents that one question looks for.
+const DOCUMENTS_A_QUESTION: usize = 500;
 
 /// How far the index is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,8 +74,8 @@ fn folded(letter: char) -> char {
 }
 
 /// The pairs of neighbouring characters in `text`.
-fn pairs(text: &str) -> impl Iterator<Item = String> {
-    text.chars().map(folded).zip(text.chars().map(folded).skip(1)).map(|(one, two)| String::from_iter([one, two]))
+fn pairs(text: &str) -> impl Iterator<Item = [char; 2]> {
+    text.chars().map(folded).zip(text.chars().map(folded).skip(1)).map(|(one, two)| [one, two])
 }
 
 /// Longer than any pair.
@@ -85,13 +85,9 @@ fn room_token(room: RoomId) -> String {
 
 /// What the index is asked for `q`; none when `q` has no pair.
 pub(super) fn question(q: &str, room: Option<RoomId>) -> Option<String> {
-    let mut tokens: BTreeSet<String> = pairs(q).collect();
-    if tokens.is_empty() {
-        return None;
-    }
-    tokens.extend(room.map(room_token));
+    let tokens = Tokens { pairs: pairs(q).collect(), rooms: room.into_iter().collect() };
     // No quote can be in a token: it is one of the marks that were moved.
-    Some(tokens.iter().map(|token| format!("\"{token}\"")).collect::<Vec<_>>().join(" AND "))
+    (!tokens.pairs.is_empty()).then(|| format!("\"{}\"", tokens.joined("\" AND \"")))
 }
 
 /// The document of an event, by its id as text.
@@ -113,16 +109,38 @@ fn key_at(ms: i64) -> i64 {
 /// What of a line goes into the index.
 type Line = (String, i64, String, String);
 
+/// What a document is found by.
 #[derive(Default)]
-struct Documents(BTreeMap<i64, BTreeSet<String>>);
+struct Tokens {
+    pairs: BTreeSet<[char; 2]>,
+    rooms: BTreeSet<RoomId>,
+}
+
+impl Tokens {
+    fn joined(&self, between: &str) -> String {
+        let mut text = String::new();
+        for pair in &self.pairs {
+            text.extend(pair);
+            text.push_str(between);
+        }
+        for room in &self.rooms {
+            text.push_str(&room_token(*room));
+            text.push_str(between);
+        }
+        text.truncate(text.len().saturating_sub(between.len()));
+        text
+    }
+}
+
+#[derive(Default)]
+struct Documents(BTreeMap<i64, Tokens>);
 
 impl Documents {
     fn add(&mut self, (event_id, room_id, message, username): &Line) {
         let Some(key) = key_of(event_id) else { return };
-        let tokens = self.0.entry(key).or_default();
-        tokens.extend(pairs(message));
-        tokens.extend(pairs(username));
-        tokens.insert(room_token(RoomId(*room_id as u64)));
+        let Tokens { pairs: known, rooms } = self.0.entry(key).or_default();
+        known.extend(pairs(message).chain(pairs(username)));
+        rooms.insert(RoomId(*room_id as u64));
     }
 
     /// Adds every stored line of that document.
@@ -137,14 +155,13 @@ impl Documents {
         Ok(())
     }
 
-    /// In the order of their numbers, which the index takes best.
+    /// In the order of their numbers, which the index takes best, and one to a statement: before one with more, the
+    /// index writes down what it has gathered so far.
     fn write(self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        let rows: Vec<(i64, String)> =
-            self.0.into_iter().map(|(key, tokens)| (key, tokens.into_iter().collect::<Vec<_>>().join(" "))).collect();
-        for rows in rows.chunks(DOCUMENTS_A_STATEMENT) {
-            let rows: Vec<_> =
-                rows.iter().map(|(key, text)| (blm_search::rowid.eq(key), blm_search::text.eq(text))).collect();
-            diesel::insert_into(blm_search::table).values(&rows).execute(connection)?;
+        for (key, tokens) in self.0 {
+            diesel::insert_into(blm_search::table)
+                .values((blm_search::rowid.eq(key), blm_search::text.eq(tokens.joined(" "))))
+                .execute(connection)?;
         }
         Ok(())
     }
@@ -172,9 +189,15 @@ impl Database {
                 let mut documents = Documents::default();
                 rows.iter().for_each(|(_, line)| documents.add(line));
                 // Hardly ever: a line that shares a document with an earlier one.
-                let keys: Vec<i64> = documents.0.keys().copied().collect();
+                let newest: Option<i64> = blm_search::table
+                    .select(blm_search::rowid)
+                    .order(blm_search::rowid.desc())
+                    .first(writer)
+                    .optional()?;
+                let keys: Vec<i64> =
+                    newest.map_or_else(Vec::new, |newest| documents.0.range(..=newest).map(|(key, _)| *key).collect());
                 let mut known: Vec<i64> = Vec::new();
-                for keys in keys.chunks(DOCUMENTS_A_STATEMENT) {
+                for keys in keys.chunks(DOCUMENTS_A_QUESTION) {
                     known.extend(
                         blm_search::table
                             .filter(blm_search::rowid.eq_any(keys))

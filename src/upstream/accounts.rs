@@ -446,7 +446,7 @@ mod tests {
             calls_per_second: 1.0,
             tickets_per_second: 1.0,
             rooms_per_account: 6,
-            extra_roots: None,
+            extra_roots: Vec::new(),
         };
         let nowhere = "http://127.0.0.1:9".parse().expect("an address");
         let accounts = Bilibili::new(Some(&nowhere), &manners).expect("no accounts").accounts();

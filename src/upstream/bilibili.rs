@@ -7,7 +7,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use rustls::ClientConfig;
+use rustls::{ClientConfig, pki_types::TrustAnchor};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -88,14 +88,14 @@ pub struct Manners {
     pub tickets_per_second: f64,
     /// Rooms for each account.
     pub rooms_per_account: usize,
-    /// Authorities that are trusted beside the built-in ones: a PEM file.
-    pub extra_roots: Option<PathBuf>,
+    /// Authorities that are trusted beside the built-in ones.
+    pub extra_roots: Vec<TrustAnchor<'static>>,
 }
 
 impl Bilibili {
     /// Bilibili itself, or the rig at `rig`.
     pub fn new(rig: Option<&Url>, manners: &Manners) -> Result<Bilibili, AskError> {
-        let tls = tls::client_config(manners.extra_roots.as_deref())?;
+        let tls = tls::client_config(&manners.extra_roots);
         let client = Arc::new(Client::new(rig, tls.clone(), manners.calls_per_second)?);
         Ok(Bilibili {
             accounts: Accounts::open(client.clone(), &manners.folder, manners.rooms_per_account)?,

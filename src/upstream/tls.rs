@@ -3,39 +3,17 @@
 //! Nothing here turns verification off. One configuration serves all connections of its owner, so that they share its
 //! sessions.
 
-use std::path::Path;
+use rustls::{ClientConfig, RootCertStore, pki_types::TrustAnchor};
 
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-
-use super::AskError;
-
-/// How TLS is spoken, trusting also the authorities in the PEM file `extra_roots`.
-pub fn client_config(extra_roots: Option<&Path>) -> Result<ClientConfig, AskError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = extra_roots {
-        add(&mut roots, path).map_err(|why| {
-            let why = format!("extra-roots {}: {why}; it is to hold certificates as PEM", path.display());
-            AskError::Unreachable { call: "anything", why }
-        })?;
-    }
-    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
-}
-
-fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
-    let before = roots.len();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())? {
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        roots.add(certificate).map_err(|error| error.to_string())?;
-    }
-    if roots.len() == before { Err("no certificate is in it".to_owned()) } else { Ok(()) }
+/// How TLS is spoken, trusting also these authorities.
+pub fn client_config(extra_roots: &[TrustAnchor<'static>]) -> ClientConfig {
+    let roots = webpki_roots::TLS_SERVER_ROOTS.iter().chain(extra_roots).cloned().collect();
+    ClientConfig::builder().with_root_certificates(RootCertStore { roots }).with_no_client_auth()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, sync::Arc};
+    use std::sync::Arc;
 
     use rustls::{
         ServerConfig,
@@ -70,8 +48,8 @@ mod tests {
             }
         });
         let folder = tempfile::tempdir().expect("a folder");
-        let roots = folder.path().join("roots.pem");
-        fs::write(&roots, made.cert.pem()).expect("written");
+        let mut vouching = RootCertStore::empty();
+        vouching.add(made.cert.der().clone()).expect("a certificate");
         let rig = "https://127.0.0.1:9".parse().expect("an address");
         let host = StreamHost { host: "127.0.0.1".into(), ws_port: 9, wss_port: port };
         let auth = || Auth { room_id: RoomId(1), uid: Uid(0), buvid: String::new(), token: String::new() };
@@ -82,21 +60,8 @@ mod tests {
             let upstream = Bilibili::new(Some(&rig), &manners).expect("made");
             upstream.dial(&Pass::new(auth(), vec![host.clone()]), &host).await.map(drop)
         };
-        let refused = dial(None).await.expect_err("nobody vouches for it").to_string();
+        let refused = dial(Vec::new()).await.expect_err("nobody vouches for it").to_string();
         assert!(refused.contains("UnknownIssuer"), "{refused}");
-        dial(Some(roots)).await.expect("the file vouches for it");
-    }
-
-    #[test]
-    fn a_file_without_a_certificate_is_named_and_stops_the_start() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("roots.pem");
-        for text in [None, Some(""), Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")] {
-            if let Some(text) = text {
-                fs::write(&path, text).expect("written");
-            }
-            let error = client_config(Some(&path)).expect_err("it is none").to_string();
-            assert!(error.contains(&path.display().to_string()) && error.contains("PEM"), "{error}");
-        }
+        dial(vouching.roots).await.expect("somebody vouches for it");
     }
 }

@@ -25,6 +25,7 @@ mod desk;
 mod diagnostics;
 mod entry;
 pub mod error;
+pub mod filter;
 mod fresh;
 mod health;
 pub mod i18n;
@@ -39,6 +40,7 @@ pub mod pages;
 pub mod push;
 mod room;
 mod room_list;
+pub mod shared;
 pub mod socket;
 mod standing;
 mod storage;
@@ -79,7 +81,7 @@ use tokio::{
 };
 use url::Url;
 
-use self::{audience::Audience, error::Refusal, pace::Pace, view::Views};
+use self::{audience::Audience, error::Refusal, pace::Pace, shared::Shared, view::Views};
 pub use self::{auth::AdminAuth, desk::Desk, socket::Sessions};
 use crate::{
     actors::{ledger::Ledger, report::Reports, ring::Ring, sync_request::SyncHandle, wall::Wall},
@@ -165,8 +167,8 @@ pub struct Site {
     pace: Pace,
     /// Places for copies of the history that are being made.
     copies: Arc<Semaphore>,
-    /// Summaries of rooms as text, for those who see everything and for the public.
-    memo: [Arc<push::RoomsMemo>; 2],
+    /// What is pushed, as text, to those who see everything and to the public.
+    shared: [Arc<Shared>; 2],
     health: health::Memo,
     today: today::Memo,
     counted: Arc<broadcasts::Counted>,
@@ -181,8 +183,8 @@ impl Site {
         let views = Views::new(web.options.pictures_from().as_deref(), &web.options.base_path)
             .map_err(|error| io::Error::other(format!("the templates cannot be read: {error:?}")))?;
         let sessions = Sessions::new(web.board.clone(), SESSIONS, SESSIONS_PER_ADDRESS);
-        let memo = [Audience::Everything, Audience::Public]
-            .map(|audience| Arc::new(push::RoomsMemo::new(audience, web.wall.clone())));
+        let shared =
+            [Audience::Everything, Audience::Public].map(|audience| Arc::new(Shared::new(audience, web.wall.clone())));
         let (health, today, charts) = (health::Memo::default(), today::Memo::default(), charts::Memo::default());
         let disk = machine::DiskWatch::new(web.database.clone());
         Ok(Data::new(Site {
@@ -191,7 +193,7 @@ impl Site {
             sessions,
             pace: Pace::default(),
             copies: Arc::new(Semaphore::new(COPIES)),
-            memo,
+            shared,
             health,
             today,
             counted: Arc::default(),
@@ -202,10 +204,10 @@ impl Site {
     }
 
     /// What the push of this visitor shows.
-    fn memo_for(&self, request: &HttpRequest) -> Arc<push::RoomsMemo> {
+    fn shared_for(&self, request: &HttpRequest) -> Arc<Shared> {
         match Audience::of(request, self) {
-            Audience::Everything => self.memo[0].clone(),
-            Audience::Public => self.memo[1].clone(),
+            Audience::Everything => self.shared[0].clone(),
+            Audience::Public => self.shared[1].clone(),
         }
     }
 
@@ -283,7 +285,7 @@ impl Server {
 
     /// Says goodbye to live connections, cuts those that do not take it, and ends by `deadline`.
     pub async fn stop(&self, deadline: Instant) {
-        self.sessions.say_goodbye();
+        self.sessions.say_goodbye(&self.site.web.ring);
         let now = Instant::now();
         let patience = deadline.saturating_duration_since(now) / 2;
         while self.sessions.count() > 0 && now.elapsed() < patience {

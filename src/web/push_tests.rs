@@ -1,11 +1,13 @@
 //! A reader of the ring: what it gets, how much at a time, and what it is told about what it missed.
 
 use futures_util::{FutureExt, StreamExt};
+use serde_json::Value;
 
 use super::*;
 use crate::{
     actors::ring::{Copied, Piece},
-    domain::RoomInfo,
+    domain::{Kind, RoomInfo},
+    web::audience::Audience,
 };
 
 fn push(ring: &Ring, room: u64, kind: Kind, text: &str) {
@@ -19,14 +21,14 @@ fn texts(reader: &mut Reader) -> Vec<Value> {
         if messages.is_empty() && !reader.has_more() {
             return all;
         }
-        all.extend(messages.iter().map(|message| serde_json::from_str(&message.text).expect("JSON")));
+        all.extend(messages.iter().map(|message| serde_json::from_str(&message.text()).expect("JSON")));
     }
 }
 
 fn reader(ring: &Arc<Ring>, rooms: &str, kinds: &str, after: Option<&str>) -> Reader {
     Reader::new(
         ring.clone(),
-        Arc::new(RoomsMemo::new(Audience::Everything, Arc::default())),
+        Arc::new(Shared::new(Audience::Everything, Arc::default())),
         Filter::parse(rooms, kinds).expect("a filter"),
         after,
     )
@@ -48,6 +50,43 @@ fn a_reader_gets_what_it_asked_for_and_resumes_exactly() {
     let mut again = reader(&ring, "1", "danmaku", Some(&cursor));
     assert_eq!(texts(&mut again)[0]["events"], json!(["b"]));
     assert!(texts(&mut again).is_empty());
+}
+
+#[test]
+fn readers_at_the_same_place_who_want_the_same_get_the_same_bytes_and_nobody_else_does() {
+    let (ring, wall) = (Arc::new(Ring::new(7)), Arc::<Wall>::default());
+    let shared = [Audience::Everything, Audience::Public].map(|who| Arc::new(Shared::new(who, wall.clone())));
+    let mut readers = [
+        ("1", "", None, 0),
+        ("1", "", None, 0),
+        ("1,2", "", None, 0),
+        ("1", "danmaku", None, 0),
+        ("1", "", Some("7-1.1.0"), 0),
+        ("1", "", None, 1),
+    ];
+    push(&ring, 1, Kind::Danmaku, "before");
+    let mut readers = readers.each_mut().map(|(rooms, kinds, after, who)| {
+        let filter = Filter::parse(rooms, kinds).expect("a filter");
+        Reader::new(ring.clone(), shared[*who].clone(), filter, *after)
+    });
+    for text in ["a", "b"] {
+        push(&ring, 1, Kind::Danmaku, text);
+        push(&ring, 1, Kind::Gift, text);
+        let [first, again, others @ ..] = readers.each_mut().map(Reader::read);
+        assert_eq!((first.len(), first[0].events), (1, 2));
+        assert_eq!(first[0].frame.as_ptr(), again[0].frame.as_ptr(), "made once");
+        assert_eq!(first[0].cursor, again[0].cursor);
+        for other in others {
+            assert_ne!(first[0].frame, other[0].frame, "another cursor, other events or another audience");
+        }
+    }
+    let [first, again, ..] = &mut readers;
+    push(&ring, 1, Kind::Danmaku, "c");
+    assert_eq!(texts(first)[0]["events"], json!(["c"]));
+    push(&ring, 1, Kind::Danmaku, "d");
+    assert_eq!(texts(again)[0]["events"], json!(["c", "d"]), "who comes later gets what came meanwhile with it");
+    assert_eq!(texts(first)[0]["events"], json!(["d"]));
+    assert_eq!(first.cursor(), again.cursor());
 }
 
 #[test]
@@ -107,7 +146,7 @@ fn a_reader_far_behind_copies_one_bounded_part_at_a_time() {
         let mut bytes = 0;
         while let Some(Some(message)) = messages.next().now_or_never() {
             received += message.events;
-            bytes += message.text.len();
+            bytes += message.text().len();
         }
         wakes += 1;
         assert!(bytes < BYTES_A_READ + 2 * text.len(), "{bytes} bytes before the socket is asked");
@@ -160,22 +199,6 @@ fn a_cursor_of_another_run_is_an_unknown_gap() {
 }
 
 #[test]
-fn filters_are_read_or_refused() {
-    for (rooms, kinds, good) in [
-        ("", "", true),
-        ("all", "all", true),
-        ("1, 2", "danmaku,super_chat", true),
-        ("1,x", "", false),
-        ("-1", "", false),
-        ("", "chat", false),
-    ] {
-        assert_eq!(Filter::parse(rooms, kinds).is_ok(), good, "{rooms:?} {kinds:?}");
-    }
-    let message = json!({"type": "subscribe", "rooms": [1], "kinds": ["gift"]});
-    assert_eq!(Filter::from_message(&message).expect("a filter"), Filter::parse("1", "gift").expect("the same"));
-}
-
-#[test]
 fn a_cursor_with_an_absurd_count_does_no_harm() {
     let ring = Arc::new(Ring::new(7));
     push(&ring, 1, Kind::Danmaku, "a");
@@ -188,10 +211,10 @@ fn a_room_that_changed_is_told_to_who_watches_it_as_it_is_by_then() {
     let (ring, wall) = (Arc::new(Ring::new(7)), Arc::new(Wall::default()));
     wall.put(RoomInfo::unknown(RoomId(1)));
     wall.put(RoomInfo::unknown(RoomId(2)));
-    let memo = Arc::new(RoomsMemo::new(Audience::Everything, wall.clone()));
+    let shared = Arc::new(Shared::new(Audience::Everything, wall.clone()));
     let reader = |rooms| {
         let filter = Filter::parse(rooms, "").expect("a filter");
-        Reader::new(ring.clone(), memo.clone(), filter, None)
+        Reader::new(ring.clone(), shared.clone(), filter, None)
     };
     let (mut one, mut all, mut none) = (reader("1"), reader("all"), reader("3"));
     ring.push_rooms(wall.take_changed());

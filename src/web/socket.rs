@@ -9,7 +9,10 @@ use std::{
     any::Any,
     cell::RefCell,
     collections::HashMap,
+    convert::Infallible,
+    future::ready,
     net::{IpAddr, Shutdown},
+    pin::Pin,
     rc::Rc,
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,6 +24,7 @@ use std::{
 use actix::{Actor, ActorContext, AsyncContext, StreamHandler, WrapFuture};
 use actix_web::{
     HttpRequest, HttpResponse,
+    body::{BodyStream, BoxBody, MessageBody},
     dev::Extensions,
     http::{StatusCode, header},
     rt::net::TcpStream,
@@ -28,24 +32,31 @@ use actix_web::{
 };
 use actix_web_actors::ws;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use socket2::{SockRef, Socket};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{oneshot, watch},
+    time::Instant,
+};
 
 use super::{
     Site,
     api::openapi::Push,
     audience::Audience,
     error::Refusal,
-    push::{self, Filter, Message, Reader},
+    filter::Filter,
+    push::{self, Reader},
     today,
     visitor::{Visitor, same_origin},
 };
-use crate::supervise::{
-    board::Board,
-    vitals::{Doing, State, Vitals, unix_ms},
+use crate::{
+    actors::ring::Ring,
+    supervise::{
+        board::Board,
+        vitals::{Doing, State, Vitals, unix_ms},
+    },
 };
 
 /// A ping this often, and a sign of life to the reaper.
@@ -162,9 +173,11 @@ impl Sessions {
     }
 
     /// Those that read say goodbye and end.
-    pub fn say_goodbye(&self) {
+    pub fn say_goodbye(&self, ring: &Ring) {
         self.refuse_new();
         self.closing.send_replace(true);
+        // They wait for frames, and look at this when they are woken.
+        ring.wake();
     }
 
     /// Shuts down the sockets of those that are left; without this one stalled browser holds up a graceful stop.
@@ -213,11 +226,15 @@ pub async fn websocket(
 ) -> Result<HttpResponse, actix_web::Error> {
     same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
-    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, wanted.after.as_deref());
+    let reader = Reader::new(site.web.ring.clone(), site.shared_for(&request), filter, wanted.after.as_deref());
     let seat = site.sessions.take_seat(&request)?;
     let today = wanted.today.then(|| Audience::of(&request, &site));
+    let hello = reader.hello(&site.web.wall).frame;
+    let reader = Rc::new(RefCell::new(reader));
+    let (goes_on, all_pushed) = oneshot::channel();
+    let pushed = pushed(reader.clone(), site.sessions.closing.subscribe(), seat.vitals.clone(), goes_on);
     let session = Session {
-        reader: Rc::new(RefCell::new(reader)),
+        reader,
         site,
         seat,
         heard: Instant::now(),
@@ -225,9 +242,42 @@ pub async fn websocket(
         messages: 0,
         health: false,
         today,
+        all_pushed: Some(all_pushed),
     };
-    ws::WsResponseBuilder::new(session, &request, body).frame_size(MESSAGE_MAX).start()
+    let response = ws::WsResponseBuilder::new(session, &request, body).frame_size(MESSAGE_MAX).start()?;
+    Ok(response.map_body(|_, said| {
+        let body = stream::once(ready(Ok(hello))).chain(side_by_side(said, pushed));
+        BoxBody::new(BodyStream::new(body))
+    }))
 }
+
+/// What is pushed to one browser. `goes_on` is dropped at its end.
+fn pushed(
+    reader: Rc<RefCell<Reader>>,
+    closing: watch::Receiver<bool>,
+    vitals: Arc<Vitals>,
+    goes_on: oneshot::Sender<Infallible>,
+) -> impl Stream<Item = Bytes> {
+    push::stream(reader.clone(), closing).map(move |message| {
+        // Held as long as this is asked for more.
+        let _ = &goes_on;
+        vitals.handed_on(message.events, None);
+        vitals.sent(message.frame.len() as u64, reader.borrow().behind());
+        vitals.beat();
+        message.frame
+    })
+}
+
+/// What a session says itself and what is pushed past it, whole frames of either, until the session ends. Each is asked
+/// only when it was woken itself: an actor that is woken looks at everything it waits for, and would for each frame.
+fn side_by_side(mut said: BoxBody, pushed: impl Stream<Item = Bytes> + 'static) -> impl Stream<Item = Chunk> {
+    let said = stream::poll_fn(move |task| Pin::new(&mut said).poll_next(task));
+    let said = said.map(Some).chain(stream::once(ready(None)));
+    let pushed = pushed.map(|frame| Some(Ok(frame)));
+    stream::select_all([said.boxed_local(), pushed.boxed_local()]).scan((), |(), chunk| ready(chunk))
+}
+
+type Chunk = Result<Bytes, Box<dyn std::error::Error>>;
 
 /// One browser.
 struct Session {
@@ -240,6 +290,8 @@ struct Session {
     health: bool,
     /// Who is told of today; nobody when it was not asked for.
     today: Option<Audience>,
+    /// Ends when nothing is pushed any more: the program goes.
+    all_pushed: Option<oneshot::Receiver<Infallible>>,
 }
 
 type Context = ws::WebsocketContext<Session>;
@@ -248,8 +300,12 @@ impl Actor for Session {
     type Context = Context;
 
     fn started(&mut self, ctx: &mut Context) {
-        ctx.text(self.reader.borrow().hello(&self.site.web.wall).text);
-        ctx.add_stream(push::stream(self.reader.clone(), self.site.sessions.closing.subscribe()));
+        if let Some(all_pushed) = self.all_pushed.take() {
+            ctx.spawn(actix::fut::ActorFutureExt::map(all_pushed.into_actor(self), |_, _, ctx: &mut Context| {
+                ctx.close(Some(ws::CloseCode::Away.into()));
+                ctx.stop();
+            }));
+        }
         ctx.run_interval(BEAT_EVERY, |session, _| session.seat.vitals.beat());
         ctx.run_interval(PING_EVERY, |session, ctx| {
             if session.heard.elapsed() > GONE_AFTER {
@@ -265,21 +321,6 @@ impl Actor for Session {
     }
 }
 
-impl StreamHandler<Message> for Session {
-    fn handle(&mut self, message: Message, ctx: &mut Context) {
-        self.seat.vitals.handed_on(message.events, None);
-        self.seat.vitals.sent(message.text.len() as u64, self.reader.borrow().behind());
-        self.seat.vitals.beat();
-        ctx.text(message.text);
-    }
-
-    /// The program goes.
-    fn finished(&mut self, ctx: &mut Context) {
-        ctx.close(Some(ws::CloseCode::Away.into()));
-        ctx.stop();
-    }
-}
-
 /// Something died.
 struct News;
 
@@ -287,7 +328,7 @@ struct News;
 const NEWS_GATHER: Duration = Duration::from_millis(150);
 
 /// Tells when something is worth a look at once.
-fn news(news: watch::Receiver<u64>) -> impl futures_util::Stream<Item = News> {
+fn news(news: watch::Receiver<u64>) -> impl Stream<Item = News> {
     stream::unfold(news, |mut news| async {
         news.changed().await.ok()?;
         tokio::time::sleep(NEWS_GATHER).await;
@@ -349,9 +390,9 @@ impl Session {
         let coming = self.reader.borrow_mut().subscribe(filter);
         for message in coming {
             self.seat.vitals.handed_on(message.events, None);
-            ctx.text(message.text);
+            ctx.text(message.text());
         }
-        ctx.text(self.reader.borrow().hello(&self.site.web.wall).text);
+        ctx.text(self.reader.borrow().hello(&self.site.web.wall).text());
         if message["health"] == true && !self.health {
             self.health = true;
             self.send_health(ctx);
@@ -403,7 +444,8 @@ pub async fn server_sent(
     same_origin(&request)?;
     let filter = Filter::parse(&wanted.rooms, &wanted.kinds)?;
     let last = request.headers().get("Last-Event-ID").and_then(|value| value.to_str().ok());
-    let reader = Reader::new(site.web.ring.clone(), site.memo_for(&request), filter, last.or(wanted.after.as_deref()));
+    let reader =
+        Reader::new(site.web.ring.clone(), site.shared_for(&request), filter, last.or(wanted.after.as_deref()));
     let seat = site.sessions.take_seat(&request)?;
     let hello = reader.hello(&site.web.wall);
     let messages = push::stream(Rc::new(RefCell::new(reader)), site.sessions.closing.subscribe());
@@ -413,13 +455,13 @@ pub async fn server_sent(
         let bytes = match tokio::time::timeout(BEAT_EVERY, messages.next()).await {
             Ok(Some(message)) => {
                 seat.vitals.handed_on(message.events, None);
-                seat.vitals.sent(message.text.len() as u64, 0);
-                Bytes::from(format!("id: {}\ndata: {}\n\n", message.cursor, message.text))
+                seat.vitals.sent(message.frame.len() as u64, 0);
+                Bytes::from(format!("id: {}\ndata: {}\n\n", message.cursor, message.text()))
             }
             Ok(None) => return None,
             Err(_) => Bytes::from_static(b": still here\n\n"),
         };
-        Some((Ok::<_, std::convert::Infallible>(bytes), (messages, seat)))
+        Some((Ok::<_, Infallible>(bytes), (messages, seat)))
     });
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream; charset=utf-8"))

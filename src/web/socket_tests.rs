@@ -11,7 +11,10 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use socket2::SockRef;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, protocol::frame::coding::CloseCode},
+};
 
 use super::{Server, serve, tests::web};
 use crate::{
@@ -156,10 +159,19 @@ async fn the_end_is_said_to_those_who_listen_and_waits_for_nobody() {
     rig.server.refuse_new();
     assert!(connect_async(format!("ws://{}/live/ws/", rig.address)).await.is_err(), "new ones are refused");
     let begun = Instant::now();
-    let listener = tokio::spawn(async move { while next(&mut reading).await.is_some() {} });
+    let listener = tokio::spawn(async move {
+        loop {
+            match reading.next().await {
+                Some(Ok(Message::Close(why))) => break why,
+                Some(Ok(_)) => {}
+                cut => panic!("it was not said: {cut:?}"),
+            }
+        }
+    });
     rig.server.stop(begun + Duration::from_secs(2)).await;
     assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
-    timeout(Duration::from_secs(2), listener).await.expect("the end was heard").expect("no panic");
+    let why = timeout(Duration::from_secs(2), listener).await.expect("the end was heard").expect("no panic");
+    assert_eq!(why.map(|why| why.code), Some(CloseCode::Away));
 }
 
 #[actix_web::test]

@@ -175,7 +175,7 @@ pub(super) fn web() -> (Web, Arc<RememberingDesk>, tempfile::TempDir) {
         calls_per_second: 100.0,
         tickets_per_second: 50.0,
         rooms_per_account: 6,
-        extra_roots: None,
+        extra_roots: Vec::new(),
     };
     // Nobody is there.
     let nowhere = "http://127.0.0.1:9".parse().expect("an address");

@@ -220,7 +220,13 @@ async fn a_wrong_setting_is_wrong_usage_and_is_named() {
         assert_eq!(status, Some(2), "{text}: {said}");
         assert!(names.iter().all(|name| said.contains(name)), "{text}: {said}");
     }
-    for args in [["--rooms", "76,abc"], ["--redis", "http://x"], ["--no-such-option", "1"], ["--upstream", "ftp://x"]] {
+    for args in [
+        ["--rooms", "76,abc"],
+        ["--redis", "http://x"],
+        ["--no-such-option", "1"],
+        ["--upstream", "ftp://x"],
+        ["--extra-roots", "no-such.pem"],
+    ] {
         let (status, said) = Setup::new().with(&args).fail().await;
         assert_eq!(status, Some(2), "{args:?}: {said}");
         assert!(said.contains(args[0].trim_start_matches('-')), "{args:?}: {said}");

@@ -50,14 +50,14 @@ async fn a_broadcast_is_compared_with_those_before_it_on_the_rooms_page_and_in_i
         );
     }
     // After forty minutes, or one more if that passed meanwhile; 2, 1, 4, 3, 2 and 1 lines each.
-    let beside = browser.eval("document.querySelector('.beside').innerText").await;
-    let beside = beside.as_str().expect("text");
-    let is_usual = |minutes: i64| {
+    let beside = "[...document.querySelectorAll('.beside .delta')].map(delta => [delta.textContent[0], delta.nextElementSibling.textContent])";
+    let beside = browser.eval(beside).await;
+    let usual = |minutes: i64| {
         let paid = format!("usually ¥{}.{}0", past::GOLD * minutes / 1000, past::GOLD * minutes / 100 % 10);
-        beside.contains(&format!("usually {}", minutes * 2)) && beside.contains(&paid)
+        let (lines, people) = (format!("usually {}", minutes * 2), format!("usually {}", past::PEOPLE));
+        json!([["▲", lines], ["▲", people], ["▼", paid], ["▲", "usually 2"]])
     };
-    assert!(is_usual(40) || is_usual(41), "{beside}");
-    assert!(beside.contains("▲ +") && beside.contains("▼ −100%"), "more chat, and nothing paid: {beside}");
+    assert!(beside == usual(40) || beside == usual(41), "lines, people, paid, peak: {beside}");
 
     browser.goto(&format!("/live/charts/?room={}&span=2h&lang=en", room.room_id)).await;
     browser.wait("the chart is drawn", "!!window.Chart && !!Chart.getChart('chart-lines')").await;

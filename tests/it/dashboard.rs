@@ -56,6 +56,11 @@ async fn rooms_are_chosen_and_grouped_in_place_and_the_address_brings_the_same_w
     let address = browser.eval("location.pathname + location.search").await;
     assert_eq!(address, "/live/?lang=en&group=state&sort=name&find=alph&show=off");
 
+    // The other language is offered for what is chosen by now.
+    browser.click("[data-lang]").await;
+    let translated = "document.documentElement.lang.startsWith('zh') && location.search === '?lang=zh-CN&group=state&sort=name&find=alph&show=off'";
+    browser.wait("the same choice stands there in Chinese", translated).await;
+
     // The same address, drawn by the server alone.
     let drawn = async |query: &str| -> Value {
         let page = reqwest::get(format!("{}/live/?lang=en&{query}", monitor.url())).await.expect("a page");
@@ -65,6 +70,33 @@ async fn rooms_are_chosen_and_grouped_in_place_and_the_address_brings_the_same_w
     };
     assert_eq!(drawn("show=off&find=alph&group=state&sort=name").await, json!([]));
     assert_eq!(drawn("group=state&sort=name").await, grouped);
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_room_that_goes_off_air_moves_among_those_that_are_and_no_other_card_does() {
+    let mut rooms = rooms();
+    rooms[0].live_status = 1;
+    let numbers = rooms.each_ref().map(|room| room.room_id);
+    let [first, alpha, third] = numbers;
+    let fake = FakeBilibili::start(rooms);
+    let monitor = Setup::watching(&fake, &numbers).start().await;
+    fake.wait_for(&numbers, 1).await;
+    let browser = Browser::open(monitor.url()).await;
+    browser.goto("/live/?lang=en&group=state&sort=name").await;
+    browser.wait("the page listens", "document.getElementById('push').dataset.push === 'live'").await;
+    let shows = |expected: Value| format!("JSON.stringify({SHOWN}) === JSON.stringify({expected})");
+    browser.wait("all are on air", &shows(json!(["On air 3", alpha, third, first]))).await;
+    let watch = "window.blmMoved = []; new MutationObserver((changes) => { for (const change of changes) for (const node of change.addedNodes) if (node.dataset.room) window.blmMoved.push(Number(node.dataset.room)); }).observe(document.getElementById('rooms'), { childList: true })";
+    browser.run(watch).await;
+    for (room, shown) in [
+        (alpha, json!(["On air 2", third, first, "Off air 1", alpha])),
+        (first, json!(["On air 1", third, "Off air 2", alpha, first])),
+    ] {
+        fake.send(room, &[json!({"cmd": "PREPARING", "roomid": room.to_string()})]);
+        browser.wait("the room stands among those off air", &shows(shown)).await;
+    }
+    assert_eq!(browser.eval("window.blmMoved").await, json!([alpha, first]));
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use crate::support::{
     eventually,
-    fake::{FakeBilibili, Room},
+    fake::{FakeBilibili, Room, unix_ms},
     monitor::{Monitor, Setup, TOKEN},
     packet::Packing,
-    same,
+    past, same,
     story::Story,
 };
 
@@ -37,15 +37,30 @@ async fn public(fake: &FakeBilibili) -> Monitor {
 
 #[tokio::test]
 async fn in_public_mode_neither_money_nor_viewers_are_seen_without_signing_in() {
-    let room = Room::new(ROOM, Packing::Brotli);
+    let mut room = Room::new(ROOM, Packing::Brotli);
+    // After the evenings of its past.
+    room.live_time = unix_ms() / 1000 - 2400;
     let fake = FakeBilibili::start([room.clone()]);
     let monitor = public(&fake).await;
+    let room_page = format!("/live/room/{ROOM}/");
+    let week = format!("/live/charts/?room={ROOM}&span=7d");
+    past::write(&monitor.setup().database(), ROOM);
+    let page = monitor.page(&room_page).await;
+    let (_, broadcasts) = page.split_once("<table class=\"table table-sm figures stacked\">").expect("a list");
+    let (broadcasts, _) = broadcasts.split_once("</table>").expect("its end");
+    assert_eq!(broadcasts.matches("<tr><th scope=\"row\"").count() as i64, past::EVENINGS + 1, "{broadcasts}");
+    let page = monitor.page(&week).await;
+    let (_, cloud) = page.split_once("<ol class=\"cloud\">").expect("a cloud");
+    let (cloud, _) = cloud.split_once("</ol>").expect("its end");
+    assert!(cloud.contains("主播今天唱什么") && !cloud.contains("href"), "phrases, and no way to their lines: {cloud}");
+
     let listener = monitor.listen("").await;
     let story = Story::of(&room, 3);
     fake.send(ROOM, &story.messages);
     eventually("the evening is stored", async || {
         same(monitor.rows("id", "live_data_superchat").len(), story.outcome.super_chats.len())?;
-        same(monitor.rows("id", "live_data_danmakudata").len(), story.outcome.danmaku.len())
+        let now = format!("live_data_danmakudata WHERE username NOT LIKE '{}%'", past::NAMED);
+        same(monitor.rows("id", &now).len(), story.outcome.danmaku.len())
     })
     .await;
     eventually("the chat is pushed", async || same(listener.texts().len(), story.outcome.danmaku.len())).await;
@@ -55,10 +70,10 @@ async fn in_public_mode_neither_money_nor_viewers_are_seen_without_signing_in() 
     assert!(people.len() > 10);
     let tells = |text: &str| -> Vec<String> {
         let fields = TELLING.iter().filter(|field| text.contains(**field)).map(|field| (*field).to_owned());
-        fields.chain(people.iter().filter(|name| text.contains(name.as_str())).cloned()).collect()
+        let people = people.iter().map(String::as_str).chain([past::NAMED]);
+        fields.chain(people.filter(|name| text.contains(name)).map(str::to_owned)).collect()
     };
-    let room_page = format!("/live/room/{ROOM}/");
-    for path in ["/live/", "/live/danmaku/", "/live/charts/", &room_page, "/live/debug/", "/live/admin/"] {
+    for path in ["/live/", "/live/danmaku/", "/live/charts/", &week, &room_page, "/live/debug/", "/live/admin/"] {
         let page = monitor.page(path).await;
         // The words of the scripts stand in every page; they are not data.
         let (before, rest) = page.split_once("id=\"words\">").expect("the words");

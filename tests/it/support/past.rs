@@ -17,6 +17,8 @@ pub const LENGTH: i64 = 180;
 pub const PEOPLE: i64 = 40;
 /// ... and so much paid in each minute, gold.
 pub const GOLD: i64 = 1500;
+/// How their names begin.
+pub const NAMED: &str = "路人";
 const LINES: [&str; 6] = ["晚上好呀", "主播今天唱什么", "哈哈哈哈哈", "前排围观", "早点休息", "这首歌好好听"];
 
 /// How many lines were written in a minute of an evening: fewer the longer ago.
@@ -52,7 +54,7 @@ pub fn write(database: &Path, room: u64) {
                 let (at, uid) = (at + line * 1000, 5_000_000 + (minute * n + line) % PEOPLE);
                 sql += &format!(
                     "INSERT INTO live_data_danmakudata (room_id, uid, username, message, timestamp, event_id, received_ms)
-                     VALUES ({room}, {uid}, '观众{uid}', '{}', {}, '{}', {at});",
+                     VALUES ({room}, {uid}, '{NAMED}{uid}', '{}', {}, '{}', {at});",
                     LINES[usize::try_from(minute + line).unwrap_or(0) % LINES.len()],
                     time(at),
                     id(at, &mut number)
