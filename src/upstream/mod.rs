@@ -19,6 +19,7 @@ mod pass;
 mod pool;
 mod reads;
 mod renewal;
+mod sipped;
 mod tickets;
 pub mod tls;
 pub mod together;
