@@ -27,11 +27,10 @@ use crate::{
         life::{Life, Work},
         vitals::{Doing, State, Vitals},
     },
-    upstream::{AskError, Gate, OpenLive, Upstream},
+    upstream::{AskError, Gate, OpenLive, Permit, Upstream},
 };
 
 /// What all rooms share.
-#[derive(Clone)]
 pub struct RoomShared {
     /// Bilibili.
     pub upstream: Arc<dyn Upstream>,
@@ -68,8 +67,8 @@ pub struct Room {
     pub memory: Arc<RoomMemory>,
     /// What it publishes.
     pub vitals: Arc<Vitals>,
-    /// What all rooms share.
-    pub shared: RoomShared,
+    /// What all rooms share; in one place, because a life holds this several times.
+    pub shared: Arc<RoomShared>,
 }
 
 /// Raised when the life should end.
@@ -96,30 +95,41 @@ impl Work for RoomLife {
 
 /// The whole life of a connection; ends with the reason.
 pub async fn live(room: Room, leash: Leash) -> Exit {
-    // What getting in needs is let go of when it is over: a quiet room holds little but its connection.
-    match Box::pin(get_in(room, &leash)).await {
+    // What each step needs is let go of when it is over: thousands of rooms may wait for their turn, and a quiet room
+    // holds little but its connection.
+    let Some(permit) = Box::pin(turn(&room, &leash)).await else { return Exit::Done };
+    match Box::pin(get_in(room, permit, &leash)).await {
         Ok(reading) => reading.run(leash).await,
         Err(exit) => exit,
     }
 }
 
-async fn get_in(room: Room, leash: &Leash) -> Result<Box<reading::Reading>, Exit> {
+/// Waits until the room may connect; none if it is let go before.
+async fn turn(room: &Room, leash: &Leash) -> Option<Permit> {
     if let Some(info) = room.shared.wall.info(room.id) {
         room.shared.airs.of(room.id).recall(&info);
     }
     room.memory.past.set_heard(false);
-    if room.shared.only_when_live {
-        select! {
-            biased;
-            () = leash.raised() => return Err(Exit::Done),
-            () = waiting::for_broadcast(&room) => {}
+    let turn = async {
+        if room.shared.only_when_live {
+            waiting::for_broadcast(room).await;
         }
+        room.enter(State::Waiting, Doing::WaitingForGate);
+        room.shared.gate.enter().await
+    };
+    select! {
+        biased;
+        () = leash.raised() => None,
+        permit = turn => Some(permit),
     }
+}
+
+async fn get_in(room: Room, permit: Permit, leash: &Leash) -> Result<Box<reading::Reading>, Exit> {
     let mut game = None;
     let connected = select! {
         biased;
         () = leash.raised() => None,
-        connected = connect::connect(&room, &mut game) => Some(connected),
+        connected = connect::connect(&room, permit, &mut game) => Some(connected),
     };
     let exit = match connected {
         Some(Ok(connected)) => return Ok(Box::new(reading::Reading::new(room, connected, game))),

@@ -58,7 +58,7 @@ pub struct SupervisorSpec {
     /// Which rooms should run.
     pub desired: Desired,
     /// What all rooms share.
-    pub shared: RoomShared,
+    pub shared: Arc<RoomShared>,
     /// Where health is shown.
     pub board: Arc<Board>,
     /// Seed of the dice that spread retries.

@@ -169,7 +169,7 @@ impl Shared {
             }];
         let supervisor = SupervisorSpec {
             desired: Desired::default(),
-            shared: RoomShared {
+            shared: Arc::new(RoomShared {
                 raw,
                 upstream: upstream.clone(),
                 gate: self.gate.clone(),
@@ -182,7 +182,7 @@ impl Shared {
                 only_when_live: settings.connect == Connect::WhenLive,
                 thinned: settings.thinned,
                 in_hand: in_hand.clone(),
-            },
+            }),
             board: self.board.clone(),
             seed: self.seed,
             placement: Arc::new(StdMutex::new(Placement::on_threads(self.board.clone()))),

@@ -29,6 +29,7 @@ use super::{
     accounts::Accounts,
     client::{Client, Failed, Host},
     identity::Who,
+    sipped::Sipped,
     tickets::Desks,
     tls,
     together::Together,
@@ -38,18 +39,17 @@ use crate::{
     protocol::{Anchor, StreamHost, api},
 };
 
-/// Small buffers: most rooms are quiet, and tungstenite's own 128 KiB would be nearly all that a room holds. What
-/// is longer is read in pieces of this size.
-const READ_BUFFER: usize = 1 << 10;
-/// Under TLS a piece costs no call of the system, because rustls holds what it has decrypted.
-const READ_BUFFER_TLS: usize = 256;
+/// A small buffer: most rooms are quiet, and tungstenite's own 128 KiB would be nearly all that a room holds. What is
+/// longer is read in pieces of this size, which cost no call of the system: rustls holds what it has decrypted, and
+/// [`Sipped`] what it has read.
+const READ_BUFFER: usize = 256;
 /// Real messages stay far below; a bomb does not come in.
 const LONGEST_MESSAGE: usize = 1 << 20;
 
 /// How a stream's connection is set up.
-pub(super) fn stream_config(tls: bool) -> WebSocketConfig {
+pub(super) fn stream_config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(if tls { READ_BUFFER_TLS } else { READ_BUFFER })
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(LONGEST_MESSAGE))
         .max_frame_size(Some(LONGEST_MESSAGE))
         .max_write_buffer_size(64 << 10)
@@ -58,11 +58,11 @@ pub(super) fn stream_config(tls: bool) -> WebSocketConfig {
 
 /// A connection that has just been opened, without the 4 KiB in which tungstenite read the server's handshake and which
 /// it would keep. Nothing else was read with that: the server does not speak before it was told who we are.
-async fn slim<S>(connection: WebSocketStream<S>, config: WebSocketConfig) -> Box<dyn Connection>
+async fn slim<S>(socket: S, config: WebSocketConfig) -> Box<dyn Connection>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    Box::new(WebSocketStream::from_raw_socket(connection.into_inner(), Role::Client, Some(config)).await)
+    Box::new(WebSocketStream::from_raw_socket(socket, Role::Client, Some(config)).await)
 }
 
 /// Bilibili.
@@ -182,17 +182,17 @@ impl Upstream for Bilibili {
         let stream =
             TcpStream::connect((host.host.as_str(), port)).await.map_err(|error| unreachable(error.to_string()))?;
         let _ = stream.set_nodelay(true);
-        let config = stream_config(!self.plain);
+        let config = stream_config();
         let unreachable = |error: Error| unreachable(error.to_string());
         if self.plain {
             // Without the place that TLS would need in every connection.
             let (connection, _) = client_async_with_config(request, stream, Some(config)).await.map_err(unreachable)?;
-            return Ok(slim(connection, config).await);
+            return Ok(slim(Sipped::new(connection.into_inner()), config).await);
         }
         let connector = Connector::Rustls(self.tls.clone());
         let (connection, _) =
             client_async_tls_with_config(request, stream, Some(config), Some(connector)).await.map_err(unreachable)?;
-        Ok(slim(connection, config).await)
+        Ok(slim(connection.into_inner(), config).await)
     }
 
     async fn statuses(&self, uids: &[Uid]) -> Result<Vec<RoomInfo>, AskError> {

@@ -19,9 +19,10 @@ mod pass;
 mod pool;
 mod reads;
 mod renewal;
+mod sipped;
 mod tickets;
 pub mod tls;
-mod together;
+pub mod together;
 mod vault;
 
 use std::time::Duration;

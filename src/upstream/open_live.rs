@@ -91,7 +91,7 @@ impl OpenLive {
         let mut request = link.into_client_request().map_err(|error| unreachable(error.to_string()))?;
         request.headers_mut().insert(header::USER_AGENT, header::HeaderValue::from_static(USER_AGENT));
         let connector = Connector::Rustls(self.tls.clone());
-        let dialling = connect_async_tls_with_config(request, Some(stream_config(true)), true, Some(connector));
+        let dialling = connect_async_tls_with_config(request, Some(stream_config()), true, Some(connector));
         let (connection, _) = dialling.await.map_err(|error| unreachable(error.to_string()))?;
         Ok(Box::new(connection))
     }

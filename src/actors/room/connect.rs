@@ -1,6 +1,6 @@
-//! Getting in: gate, ticket, dial, first packet.
+//! Getting in: ticket, dial, first packet.
 //!
-//! Not here: what is done with the connection (`reading`). Invariant: the gate's permit is held from the
+//! Not here: waiting for the gate, and what is done with the connection (`reading`). Invariant: the gate's permit is held from the
 //! first call until the first packet is sent, so that the process never knocks more often than the gate
 //! allows.
 
@@ -16,7 +16,7 @@ use crate::{
     domain::{RoomRef, Uid},
     protocol::{Auth, Session},
     supervise::vitals::{Doing, State},
-    upstream::{AskError, Connection, OpenLive, Pass},
+    upstream::{AskError, Connection, OpenLive, Pass, Permit},
 };
 
 /// Opening a connection, and being let in, may take this long each.
@@ -29,12 +29,9 @@ const ASK_OFTEN: Duration = Duration::from_secs(1800);
 /// A connection that has said who it is: where its conversation stands, the socket, and what opened it.
 pub type Connected = (Session, Box<dyn Connection>, Pass);
 
-/// Gets into the room's stream: gate, ticket, dial, first packet. `game` becomes the session of a room that is
+/// Gets into the room's stream: ticket, dial, first packet. `game` becomes the session of a room that is
 /// watched over the Open Live platform, and stays there whatever comes of the rest.
-pub async fn connect(room: &Room, game: &mut Option<Game>) -> Result<Connected, AskError> {
-    room.enter(State::Waiting, Doing::WaitingForGate);
-    let permit = room.shared.gate.enter().await;
-
+pub async fn connect(room: &Room, permit: Permit, game: &mut Option<Game>) -> Result<Connected, AskError> {
     room.enter(State::Connecting, Doing::Asking);
     if room.memory.should_ask(ASK_RARELY, ASK_OFTEN) {
         let asked = room.shared.airs.now();

@@ -3,7 +3,7 @@
 //! One loop over three things that can wake it: a frame, a deadline, the leash. Told to drain, it says
 //! goodbye and still takes in what was on the way. Not here: what becomes of the events (`hand_on`).
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{cell::Cell, future::pending, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -11,7 +11,7 @@ use tokio::{
     select,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 use tracing::{debug, error, info, warn};
 
 use super::{
@@ -44,6 +44,11 @@ const GOODBYE: Duration = Duration::from_millis(1500);
 /// Frames taken in one turn before other rooms of the arbiter get theirs.
 const FRAMES_PER_TURN: usize = 16;
 
+thread_local! {
+    /// What the last frame held, emptied. One frame is decoded at a time: quiet rooms hold no buffers for it.
+    static INTAKE: Cell<Intake> = Cell::default();
+}
+
 /// A connection that has said who it is.
 pub struct Reading {
     /// Whose.
@@ -54,8 +59,6 @@ pub struct Reading {
     pub connection: Box<dyn Connection>,
     /// What opened it.
     pass: Pass,
-    /// What the last frame held.
-    intake: Intake,
     /// Whether the upstream let us in.
     was_let_in: bool,
     /// What is being fetched after a gap.
@@ -66,9 +69,20 @@ pub struct Reading {
     game: Option<Game>,
 }
 
+/// What a frame held beside what was booked.
+struct Decoded {
+    /// Chat lines.
+    chat: u64,
+    /// What else viewers did.
+    others: u64,
+    /// The session of the Open Live platform that it says has ended.
+    ended_session: Option<String>,
+}
+
 /// What woke the loop.
 enum Woken {
-    Frame(Option<Result<Message, Error>>),
+    /// A message, or how the connection ended.
+    Frame(Result<Bytes, String>),
     Deadline,
     Recalled,
     /// The platform has closed the session.
@@ -85,8 +99,7 @@ impl Reading {
     pub fn new(room: Room, connected: Connected, game: Option<Game>) -> Reading {
         let (session, connection, pass) = connected;
         let air = room.shared.airs.of(room.id);
-        let intake = Intake::default();
-        Reading { room, session, connection, pass, intake, was_let_in: false, backfill: None, air, game }
+        Reading { room, session, connection, pass, was_let_in: false, backfill: None, air, game }
     }
 
     /// Reads until the connection ends, or the leash is let go. Boxed, because a future that takes something by
@@ -134,7 +147,7 @@ impl Reading {
                 () = leash.raised() => Woken::LetGo,
                 () = self.pass.recalled() => Woken::Recalled,
                 () = sleep_until(deadline) => Woken::Deadline,
-                frame = self.connection.next() => Woken::Frame(frame),
+                frame = message(&mut self.connection) => Woken::Frame(frame),
                 () = self.air.bell.notified() => Woken::Fetched,
                 events = fetched(&mut self.backfill) => Woken::Backfilled(events),
                 () = closed(&mut self.game) => Woken::Closed,
@@ -164,7 +177,11 @@ impl Reading {
                     }
                 }
                 Woken::Frame(frame) => {
-                    if let Err(exit) = self.take(frame).await {
+                    let taken = match frame {
+                        Ok(bytes) => self.take(bytes).await,
+                        Err(how) => Err(self.cut(how)),
+                    };
+                    if let Err(exit) = taken {
                         return exit;
                     }
                     frames += 1;
@@ -210,14 +227,7 @@ impl Reading {
     }
 
     /// Takes one frame: decodes it, books it, hands it on.
-    async fn take(&mut self, frame: Option<Result<Message, Error>>) -> Result<(), Exit> {
-        let bytes = match frame {
-            None => return Err(Exit::Lost(self.cut("the upstream closed the connection"))),
-            Some(Err(error)) => return Err(Exit::Lost(self.cut(&error.to_string()))),
-            Some(Ok(Message::Binary(bytes))) => bytes,
-            Some(Ok(Message::Close(_))) => return Err(Exit::Lost(self.cut("the upstream said goodbye"))),
-            Some(Ok(_)) => return Ok(()),
-        };
+    async fn take(&mut self, bytes: Bytes) -> Result<(), Exit> {
         let was_live = self.session.is_live();
         if was_live {
             self.room.memory.frame_came(bytes.clone());
@@ -275,14 +285,30 @@ impl Reading {
     async fn read_frame(&mut self, bytes: Bytes, kept: bool) -> Result<(), Exit> {
         self.room.vitals.doing(Doing::Decoding);
         faults::at(Point::RoomDecode, self.room.id.0).await.map_err(|error| Exit::Lost(error.to_string()))?;
+        let Decoded { chat, others, ended_session } = self.decode(bytes);
+        if kept {
+            self.room.memory.frame_is_read();
+        }
+        self.hand_on().await?;
+        self.watch_thinning(chat, others)?;
+        match ended_session {
+            Some(id) if self.game.as_ref().is_some_and(|game| game.is_meant_by(&id)) => {
+                Err(Exit::Lost("the platform ended the session".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Decodes a frame and books what it holds.
+    fn decode(&mut self, bytes: Bytes) -> Decoded {
         let was_live = self.session.is_live();
         let (now, received_ms) = (self.room.memory.now(), unix_ms());
         if let Some(raw) = &self.room.shared.raw {
-            // Counted by the lane when it sheds; nobody waits.
-            raw.offer(RawFrame { room: self.room.id, received_ms, bytes: bytes.clone() }).await;
+            // Counted by the lane when it sheds; nothing is durable in it, so nobody is asked to wait.
+            let _ = raw.offer_now(RawFrame { room: self.room.id, received_ms, bytes: bytes.clone() });
         }
-        self.intake.clear();
-        self.session.receive(&bytes, now, received_ms, &mut self.intake);
+        let mut intake = INTAKE.take();
+        self.session.receive(&bytes, now, received_ms, &mut intake);
         if !was_live && self.session.is_live() {
             self.pass.is_accepted();
             self.room.enter(State::Live, Doing::Reading);
@@ -291,53 +317,45 @@ impl Reading {
             self.air.set_received(true);
             self.backfill = backfill::begin(&self.room);
         }
-        if self.intake.messages > 0 {
+        if intake.messages > 0 {
             self.room.memory.past.set_heard(true);
         }
-        if std::mem::take(&mut self.intake.anonymous) {
+        if intake.anonymous {
             self.room.shared.wall.set_incomplete(self.room.id, true);
         }
-        let (chat, others) = counted(&self.intake.events);
-        let stopped = std::mem::take(&mut self.intake.stopped_rooms);
-        if !stopped.is_empty() {
-            self.room.shared.airs.stopped(&self.room.shared.wall, &stopped);
+        let (chat, others) = counted(&intake.events);
+        if !intake.stopped_rooms.is_empty() {
+            self.room.shared.airs.stopped(&self.room.shared.wall, &intake.stopped_rooms);
         }
-        for message in self.intake.unknown.drain(..) {
+        for message in intake.unknown.drain(..) {
             self.room.shared.ledger.unknown(self.room.id, message.cmd, message.sample, received_ms);
         }
-        for malformed in self.intake.malformed.drain(..) {
+        for malformed in intake.malformed.drain(..) {
             debug!(room.id = %self.room.id, "room {}: unreadable: {malformed}", self.room.id);
             self.room.shared.ledger.unreadable(self.room.id, 1);
         }
-        self.book_untold(received_ms);
-        let mut in_hand: Vec<InHand> = self.intake.events.drain(..).map(shown).collect();
+        self.book_untold(&intake, received_ms);
+        let mut in_hand: Vec<InHand> = intake.events.drain(..).map(shown).collect();
         {
             let mut guards = self.room.memory.guards();
-            for message in self.intake.guards.drain(..) {
+            for message in intake.guards.drain(..) {
                 // On record at once, so that nothing is lost; shown when no toast came that says it better. The
                 // history makes one purchase of the two.
                 in_hand.extend(message.estimate().map(|event| InHand { event: Arc::new(event), shown: false }));
                 in_hand.extend(guards.take(message, now).map(shown));
             }
         }
+        let ended_session = intake.ended_session.take();
+        intake.clear();
+        INTAKE.set(intake);
         self.room.vitals.took_in(in_hand.len() as u64, bytes.len() as u64);
         self.book(in_hand);
-        if kept {
-            self.room.memory.frame_is_read();
-        }
-        self.hand_on().await?;
-        self.watch_thinning(chat, others)?;
-        match self.intake.ended_session.take() {
-            Some(id) if self.game.as_ref().is_some_and(|game| game.is_meant_by(&id)) => {
-                Err(Exit::Lost("the platform ended the session".into()))
-            }
-            _ => Ok(()),
-        }
+        Decoded { chat, others, ended_session }
     }
 
     /// What a frame held more of than is told one by one, and what is not this room's.
-    fn book_untold(&self, received_ms: i64) {
-        let Intake { malformed_untold, unknown_untold, mirrored, .. } = self.intake;
+    fn book_untold(&self, intake: &Intake, received_ms: i64) {
+        let Intake { malformed_untold, unknown_untold, mirrored, .. } = *intake;
         if malformed_untold > 0 {
             self.room.shared.ledger.unreadable(self.room.id, malformed_untold);
         }
@@ -350,8 +368,8 @@ impl Reading {
     }
 
     /// Why a connection ended, with the hint that a cut before the welcome is a refused token.
-    fn cut(&self, how: &str) -> String {
-        if self.session.is_live() { how.to_owned() } else { format!("{how} before letting us in") }
+    fn cut(&self, how: String) -> Exit {
+        Exit::Lost(if self.session.is_live() { how } else { format!("{how} before letting us in") })
     }
 
     /// Closes politely and takes in what was on the way.
@@ -361,10 +379,23 @@ impl Reading {
         if timeout_at(deadline, self.connection.send(Message::Close(None))).await.is_err() {
             return;
         }
-        while let Ok(frame) = timeout_at(deadline, self.connection.next()).await {
-            if self.take(frame).await.is_err() {
+        while let Ok(Ok(bytes)) = timeout_at(deadline, message(&mut self.connection)).await {
+            if self.take(bytes).await.is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// The next message, or how the connection ended.
+async fn message(connection: &mut Box<dyn Connection>) -> Result<Bytes, String> {
+    loop {
+        match connection.next().await {
+            Some(Ok(Message::Binary(bytes))) => return Ok(bytes),
+            Some(Ok(Message::Close(_))) => return Err("the upstream said goodbye".to_owned()),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(error.to_string()),
+            None => return Err("the upstream closed the connection".to_owned()),
         }
     }
 }
@@ -380,7 +411,8 @@ async fn fetched(backfill: &mut Option<Backfill>) -> Vec<InHand> {
 /// The platform has closed the session; never, where there is none.
 async fn closed(game: &mut Option<Game>) {
     match game {
-        Some(game) => game.closed().await,
+        // Rare, and what it waits with would otherwise lie in the task of every room.
+        Some(game) => Box::pin(game.closed()).await,
         None => pending().await,
     }
 }

@@ -177,7 +177,7 @@ impl World {
         ];
         let supervisor = SupervisorSpec {
             desired: Desired::default(),
-            shared: RoomShared {
+            shared: Arc::new(RoomShared {
                 raw: None,
                 upstream: script.clone(),
                 gate: Arc::new(Gate::new(connects_per_second)),
@@ -190,7 +190,7 @@ impl World {
                 only_when_live,
                 thinned: Duration::from_secs(180),
                 in_hand: Arc::default(),
-            },
+            }),
             board: board.clone(),
             seed: 7,
             placement: placement.clone(),
