@@ -30,7 +30,7 @@ use bilibili_live_monitor::{
     web::{
         audience::Audience,
         filter::Filter,
-        push::{self, Reader},
+        push::{self, Bell, Reader},
         shared::Shared,
     },
 };
@@ -132,7 +132,7 @@ fn push_frames(runtime: &Runtime) {
     let filter = Filter::parse("all", "all").expect("a filter");
     let reader = Rc::new(RefCell::new(Reader::new(ring.clone(), shared, filter, None)));
     let (_running, closing) = watch::channel(false);
-    let mut stream = Box::pin(push::stream(reader, closing));
+    let mut stream = Box::pin(push::stream(reader, Bell::at(&ring), closing));
     side_by_side(
         &format!("event → push frame, {A_FRAME} events of {ROOMS} rooms to a frame, one reader of all"),
         A_FRAME * 20,

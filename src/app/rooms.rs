@@ -18,6 +18,7 @@ use crate::{
         gaps::GapNews,
         sqlite::{Database, QueryError},
     },
+    upstream::together::ROOMS_A_CALL,
 };
 
 /// Watches the stored rooms at once, and the named ones as soon as Bilibili has said which they are,
@@ -68,13 +69,11 @@ fn before_the_kill(database: &Database, room: RoomId, safe_until_ms: i64) -> Res
     Ok(earlier.iter().filter_map(|gap| gap.to_ms).filter(|to_ms| *to_ms <= safe_until_ms).fold(from_ms, i64::max))
 }
 
-/// At most so many of them are asked about at once, as many as one call takes.
-const AT_ONCE: f64 = 50.0;
-
 /// Adds the rooms named at the start; Bilibili may be away for a while. No more at once than may be asked about in a
-/// second: calls take turns, and what those need that are connecting must not wait behind all the others.
+/// second, and than one call takes: calls take turns, and what those need that are connecting must not wait behind all
+/// the others.
 async fn add_named(rooms: Rooms, wall: Arc<Wall>, mut named: Vec<RoomRef>, calls_per_second: f64) {
-    let at_once = calls_per_second.ceil().clamp(1.0, AT_ONCE) as usize;
+    let at_once = calls_per_second.ceil().clamp(1.0, ROOMS_A_CALL as f64) as usize;
     let mut pause = Duration::from_secs(1);
     while !named.is_empty() {
         let added = named.into_iter().map(|room| add(&rooms, &wall, room));

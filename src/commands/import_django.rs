@@ -7,17 +7,23 @@ use anyhow::Context;
 use crate::{
     app::{Outcome, say},
     config::Settings,
-    store::{backup::free_of_users, django::Figures, sqlite::Database},
+    store::{
+        backup::free_of_users,
+        django::{Figures, Original},
+        sqlite::Database,
+    },
 };
 
 /// Takes over `file`; its rooms are watched from now on if `monitor`.
 pub fn import_django(settings: &Settings, file: &Path, monitor: bool) -> anyhow::Result<Outcome> {
+    // First, so that a wrong path leaves nothing behind.
+    let original = Original::open(file)?;
     if let Some(folder) = settings.database.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
     }
     free_of_users(&settings.database)?;
     let database = Database::open(&settings.database)?;
-    let import = database.take_over(file, monitor)?;
+    let import = database.take_over(original, monitor)?;
 
     say(&format!("{} rooms{}", import.rooms.len(), if monitor { ", monitored from the next start on" } else { "" }));
     said("chat", &import.danmaku);

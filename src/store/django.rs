@@ -109,7 +109,8 @@ pub enum ImportError {
 }
 
 /// The other database, and how its tables are called.
-struct Original {
+pub struct Original {
+    path: PathBuf,
     connection: SqliteConnection,
     rooms: &'static str,
     danmaku: &'static str,
@@ -168,13 +169,12 @@ struct Row {
 }
 
 impl Database {
-    /// Takes over the original's database in `file`; its rooms are watched from now on if `monitor`.
-    pub fn take_over(&self, file: &Path, monitor: bool) -> Result<Import, ImportError> {
-        let mut original = Original::open(file)?;
-        let mut import = original.look(file)?;
+    /// Takes over the original's database; its rooms are watched from now on if `monitor`.
+    pub fn take_over(&self, mut original: Original, monitor: bool) -> Result<Import, ImportError> {
+        let mut import = original.look()?;
         import.danmaku = self.take(&mut original, Kind::Danmaku, self.deleted_until(Class::Chat)?)?;
         import.gifts = self.take(&mut original, Kind::Gift, self.deleted_until(Class::Money)?)?;
-        for row in original.rooms().map_err(|source| unreadable(file, source))? {
+        for row in original.rooms()? {
             let Some(id) = row.room.and_then(room_id) else { continue };
             import.rooms.push(id);
             let known = self.room(id)?.map(|room| room.info).unwrap_or_else(|| RoomInfo::unknown(id));
@@ -231,7 +231,7 @@ impl Database {
 
 impl Original {
     /// Opens it for reading, and fails unless it is whole and of that kind.
-    fn open(file: &Path) -> Result<Original, ImportError> {
+    pub fn open(file: &Path) -> Result<Original, ImportError> {
         if !fs::metadata(file).is_ok_and(|found| found.is_file()) {
             return Err(ImportError::NotThere(file.to_path_buf()));
         }
@@ -275,12 +275,13 @@ impl Original {
         let by_number = rooms == "live_data_liveroom"
             && points_at(&mut connection, "room_id").map_err(unreadable)?
                 >= points_at(&mut connection, "id").map_err(unreadable)?;
-        Ok(Original { connection, rooms, danmaku, gifts, room_key: if by_number { "room_id" } else { "id" } })
+        let room_key = if by_number { "room_id" } else { "id" };
+        Ok(Original { path: file.to_path_buf(), connection, rooms, danmaku, gifts, room_key })
     }
 
     /// The tables that are left.
-    fn look(&mut self, file: &Path) -> Result<Import, ImportError> {
-        let unreadable = |source| unreadable(file, source);
+    fn look(&mut self) -> Result<Import, ImportError> {
+        let unreadable = |source| unreadable(&self.path, source);
         let query = "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'";
         let mut left = BTreeMap::new();
         for table in names(&mut self.connection, query).map_err(unreadable)? {
@@ -293,9 +294,9 @@ impl Original {
         Ok(Import { left, ..Import::default() })
     }
 
-    fn rooms(&mut self) -> QueryResult<Vec<RoomRow>> {
+    fn rooms(&mut self) -> Result<Vec<RoomRow>, ImportError> {
         let query = format!("SELECT room_id AS room, title, uname, face FROM {} ORDER BY id", self.rooms);
-        diesel::sql_query(query).load(&mut self.connection)
+        diesel::sql_query(query).load(&mut self.connection).map_err(|source| unreadable(&self.path, source))
     }
 
     /// What is distinct in a table, earliest first; other columns are those of the earliest row.

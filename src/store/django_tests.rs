@@ -56,11 +56,15 @@ fn counted(rows: u64, stored: u64, known: u64, skipped: &[(&'static str, u64)]) 
     Figures { rows, stored, known, dead_letter: 0, skipped: skipped.iter().copied().collect() }
 }
 
+fn take_over(database: &Database, file: &Path, monitor: bool) -> Result<Import, ImportError> {
+    database.take_over(Original::open(file)?, monitor)
+}
+
 #[test]
 fn what_says_something_is_taken_once_and_every_row_is_accounted_for() {
     let (folder, database) = open_ours();
     let file = original(folder.path(), &format!("{TABLES}{ROWS}"));
-    let first = database.take_over(&file, false).unwrap();
+    let first = take_over(&database, &file, false).unwrap();
     let skipped = [
         ("it has no text", 1),
         ("its room is not in the table of rooms", 1),
@@ -75,7 +79,7 @@ fn what_says_something_is_taken_once_and_every_row_is_accounted_for() {
     assert_eq!(first.left, BTreeMap::from([("auth_user".to_owned(), 0), ("monitoring_tasks".to_owned(), 2)]));
     assert_sums_equal_rows(&database);
 
-    let second = database.take_over(&file, true).unwrap();
+    let second = take_over(&database, &file, true).unwrap();
     assert_eq!((second.danmaku.stored, second.danmaku.known), (0, 4));
     assert_eq!((second.gifts.stored, second.gifts.known), (0, 2));
     assert_sums_equal_rows(&database);
@@ -112,7 +116,7 @@ fn the_names_of_its_readme_are_understood_with_either_meaning_of_room_id() {
                     UPDATE live_data_danmakudata SET room_id = 6 WHERE room_id = 1;
                     UPDATE live_data_giftdata SET room_id = 21452505 WHERE room_id = 2;";
         }
-        let import = database.take_over(&original(folder.path(), &sql), false).unwrap();
+        let import = take_over(&database, &original(folder.path(), &sql), false).unwrap();
         assert_eq!((import.danmaku.stored, import.gifts.stored), (4, 2), "{by_number}");
         assert_eq!(database.totals(RoomId(6)).unwrap().danmaku, 1);
     }
@@ -139,7 +143,7 @@ fn a_file_that_is_not_the_originals_changes_nothing_and_is_told_apart() {
         if !sql.is_empty() {
             original(folder.path(), sql);
         }
-        let error = database.take_over(&folder.path().join(name), true).unwrap_err().to_string();
+        let error = take_over(&database, &folder.path().join(name), true).unwrap_err().to_string();
         assert!(error.contains(expected), "{name}: {error}");
         assert_eq!(database.totals(RoomId(1)).unwrap().danmaku, 1);
         assert_eq!(number(&database, "SELECT count(*) AS n FROM live_data_liveroom"), 1, "{name}");
@@ -150,10 +154,10 @@ fn a_file_that_is_not_the_originals_changes_nothing_and_is_told_apart() {
 fn what_was_deleted_here_by_age_does_not_come_back() {
     let (folder, database) = open_ours();
     let file = original(folder.path(), &format!("{TABLES}{ROWS}"));
-    database.take_over(&file, false).unwrap();
+    take_over(&database, &file, false).unwrap();
     let totals = database.totals(RoomId(21452505)).unwrap();
     assert_eq!(database.delete_older(Class::Chat, 1_748_779_201_500, 1000).unwrap(), 4);
-    let again = database.take_over(&file, false).unwrap();
+    let again = take_over(&database, &file, false).unwrap();
     assert_eq!((again.danmaku.stored, again.danmaku.known), (0, 0));
     assert_eq!(again.danmaku.skipped["older than what was deleted here by age"], 6);
     assert_eq!(database.totals(RoomId(21452505)).unwrap(), totals);

@@ -22,7 +22,7 @@ mod renewal;
 mod sipped;
 mod tickets;
 pub mod tls;
-mod together;
+pub mod together;
 mod vault;
 
 use std::time::Duration;

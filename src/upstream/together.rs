@@ -22,7 +22,7 @@ use crate::domain::{RoomId, RoomInfo};
 /// Rooms are gathered for this long: little beside the distance of two connections, enough at a rig's pace.
 const GATHER: Duration = Duration::from_millis(50);
 /// Rooms in one call: tens are common in public programs, and no maximum is published.
-const ROOMS_A_CALL: usize = 50;
+pub const ROOMS_A_CALL: usize = 50;
 
 /// Those who wait, and whose turn it is to ask for them.
 #[derive(Default)]

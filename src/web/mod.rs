@@ -41,6 +41,7 @@ pub mod push;
 mod room;
 mod room_list;
 pub mod shared;
+mod side_by_side;
 pub mod socket;
 mod standing;
 mod storage;
@@ -256,6 +257,7 @@ pub fn serve(listener: TcpListener, web: Web) -> io::Result<Server> {
             .wrap(Compress::default())
             .wrap(safe_headers(pictures_from.as_deref()))
             .app_data(site.clone())
+            .app_data(push::Bell::hang(&site.web.ring))
             .configure(configure)
     })
     .on_connect(socket::on_connect)

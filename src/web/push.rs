@@ -7,6 +7,7 @@
 
 use std::{borrow::Cow, cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
+use actix_web::HttpRequest;
 use bytestring::ByteString;
 use futures_util::{Stream, stream};
 use serde_json::json;
@@ -269,18 +270,46 @@ fn before_tail(frames: &[Arc<Frame>], so_far: Option<&[(RoomId, u64)]>) -> u64 {
         .sum()
 }
 
+/// Tells readers of one thread of new frames: one wake for each frame comes over from the broadcaster's thread, and not
+/// one for each of a thousand sessions.
+#[derive(Clone)]
+pub struct Bell(watch::Receiver<u64>);
+
+impl Bell {
+    /// Rings on this thread as long as the ring is there.
+    pub fn hang(ring: &Ring) -> Bell {
+        let mut head = ring.head();
+        let (bell, heard) = watch::channel(ring.at());
+        actix_web::rt::spawn(async move {
+            while head.changed().await.is_ok() {
+                bell.send_replace(*head.borrow_and_update());
+            }
+        });
+        Bell(heard)
+    }
+
+    /// Rings straight from the ring.
+    pub fn at(ring: &Ring) -> Bell {
+        Bell(ring.head())
+    }
+
+    /// The one of the thread that answers this request, if it is a server's.
+    pub fn of(request: &HttpRequest, ring: &Ring) -> Bell {
+        request.app_data().cloned().unwrap_or_else(|| Bell::at(ring))
+    }
+}
+
 /// Everything a reader is sent, until `closing` says that the program goes, which is looked at when there is nothing more
 /// to read and it is woken ([`Ring::wake`]). One read at a time: before the next the task is left once, so that what was
 /// read goes out, and waits where the socket has no room.
-pub fn stream(reader: Rc<RefCell<Reader>>, closing: watch::Receiver<bool>) -> impl Stream<Item = Message> {
-    let head = reader.borrow().ring.head();
-    stream::unfold((reader, head, closing, false), |(reader, mut head, closing, mut has_read)| async move {
+pub fn stream(reader: Rc<RefCell<Reader>>, bell: Bell, closing: watch::Receiver<bool>) -> impl Stream<Item = Message> {
+    stream::unfold((reader, bell, closing, false), |(reader, mut bell, closing, mut has_read)| async move {
         loop {
             let next = reader.borrow_mut().take();
             if let Some(message) = next {
-                return Some((message, (reader, head, closing, has_read)));
+                return Some((message, (reader, bell, closing, has_read)));
             }
-            head.borrow_and_update();
+            bell.0.borrow_and_update();
             if reader.borrow().has_more() {
                 // Who has waited for this was away from its task.
                 if has_read {
@@ -297,7 +326,7 @@ pub fn stream(reader: Rc<RefCell<Reader>>, closing: watch::Receiver<bool>) -> im
                 return None;
             }
             // One thing to wait for, not two: each is a place in a list under a lock, for each frame and session.
-            head.changed().await.ok()?;
+            bell.0.changed().await.ok()?;
             has_read = false;
         }
     })

@@ -140,7 +140,7 @@ fn a_reader_far_behind_copies_one_bounded_part_at_a_time() {
         push(&ring, 1, Kind::Danmaku, &text);
     }
     let (_going, closing) = watch::channel(false);
-    let mut messages = Box::pin(stream(late.clone(), closing));
+    let mut messages = Box::pin(stream(late.clone(), Bell::at(&ring), closing));
     let (mut received, mut wakes) = (0, 0);
     while received < 200 {
         let mut bytes = 0;

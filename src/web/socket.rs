@@ -10,9 +10,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     convert::Infallible,
-    future::ready,
     net::{IpAddr, Shutdown},
-    pin::Pin,
     rc::Rc,
     sync::{
         Arc, Mutex, PoisonError,
@@ -24,7 +22,7 @@ use std::{
 use actix::{Actor, ActorContext, AsyncContext, StreamHandler, WrapFuture};
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{BodyStream, BoxBody, MessageBody},
+    body::BoxBody,
     dev::Extensions,
     http::{StatusCode, header},
     rt::net::TcpStream,
@@ -47,7 +45,8 @@ use super::{
     audience::Audience,
     error::Refusal,
     filter::Filter,
-    push::{self, Reader},
+    push::{self, Bell, Reader},
+    side_by_side::SideBySide,
     today,
     visitor::{Visitor, same_origin},
 };
@@ -232,7 +231,13 @@ pub async fn websocket(
     let hello = reader.hello(&site.web.wall).frame;
     let reader = Rc::new(RefCell::new(reader));
     let (goes_on, all_pushed) = oneshot::channel();
-    let pushed = pushed(reader.clone(), site.sessions.closing.subscribe(), seat.vitals.clone(), goes_on);
+    let pushed = pushed(
+        reader.clone(),
+        Bell::of(&request, &site.web.ring),
+        site.sessions.closing.subscribe(),
+        seat.vitals.clone(),
+        goes_on,
+    );
     let session = Session {
         reader,
         site,
@@ -245,20 +250,18 @@ pub async fn websocket(
         all_pushed: Some(all_pushed),
     };
     let response = ws::WsResponseBuilder::new(session, &request, body).frame_size(MESSAGE_MAX).start()?;
-    Ok(response.map_body(|_, said| {
-        let body = stream::once(ready(Ok(hello))).chain(side_by_side(said, pushed));
-        BoxBody::new(BodyStream::new(body))
-    }))
+    Ok(response.map_body(|_, said| BoxBody::new(SideBySide::new(hello, said, pushed))))
 }
 
 /// What is pushed to one browser. `goes_on` is dropped at its end.
 fn pushed(
     reader: Rc<RefCell<Reader>>,
+    bell: Bell,
     closing: watch::Receiver<bool>,
     vitals: Arc<Vitals>,
     goes_on: oneshot::Sender<Infallible>,
 ) -> impl Stream<Item = Bytes> {
-    push::stream(reader.clone(), closing).map(move |message| {
+    push::stream(reader.clone(), bell, closing).map(move |message| {
         // Held as long as this is asked for more.
         let _ = &goes_on;
         vitals.handed_on(message.events, None);
@@ -267,17 +270,6 @@ fn pushed(
         message.frame
     })
 }
-
-/// What a session says itself and what is pushed past it, whole frames of either, until the session ends. Each is asked
-/// only when it was woken itself: an actor that is woken looks at everything it waits for, and would for each frame.
-fn side_by_side(mut said: BoxBody, pushed: impl Stream<Item = Bytes> + 'static) -> impl Stream<Item = Chunk> {
-    let said = stream::poll_fn(move |task| Pin::new(&mut said).poll_next(task));
-    let said = said.map(Some).chain(stream::once(ready(None)));
-    let pushed = pushed.map(|frame| Some(Ok(frame)));
-    stream::select_all([said.boxed_local(), pushed.boxed_local()]).scan((), |(), chunk| ready(chunk))
-}
-
-type Chunk = Result<Bytes, Box<dyn std::error::Error>>;
 
 /// One browser.
 struct Session {
@@ -448,7 +440,11 @@ pub async fn server_sent(
         Reader::new(site.web.ring.clone(), site.shared_for(&request), filter, last.or(wanted.after.as_deref()));
     let seat = site.sessions.take_seat(&request)?;
     let hello = reader.hello(&site.web.wall);
-    let messages = push::stream(Rc::new(RefCell::new(reader)), site.sessions.closing.subscribe());
+    let messages = push::stream(
+        Rc::new(RefCell::new(reader)),
+        Bell::of(&request, &site.web.ring),
+        site.sessions.closing.subscribe(),
+    );
     let hello = stream::once(async move { hello });
     let body = stream::unfold((Box::pin(hello.chain(messages)), seat), |(mut messages, seat)| async move {
         seat.vitals.beat();

@@ -94,6 +94,9 @@ async fn the_originals_database_is_taken_over_once_however_often_it_is_asked_for
         let lines = rows(&setup.database(), "message, source", "live_data_danmakudata ORDER BY timestamp");
         (lines, rows(&setup.database(), "gift_name, num, paid_gold", "live_data_giftdata"))
     };
+    let (status, said) = setup.command(&["import-django", "missing.sqlite3"]);
+    assert!(status == Some(1) && said.contains("there is no file"), "{said}");
+    assert!(!setup.database().exists(), "a wrong path makes nothing");
     let (status, said) = setup.command(&["import-django", "db.sqlite3", "--monitor"]);
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("chat: 3 rows, 2 taken, 0 here already"), "{said}");

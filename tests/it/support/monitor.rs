@@ -112,6 +112,8 @@ impl Setup {
             .args(&self.args)
             .env("BLM_ADMIN_TOKEN", TOKEN)
             .env("BLM_ADMIN_PASSWORD", PASSWORD)
+            // What a program that is killed leaves behind goes with the test.
+            .env("TMPDIR", self.folder())
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder())
             .stdin(Stdio::null())
