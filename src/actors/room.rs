@@ -154,3 +154,19 @@ impl Room {
         self.shared.wall.set_state(self.id, state, None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, F: Future>(_: fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_connecting_needs_lies_in_no_task() {
+        // Ten thousand quiet rooms hold as many; to connect takes ten times that.
+        let task = size_of_future(live);
+        assert!(task <= 1024, "{task} bytes");
+    }
+}
