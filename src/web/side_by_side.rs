@@ -2,8 +2,9 @@
 //!
 //! An actor that is woken looks at everything it waits for, its timers and its socket. For each frame of a busy room that
 //! cost more than the frame did, so each side is asked only when it was woken itself, and lies in one place of memory:
-//! with thousands of sessions everything that is touched has to be fetched. What is pushed goes first; it leaves the task
-//! between two reads, so the session always comes to speak.
+//! with thousands of sessions everything that is touched has to be fetched.
+//!
+//! Invariant: nothing is sent after the session has said goodbye, so one that was woken goes first.
 
 use std::{
     error::Error,
@@ -65,21 +66,22 @@ impl<S: Stream<Item = Bytes>> MessageBody for SideBySide<S> {
         if let Some(greeting) = greeting.take() {
             return Poll::Ready(Some(Ok(greeting)));
         }
-        match pushed.as_mut().map(|pushed| pushed.as_mut().poll_next(task)) {
-            Some(Poll::Ready(Some(frame))) => return Poll::Ready(Some(Ok(frame))),
-            Some(Poll::Ready(None)) => *pushed = None,
-            Some(Poll::Pending) | None => {}
-        }
         // First: a session that is woken from here on wakes the task.
         session.task.register(task.waker());
-        if !session.is_woken.swap(false, AcqRel) {
-            return Poll::Pending;
+        if session.is_woken.swap(false, AcqRel) {
+            let waker = Waker::from(session.clone());
+            if let Poll::Ready(chunk) = Pin::new(said).poll_next(&mut Context::from_waker(&waker)) {
+                // Whoever has spoken was not asked what else there is.
+                session.is_woken.swap(true, AcqRel);
+                return Poll::Ready(chunk);
+            }
         }
-        let waker = Waker::from(session.clone());
-        let chunk = ready!(Pin::new(said).poll_next(&mut Context::from_waker(&waker)));
-        // Whoever has spoken was not asked what else there is.
-        session.is_woken.swap(true, AcqRel);
-        Poll::Ready(chunk)
+        let Some(frames) = pushed else { return Poll::Pending };
+        if let Some(frame) = ready!(frames.as_mut().poll_next(task)) {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        *pushed = None;
+        Poll::Pending
     }
 }
 
@@ -122,11 +124,28 @@ mod tests {
             say.send(text).expect("open");
         }
         push.send("d").expect("open");
-        assert_eq!([next(), next(), next(), next()], [chunk("d"), chunk("x"), chunk("y"), None]);
+        assert_eq!([next(), next(), next(), next()], [chunk("x"), chunk("y"), chunk("d"), None]);
         drop(push);
         assert_eq!(next(), None, "the session goes on when nothing is pushed any more");
         say.send("goodbye").expect("open");
         drop(say);
         assert_eq!([next(), next()], [chunk("goodbye"), Some(None)], "and ends the whole when it ends");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_pushed_after_the_goodbye() {
+        let ((say, said), (push, pushed)) = (unbounded_channel(), unbounded_channel());
+        let said = BoxBody::new(BodyStream::new(stream_of(said, Rc::default()).map(Ok::<_, Box<dyn Error>>)));
+        let mut body = SideBySide::new("hello".into(), said, stream_of(pushed, Rc::default()));
+        for text in ["a", "b"] {
+            push.send(text).expect("open");
+        }
+        say.send("goodbye").expect("open");
+        drop(say);
+        let mut chunks = Vec::new();
+        while let Some(chunk) = poll_fn(|task| Pin::new(&mut body).poll_next(task)).await {
+            chunks.push(chunk.expect("no error"));
+        }
+        assert_eq!(chunks, ["hello", "goodbye"]);
     }
 }
