@@ -168,14 +168,17 @@ async fn run(options: &Options) -> bool {
         let Pushed { events, frames, skipped, bytes, .. } = pushed;
         let size = bytes / frames;
         say("pushed", &format!("{events} events in {frames} frames of {size} bytes, {skipped} skipped"));
-        let [least, bare, most] = bare_write::cost(browsers, size as usize).map(|cost| cost.as_secs_f64() * 1e6);
-        say(
-            "CPU of a frame",
-            &format!(
-                "{per_frame:.2} µs, all work of the program counted; a bare write {bare:.2} µs ({least:.2} to {most:.2}), {:.2} times that",
-                per_frame / bare
-            ),
-        );
+        // With fewer frames than lines it is the lines that cost.
+        if frames > lines {
+            let [least, bare, most] = bare_write::cost(browsers, size as usize).map(|cost| cost.as_secs_f64() * 1e6);
+            say(
+                "CPU of a frame",
+                &format!(
+                    "{per_frame:.2} µs, all work of the program counted; a bare write {bare:.2} µs ({least:.2} to {most:.2}), {:.2} times that",
+                    per_frame / bare
+                ),
+            );
+        }
     }
     say("ledger", &ledger.to_string());
     let nothing_lost = ledger.stored == lines && ledger.received == lines && ledger.balanced;
