@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use bilibili_live_monitor::web::shared::Message;
+use bytestring::ByteString;
 use cpu_time::ThreadTime;
 use tokio::{io::AsyncReadExt, runtime, task::LocalSet};
 
@@ -38,7 +40,7 @@ fn with_a_reader(sockets: usize, text: usize) -> Duration {
         })
         .unzip();
     let readers = thread::spawn(|| read_all(theirs));
-    let frame = vec![b'x'; text + header(text)];
+    let frame = Message::new(&"x".repeat(text), ByteString::new(), 0).frame;
     let mut rounds: Vec<Duration> = (0..ROUNDS)
         .map(|_| {
             thread::sleep(APART);
@@ -51,15 +53,6 @@ fn with_a_reader(sockets: usize, text: usize) -> Duration {
     readers.join().expect("the readers do not panic");
     rounds.sort_unstable();
     rounds[ROUNDS / 2] / u32::try_from(sockets).expect("as many as there are ports")
-}
-
-/// Bytes of the WebSocket header before a text of so many, from a server (RFC 6455, 5.2).
-fn header(text: usize) -> usize {
-    match text {
-        0..126 => 2,
-        126..65536 => 4,
-        _ => 10,
-    }
 }
 
 fn read_all(sockets: Vec<TcpStream>) {

@@ -47,7 +47,6 @@ mod ignored;
 mod interact;
 mod lenient;
 mod mend;
-
 mod openplatform;
 mod pb;
 mod purchase;

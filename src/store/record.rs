@@ -101,7 +101,7 @@ impl Database {
                 let mut run = Run::of(streamers);
                 let (bad, good): (Vec<&Event>, Vec<&Event>) =
                     events.iter().partition(|event| aside.contains_key(&event.id));
-                run.store(writer, &good)?;
+                run.store(writer, good)?;
                 for event in bad {
                     run.bury(writer, event, &aside[&event.id])?;
                 }
@@ -141,7 +141,7 @@ impl Database {
                     break;
                 }
                 run.sums.know(make_rooms(writer, events.iter().map(|event| event.room_id))?);
-                run.store(writer, &events.iter().collect::<Vec<_>>())?;
+                run.store(writer, &events)?;
             }
             let Run { sums, rooms, last_error } = run;
             let recorded = Recorded { totals: sums.write(writer)?, rooms };
@@ -153,10 +153,9 @@ impl Database {
 
     /// Does what storing `events` would do and takes it back, for whoever looks for the one that panics.
     pub fn rehearse(&self, events: &[Event]) -> Result<(), QueryError> {
-        let events: Vec<&Event> = events.iter().collect();
         let rehearsed = self.writer()?.immediate_transaction(|writer| {
             let mut run = Run::of(make_rooms(writer, events.iter().map(|event| event.room_id))?);
-            run.store(writer, &events)?;
+            run.store(writer, events)?;
             run.sums.write(writer)?;
             Err::<(), _>(DieselError::RollbackTransaction)
         });
@@ -206,7 +205,11 @@ impl Run {
     }
 
     /// Stores `events`, or all but those that the tables refuse.
-    fn store(&mut self, writer: &mut SqliteConnection, events: &[&Event]) -> QueryResult<()> {
+    fn store<'a>(
+        &mut self,
+        writer: &mut SqliteConnection,
+        events: impl IntoIterator<Item = &'a Event>,
+    ) -> QueryResult<()> {
         for event in events {
             match store_row(writer, event, self.sums.streamers()) {
                 Ok(fate) => self.count(event, fate),

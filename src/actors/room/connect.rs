@@ -1,8 +1,8 @@
 //! Getting in: ticket, dial, first packet.
 //!
-//! Not here: waiting for the gate, and what is done with the connection (`reading`). Invariant: the gate's permit is held from the
-//! first call until the first packet is sent, so that the process never knocks more often than the gate
-//! allows.
+//! Not here: waiting for the gate (`super`), and what is done with the connection (`reading`). Invariant: the gate's
+//! permit is held from the first call until the first packet is sent, so that the process never knocks more often than
+//! the gate allows.
 
 use std::time::Duration;
 
